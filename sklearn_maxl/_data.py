@@ -1,0 +1,199 @@
+"""Training data on the device, cut into batches by index: no per-sample Python."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ._step import Batch
+
+
+class Arrays(NamedTuple):
+    """Checked input of a fit, one row a sample: finer labels for "human", or None."""
+
+    X: NDArray[Any]
+    y: NDArray[np.int64]
+    weight: NDArray[np.float64] | None = None
+    finer: NDArray[Any] | None = None
+
+    def take(self, index: NDArray[np.int64]) -> "Arrays":
+        """The rows at `index`; no copy if that is all of them, in order."""
+        if len(index) == len(self.y):
+            return self
+        return Arrays(*(None if a is None else a[index] for a in self))  # type: ignore[arg-type]
+
+    def without_zero_weights(self) -> "Arrays":
+        """The rows that count: a sample of weight 0 is the same as none."""
+        return self if self.weight is None else self.take(np.flatnonzero(self.weight))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Tensors with one row a sample: X, y (int64), weight or None, auxiliary labels or None."""
+
+    X: Tensor
+    y: Tensor
+    weight: Tensor | None = None
+    labels: Tensor | None = None
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Arrays, device: torch.device, labels: NDArray[np.int64] | None = None
+    ) -> "Samples":
+        """Put arrays on the device; the weights are scaled to have mean 1."""
+        weight = arrays.weight
+        if weight is not None:
+            weight = (weight / weight.mean()).astype(np.float32)
+        columns = (arrays.X, arrays.y, weight, labels)
+        return cls(*(None if a is None else torch.from_numpy(a).to(device) for a in columns))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def batch(self, index: NDArray[np.int64]) -> Batch:
+        """The samples at `index`."""
+        at = torch.from_numpy(index).to(self.y.device)
+        columns = (self.X, self.y, self.weight, self.labels)
+        return Batch(*(None if t is None else t.index_select(0, at) for t in columns))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What one call of fit trains on, and what it holds out.
+
+    Attributes
+    ----------
+    train : Samples
+    meta : Samples or None
+        Held out for the meta loss (``meta_batch="holdout"``).
+    validation : Samples or None
+        Held out for early stopping.
+    """
+
+    train: Samples
+    meta: Samples | None = None
+    validation: Samples | None = None
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+
+def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
+    """The number of samples in a batch; "auto" makes about 16 steps an epoch, of 16 to 128 samples."""
+    if batch_size == "auto":
+        return min(128, max(16, n_samples // 16))
+    return min(int(batch_size), n_samples)
+
+
+def split_into_batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
+    """Cut `order` into batches; a last batch of one sample joins the one before.
+
+    Batch normalisation has no statistics for a single sample.
+    """
+    starts = list(range(0, len(order), batch_size))
+    if len(starts) > 1 and len(order) - starts[-1] == 1:
+        starts.pop()
+    return [order[a:b] for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
+
+
+MetaBatches = Callable[[TrainingData, int, np.random.RandomState], Iterator[tuple[Batch, Batch]]]
+
+
+def same_batches(
+    data: TrainingData, batch_size: int, rng: np.random.RandomState
+) -> Iterator[tuple[Batch, Batch]]:
+    """One epoch in random order; the meta loss is taken on the training batch itself."""
+    for index in split_into_batches(rng.permutation(len(data.train)), batch_size):
+        batch = data.train.batch(index)
+        yield batch, batch
+
+
+def next_batches(
+    data: TrainingData, batch_size: int, rng: np.random.RandomState
+) -> Iterator[tuple[Batch, Batch]]:
+    """One epoch; the meta loss is taken on the batch that comes next (the last one: the first)."""
+    first: Batch | None = None
+    previous: Batch | None = None
+    for index in split_into_batches(rng.permutation(len(data.train)), batch_size):
+        batch = data.train.batch(index)
+        first = first or batch
+        if previous is not None:
+            yield previous, batch
+        previous = batch
+    if previous is not None and first is not None:
+        yield previous, first
+
+
+def holdout_batches(
+    data: TrainingData, batch_size: int, rng: np.random.RandomState
+) -> Iterator[tuple[Batch, Batch]]:
+    """One epoch; the meta loss is taken on samples that are never trained on, in turn."""
+    assert data.meta is not None
+    queue: list[NDArray[np.int64]] = []
+    for index in split_into_batches(rng.permutation(len(data.train)), batch_size):
+        queue = queue or split_into_batches(rng.permutation(len(data.meta)), batch_size)
+        yield data.train.batch(index), data.meta.batch(queue.pop())
+
+
+META_BATCHES: dict[str, MetaBatches] = {
+    "same": same_batches,
+    "next": next_batches,
+    "holdout": holdout_batches,
+}
+
+
+def moments(
+    X: NDArray[Any], weight: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation per feature (tables) or per channel (everything else).
+
+    Computed in float64, in two passes over parts of `X` so that an image data set
+    in uint8 is never copied whole.
+
+    Returns
+    -------
+    mean, scale : arrays of shape (d,) or (channels, 1, ...), float32
+        `scale` is 1 where a feature is constant.
+    """
+    rows = max(1, 2**20 // max(1, int(np.prod(X.shape[1:]))))
+    parts = [slice(a, a + rows) for a in range(0, len(X), rows)]
+    shape = X.shape[1:2] + (1,) * (X.ndim - 2)
+    w = np.ones(len(X)) if weight is None else weight
+    total = w.sum() * np.prod(X.shape[2:])
+
+    def summed(values: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
+        per_sample = values.reshape(*values.shape[:2], -1).sum(2)
+        return w[part] @ per_sample
+
+    mean = sum(summed(X[p].astype(np.float64), p) for p in parts) / total
+    centre = mean.reshape(shape)
+    variance = sum(summed((X[p] - centre) ** 2, p) for p in parts) / total
+    scale = np.sqrt(variance)
+    # Rounding leaves a constant feature with a deviation of a few float32 units.
+    scale[scale <= 10 * np.finfo(np.float32).eps * np.abs(mean)] = 1.0
+    return centre.astype(np.float32), scale.reshape(shape).astype(np.float32)
+
+
+def holdout_split(
+    y: NDArray[np.int64], fraction: float, rng: np.random.RandomState
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices to keep and to hold out, stratified: `fraction` of each class, at least one sample.
+
+    A class of a single sample stays whole in the part that is kept.
+    """
+    held = []
+    for i in np.unique(y):
+        own = rng.permutation(np.flatnonzero(y == i))
+        n_held = min(len(own) - 1, max(1, round(fraction * len(own))))
+        held.append(own[:n_held])
+    out = np.sort(np.concatenate(held))
+    if len(out) == 0:
+        raise ValueError(
+            "No sample can be held out, because every class has a single one; use "
+            "early_stopping=False and meta_batch='same'."
+        )
+    return np.setdiff1d(np.arange(len(y)), out), out

@@ -1,0 +1,115 @@
+"""What a fit records: one row per epoch, read as a table or by column."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ._losses import entropies
+
+# Mean mass below this share of the even one (1 / psi): the auxiliary class is out of use.
+IN_USE = 0.1
+
+
+class History(list[dict[str, Any]]):
+    """Epochs as rows (dictionaries), with the columns one index away.
+
+    ``history[-1]`` is the last epoch, ``history["meta_loss"]`` a column as an
+    array, ``print(history)`` a table, ``pandas.DataFrame(history)`` a data frame.
+
+    Examples
+    --------
+    >>> from sklearn_maxl._history import History
+    >>> history = History([{"epoch": 1, "primary_loss": 0.5}, {"epoch": 2, "primary_loss": 0.25}])
+    >>> history["primary_loss"]
+    array([0.5 , 0.25])
+    >>> print(history)
+    epoch  primary_loss
+        1        0.5000
+        2        0.2500
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return np.array([row[key] for row in self])
+        return super().__getitem__(key)
+
+    def columns(self) -> list[str]:
+        """Names of what each epoch records."""
+        return list(self[-1]) if self else []
+
+    def __str__(self) -> str:
+        names = self.columns()
+        widths = {name: max(len(name), 6) for name in names}
+        lines = ["  ".join(f"{name:>{widths[name]}}" for name in names)]
+        for row in self:
+            cells = (format_cell(row.get(name)) for name in names)
+            lines.append("  ".join(f"{c:>{widths[n]}}" for n, c in zip(names, cells, strict=True)))
+        return "\n".join(lines)
+
+
+def format_cell(value: Any) -> str:
+    """A value for reading: integers as they are, four digits, an array by its mean."""
+    if value is None:
+        return "-"
+    if isinstance(value, (int, np.integer)):
+        return str(value)
+    return f"{np.mean(value):.4f}"
+
+
+class EpochSums:
+    """Sums over the batches of an epoch, kept on the device: nothing waits for it until the end."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, values: dict[str, Tensor], n: int) -> None:
+        """Add batch means (scalars, weighted by the batch's `n` samples) and sums (vectors)."""
+        for name, value in values.items():
+            term = value * n if value.ndim == 0 else value
+            self.sums[name] = self.sums[name] + term if name in self.sums else term
+            self.counts[name] = self.counts.get(name, 0) + n
+
+    def means(self, names: Iterable[str]) -> dict[str, float]:
+        """Means over the epoch's samples of those `names` that were added."""
+        found = [name for name in names if name in self.sums]
+        if not found:
+            return {}
+        values = torch.stack([self.sums[name] / self.counts[name] for name in found]).tolist()
+        return dict(zip(found, values, strict=True))
+
+
+def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
+    """Summary of the epoch's auxiliary labels.
+
+    Returns
+    -------
+    dict
+        ``auxiliary_in_use``, array of shape (C,): share of the auxiliary classes of
+        each primary class that get at least a tenth of their even share of its mass;
+        0 for a class without samples.
+        ``mean_label_entropy``: entropy in nats of the mean label within a class,
+        averaged over the samples' classes; log(psi) when all are used evenly.
+        ``label_entropy``: mean entropy of a single label. The difference of the two
+        is what a label tells about its sample beyond the class.
+    """
+    if "label_mass" not in sums.sums:
+        return {}
+    mass = torch.split(sums.sums["label_mass"].double().cpu(), psi.tolist())
+    in_use, entropy, total = np.zeros(len(psi)), 0.0, 0.0
+    for i, block in enumerate(mass):
+        n_i = float(block.sum())
+        if n_i > 0:
+            m = block / n_i
+            in_use[i] = float((m >= IN_USE / len(m)).double().mean())
+            entropy += n_i * float(entropies(m.unsqueeze(0)))
+            total += n_i
+    return {
+        "auxiliary_in_use": in_use.round(4),
+        "mean_label_entropy": entropy / max(total, 1.0),
+        **sums.means(["label_entropy"]),
+    }

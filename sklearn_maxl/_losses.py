@@ -1,0 +1,60 @@
+"""The losses of the method, as pure functions of tensors.
+
+Letters follow the paper: ``p`` is the softmax of the logits, ``Y`` the soft
+auxiliary labels, ``m`` their mean over a batch.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def focal_losses(logits: Tensor, gamma: float) -> Tensor:
+    """Loss of every class if it were the target: ``-(1 - p)^gamma log p``.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, k)
+    gamma : float
+        0 is cross-entropy; the paper uses 2.
+
+    Returns
+    -------
+    Tensor of shape (n, k)
+        A soft target ``Y`` has the loss ``(Y * focal_losses(...)).sum(1)``:
+        linear in ``Y``, which is what makes the exact meta-gradient cheap.
+    """
+    log_p = F.log_softmax(logits, dim=1)
+    if gamma == 0:
+        return -log_p
+    # 1 - p from expm1 keeps its digits where p is near 1; the floor keeps the
+    # derivative of the power finite where p is exactly 1.
+    q = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
+    return -(q**gamma) * log_p
+
+
+def primary_losses(logits: Tensor, y: Tensor, gamma: float) -> Tensor:
+    """Loss of each sample for integer targets ``y`` of shape (n,)."""
+    if gamma == 0:  # one fused operation instead of a gather from (n, k)
+        return F.cross_entropy(logits, y, reduction="none")
+    return focal_losses(logits, gamma).gather(1, y.unsqueeze(1)).squeeze(1)
+
+
+def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
+    """``1/N sum_n weight_n losses_n``; the weights have mean 1 over the training set."""
+    return losses.mean() if weight is None else (losses * weight).mean()
+
+
+def mean_label(Y: Tensor, weight: Tensor | None) -> Tensor:
+    """``m``: the mean soft label of a batch, of shape (k,)."""
+    return Y.mean(0) if weight is None else (Y * (weight / weight.sum()).unsqueeze(1)).sum(0)
+
+
+def negative_entropy(m: Tensor) -> Tensor:
+    """``H = sum_k m_k log m_k`` (paper, section 3.3): small when all auxiliary classes are used."""
+    return torch.xlogy(m, m.clamp_min(torch.finfo(m.dtype).tiny)).sum()
+
+
+def entropies(Y: Tensor) -> Tensor:
+    """Entropy of each row of ``Y`` in nats, of shape (n,); not part of any loss."""
+    return -torch.xlogy(Y, Y).sum(1)

@@ -1,0 +1,355 @@
+"""The skorch net behind the estimator: two modules, two optimizers, one training step.
+
+A normal skorch net: callbacks, ``history`` and every hook name are skorch's. It
+differs in three places: batches are cut by index from tensors on the device, a
+step trains two networks, and nothing is read back from the device before an
+epoch ends.
+"""
+
+import copy
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from torch import Tensor
+from torch.nn import functional as F
+
+from ._data import META_BATCHES, Samples, TrainingData
+from ._history import EpochSums, History, format_cell, label_columns
+from ._meta_gradient import META_GRADIENTS, ForwardModeUnsupported, double_backward
+from ._networks import draws_random_numbers
+from ._random import isolated_rng, seed_rng
+from ._step import (
+    Batch,
+    Recipe,
+    generator_step,
+    label_statistics,
+    multi_task_step,
+    primary_step,
+)
+from ._virtual_step import parameters_of
+
+logger = logging.getLogger("sklearn_maxl")
+
+# Samples that go through a network at once outside training, bounded by values
+# so that large images do not fill the memory.
+INFERENCE_VALUES = 2**22
+
+
+class MAXLNet(NeuralNet):
+    """Multi-task network ``module_`` and label generator ``generator_``, trained together.
+
+    Parameters
+    ----------
+    module : callable
+        Makes the multi-task network.
+    generator : callable or None
+        Makes the label generator; None where labels are not learned.
+    generator_optimizer, generator_lr
+        As skorch's ``optimizer`` and ``lr``, for the generator.
+    psi : array of shape (C,) or None
+        Auxiliary classes per class; None trains the primary task alone.
+    recipe : Recipe
+    meta_gradient, meta_batch, meta_every
+        As in `MAXLClassifier`.
+    early_stopping, n_iter_no_change, tol
+        As in `MAXLClassifier`; the score is the accuracy on ``TrainingData.validation``.
+    random_state : numpy.random.RandomState
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        *,
+        criterion: Any = torch.nn.CrossEntropyLoss,
+        generator: Any = None,
+        generator_optimizer: Any = torch.optim.Adam,
+        generator_lr: float = 0.001,
+        psi: NDArray[np.int64] | None = None,
+        recipe: Recipe,
+        meta_gradient: str = "exact",
+        meta_batch: str = "same",
+        meta_every: int = 1,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        random_state: np.random.RandomState,
+        **kwargs: Any,
+    ):
+        self.generator = generator
+        self.generator_optimizer = generator_optimizer
+        self.generator_lr = generator_lr
+        self.psi = psi
+        self.recipe = recipe
+        self.meta_gradient = meta_gradient
+        self.meta_batch = meta_batch
+        self.meta_every = meta_every
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+        super().__init__(module, criterion=criterion, train_split=None, **kwargs)
+
+    @property
+    def _default_callbacks(self) -> list[Any]:
+        return []  # skorch's own read every batch's loss from the device
+
+    # What skorch asks for when it initialises
+
+    def initialize(self) -> "MAXLNet":
+        """Make both networks and optimizers, from this net's random state alone."""
+        with isolated_rng(self.random_state.randint(2**31 - 1), torch.device(self.device)):
+            super().initialize()
+        self.epochs_ = History()
+        self.n_steps_ = 0
+        self.meta_gradient_ = META_GRADIENTS[self.meta_gradient]
+        return self
+
+    def initialize_module(self) -> "MAXLNet":
+        super().initialize_module()
+        if self.generator is None:
+            self.has_generator_ = False
+        else:
+            self.has_generator_ = True
+            self.generator_ = self.initialized_instance(self.generator, {})
+        return self
+
+    def initialize_optimizer(self, triggered_directly: bool | None = None) -> "MAXLNet":
+        self.optimizer_ = self.optimizer(parameters_of(self.module_).values(), lr=self.lr)
+        if self.has_generator_:
+            self.generator_optimizer_ = self.generator_optimizer(
+                parameters_of(self.generator_).values(), lr=self.generator_lr
+            )
+        return self
+
+    def check_data(self, X: TrainingData, y: None = None) -> None:
+        if not isinstance(X, TrainingData):
+            raise TypeError("MAXLNet trains on TrainingData; fit the MAXLClassifier instead.")
+
+    # Training
+
+    def train_for(self, data: TrainingData, epochs: int) -> None:
+        """Train for some epochs more, with the callbacks told of begin and end."""
+        self.notify("on_train_begin", X=data, y=None)
+        self.fit_loop(data, epochs=epochs)
+        self.notify("on_train_end", X=data, y=None)
+
+    def take_over(self, other: "MAXLNet") -> None:
+        """Go on from where another net of the same architecture stands, with this one's settings."""
+        try:
+            self.load_state(other.state())
+        except (RuntimeError, AttributeError) as error:
+            raise ValueError(
+                "warm_start=True goes on with the networks of the last fit, but backbone, generator, "
+                "psi or auxiliary were changed since; use warm_start=False."
+            ) from error
+        for name in ("optimizer_", "generator_optimizer_"):
+            mine, theirs = getattr(self, name, None), getattr(other, name, None)
+            if mine is not None and type(mine) is type(theirs):
+                lr = mine.param_groups[0]["lr"]
+                mine.load_state_dict(theirs.state_dict())
+                for group in mine.param_groups:
+                    group["lr"] = lr
+        self.epochs_, self.n_steps_, self.history_ = other.epochs_, other.n_steps_, other.history_
+
+    def fit_loop(
+        self, X: TrainingData, y: None = None, epochs: int | None = None, **fit_params: Any
+    ) -> "MAXLNet":
+        """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks."""
+        self.check_data(X)
+        self._find_out_whether_stochastic(X.train)
+        best = BestState(self) if self.early_stopping else None
+        datasets = {"dataset_train": X, "dataset_valid": X.validation}
+        epochs = self.max_epochs if epochs is None else epochs
+        try:
+            for _ in range(epochs):
+                self.notify("on_epoch_begin", **datasets)
+                self._run_epoch(X)
+                try:
+                    self.notify("on_epoch_end", **datasets)
+                except KeyboardInterrupt:  # how skorch's callbacks stop a training
+                    break
+                if best is not None and best.stop(self.epochs_[-1]["validation_score"]):
+                    break
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user; keeping what was learned.", stacklevel=2)
+        if best is not None:
+            best.restore()
+        return self
+
+    def _run_epoch(self, data: TrainingData) -> None:
+        start, sums = time.perf_counter(), EpochSums()
+        batches = META_BATCHES[self.meta_batch](data, self.batch_size, self.random_state)
+        self._set_training(True)
+        n_batches = 0
+        for n_batches, pair in enumerate(batches, 1):
+            self.notify("on_batch_begin", batch=pair[0], training=True)
+            step = self.train_step(pair)
+            sums.add(step["record"], len(pair[0]))
+            self.notify("on_batch_end", batch=pair[0], training=True, **step)
+        row = self._summary(sums, data.validation)
+        row["time"] = round(time.perf_counter() - start, 6)
+        self.epochs_.append(row)
+        self.history[-1]["batches"] = []  # a row per batch would outweigh the networks
+        self.history.record("train_batch_count", n_batches)
+        for name, value in row.items():
+            self.history.record(name, value)
+        if self.verbose:
+            logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
+
+    def _summary(self, sums: EpochSums, validation: Samples | None) -> dict[str, Any]:
+        means = sums.means(sums.sums.keys() - {"label_mass"})
+        if not np.isfinite(list(means.values())).all():
+            raise ValueError(
+                f"Training diverged in epoch {len(self.epochs_) + 1}: the loss is not finite. "
+                f"Lower lr (now {self.lr}) or generator_lr (now {self.generator_lr})."
+            )
+        row: dict[str, Any] = {"epoch": len(self.epochs_) + 1}
+        row.update({k: means[k] for k in ("primary_loss", "auxiliary_loss", "meta_loss") if k in means})
+        if validation is not None:
+            row["validation_score"] = self._accuracy(validation)
+        if self.psi is not None:
+            row.update(label_columns(sums, self.psi))
+        if "meta_gradient_norm" in means:
+            floor = np.finfo(np.float32).tiny
+            ratio = means["meta_gradient_norm"] / max(means["entropy_gradient_norm"], floor)
+            row["gradient_norm_ratio"] = ratio if self.recipe.entropy_weight else np.inf
+        return row
+
+    def train_step(self, batch: tuple[Batch, Batch], **fit_params: Any) -> dict[str, Any]:
+        """One step of both networks on a batch and its meta batch."""
+        train, meta = batch
+        learn_labels = self.has_generator_ and self.n_steps_ % self.meta_every == 0
+        self.n_steps_ += 1
+        self.optimizer_.zero_grad()
+        with self._replayable() as replay:
+            if self.psi is None:
+                record = primary_step(self.module_, train, self.recipe)
+            else:
+                Y = self._auxiliary_targets(train, learn_labels)
+                replay()
+                record = multi_task_step(self.module_, train, Y.detach(), self.recipe)
+                record.update(label_statistics(Y.detach()))
+                if learn_labels:
+                    self.generator_optimizer_.zero_grad()
+                    record.update(self._generator_step(train, meta, Y, replay))
+        self._notify_gradients(learn_labels)
+        self.optimizer_.step()
+        if learn_labels:
+            self.generator_optimizer_.step()
+        return {"loss": record["primary_loss"], "record": record}
+
+    def _auxiliary_targets(self, batch: Batch, learn: bool) -> Tensor:
+        """Soft labels Y of a batch: generated (with a graph if they are to be learned) or fixed."""
+        if self.has_generator_:
+            with torch.set_grad_enabled(learn):
+                return self.generator_(batch.x, batch.y)  # type: ignore[no-any-return]
+        if batch.labels is None:
+            return self.module_.uniform_labels(batch.y)  # type: ignore[no-any-return]
+        return F.one_hot(batch.labels, int(np.sum(self.psi))).to(torch.float32)
+
+    def _generator_step(
+        self, train: Batch, meta: Batch, Y: Tensor, replay: Callable[[], None]
+    ) -> dict[str, Tensor]:
+        problem = (
+            self.module_, self.generator_, train, meta, Y, self.recipe, self.optimizer_
+        )  # fmt: skip
+        try:
+            return generator_step(*problem, self.meta_gradient_, replay)
+        except ForwardModeUnsupported as error:
+            warnings.warn(
+                f"The backbone uses {error.operator}, which has no forward-mode derivative in this "
+                "torch; falling back to meta_gradient='double_backward' (same result, slower).",
+                stacklevel=2,
+            )
+            self.meta_gradient_ = double_backward
+            return generator_step(*problem, self.meta_gradient_, replay)
+
+    def _notify_gradients(self, learn_labels: bool) -> None:
+        if self.callbacks_:
+            parameters = list(self.module_.named_parameters())
+            if learn_labels:
+                named = self.generator_.named_parameters()
+                parameters += [(f"generator.{name}", p) for name, p in named]
+            self.notify("on_grad_computed", named_parameters=parameters, training=True)
+
+    # Random layers
+
+    def _find_out_whether_stochastic(self, samples: Samples) -> None:
+        x, y = samples.X[:2], samples.y[:2]
+        self.stochastic_ = draws_random_numbers(self.module_, x)
+        if self.has_generator_:
+            self.stochastic_ |= draws_random_numbers(self.generator_, x, y)
+
+    @contextmanager
+    def _replayable(self) -> Iterator[Callable[[], None]]:
+        """Run a step on random numbers of its own; the yielded function starts them again."""
+        if not self.stochastic_:
+            yield lambda: None
+            return
+        seed, device = self.random_state.randint(2**31 - 1), torch.device(self.device)
+        with isolated_rng(seed, device):
+            yield lambda: seed_rng(seed + 1, device)
+
+    # Inference
+
+    def apply(
+        self, function: Callable[..., Tensor], X: NDArray[Any], *rows: NDArray[Any]
+    ) -> NDArray[Any]:
+        """Evaluate ``function(x, *rows)`` over all samples, in eval mode and in batches."""
+        size = max(1, INFERENCE_VALUES // max(1, int(np.prod(X.shape[1:]))))
+        self._set_training(False)
+        outputs = []
+        with torch.inference_mode():
+            for start in range(0, len(X), size):
+                part = [torch.from_numpy(a[start : start + size]).to(self.device) for a in (X, *rows)]
+                outputs.append(function(*part).cpu().numpy())
+        return np.concatenate(outputs)
+
+    def _accuracy(self, samples: Samples) -> float:
+        predicted = self.apply(self.module_.primary, samples.X.cpu().numpy()).argmax(1)
+        right = predicted == samples.y.cpu().numpy()
+        weight = None if samples.weight is None else samples.weight.cpu().numpy()
+        return float(np.average(right, weights=weight))
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """A copy of the weights and buffers of both networks."""
+        modules = {"module_": self.module_}
+        if self.has_generator_:
+            modules["generator_"] = self.generator_
+        return {name: copy.deepcopy(module.state_dict()) for name, module in modules.items()}
+
+    def load_state(self, state: dict[str, dict[str, Tensor]]) -> None:
+        """Put back what `state` copied."""
+        for name, weights in state.items():
+            getattr(self, name).load_state_dict(weights)
+
+
+class BestState:
+    """Early stopping on a score: remembers the best state of both networks.
+
+    The rule is `sklearn.neural_network.MLPClassifier`'s: stop when the score has
+    not risen by `tol` for more than `n_iter_no_change` epochs in a row.
+    """
+
+    def __init__(self, net: MAXLNet):
+        self.net = net
+        self.best, self.state, self.waited = -np.inf, net.state(), 0
+
+    def stop(self, score: float) -> bool:
+        """Take in the score of an epoch and tell whether training should end."""
+        self.waited = self.waited + 1 if score < self.best + self.net.tol else 0
+        if score > self.best:
+            self.best, self.state = score, self.net.state()
+        return self.waited > self.net.n_iter_no_change
+
+    def restore(self) -> None:
+        """Put the best state back."""
+        self.net.load_state(self.state)

@@ -1,0 +1,122 @@
+"""Checks of arrays and labels, in scikit-learn's own words where it has some."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from ._compat import check_sample_weight
+
+
+def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: bool) -> Any:
+    """Turn `X` (and `y`, if the estimator is to be fitted) into arrays.
+
+    uint8 stays as it is; everything else becomes float32, the networks' type.
+    For anything but tables, ``n_features_in_`` is the number of values in a sample.
+
+    Returns
+    -------
+    X : array of shape (n, *input_shape)
+    y : array of shape (n,), only if it was given
+    """
+    X, y = _from_torch(X), _from_torch(y)
+    table = np.ndim(X) <= 2
+    targets = {} if reset is False and y is None else {"y": y}
+    try:
+        validated = validate_data(
+            estimator,
+            X,
+            **targets,
+            reset=reset,
+            dtype=[np.float32, np.uint8],
+            allow_nd=not table,
+            ensure_2d=table,
+            order="C",
+            force_writeable=True,  # torch shares memory, and warns where it may not write
+        )
+    except ValueError as error:
+        if "could not convert string to float" in str(error):
+            raise ValueError(
+                f"X holds text ({error}); encode categories first, for instance with "
+                "sklearn.preprocessing.OneHotEncoder in a ColumnTransformer."
+            ) from error
+        raise
+    samples = validated[0] if targets else validated
+    if reset:
+        estimator.n_features_in_ = int(np.prod(samples.shape[1:]))
+    elif samples.shape[1:] != estimator.input_shape_:
+        raise ValueError(
+            f"X has samples of shape {samples.shape[1:]}, but {type(estimator).__name__} is "
+            f"expecting samples of shape {estimator.input_shape_} as input."
+        )
+    return validated
+
+
+def encode(estimator: BaseEstimator, y: NDArray[Any], classes: NDArray[Any] | None) -> Any:
+    """Class labels as integers 0..C-1.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Named in errors.
+    y : array of shape (n,)
+    classes : array of shape (C,) or None
+        The classes to encode for; None finds them in `y`.
+
+    Returns
+    -------
+    classes : array of shape (C,), sorted
+    encoded : array of shape (n,), int64
+    """
+    check_classification_targets(y)
+    if classes is None:
+        classes, encoded = np.unique(y, return_inverse=True)
+    else:
+        known, encoded = np.isin(y, classes), np.searchsorted(classes, y).clip(max=len(classes) - 1)
+        if not known.all():
+            raise ValueError(
+                f"y holds classes that {type(estimator).__name__} was not fitted for: "
+                f"{np.unique(y[~known]).tolist()}; the known ones are {classes.tolist()}."
+            )
+    if len(classes) < 2:
+        raise ValueError(
+            f"{type(estimator).__name__} needs samples of at least 2 classes, but y contains only "
+            f"one class: {classes.tolist()[0]!r}."
+        )
+    return classes, encoded.astype(np.int64)
+
+
+def combined_weight(
+    X: NDArray[Any], y: NDArray[Any], sample_weight: Any, class_weight: Any
+) -> NDArray[np.float64] | None:
+    """Sample weights times class weights; None where there are neither.
+
+    Returns
+    -------
+    array of shape (n,) or None
+        Not negative, not all zero.
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    weight = check_sample_weight(
+        _from_torch(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+    )
+    if class_weight is not None:
+        weight = weight * compute_sample_weight(class_weight, y)
+    if not weight.any():
+        raise ValueError("sample_weight and class_weight leave no sample: all weights are zero.")
+    return weight  # type: ignore[no-any-return]
+
+
+def looks_channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether images seem to be (height, width, channels)."""
+    return len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) > 4
+
+
+def _from_torch(array: Any) -> Any:
+    return array.detach().cpu().numpy() if isinstance(array, torch.Tensor) else array
