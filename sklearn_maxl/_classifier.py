@@ -206,7 +206,12 @@ class MAXLClassifier(
         "backbone": [str, callable, HasMethods("build")],
         "generator": [str, callable, HasMethods("build"), None],
         "auxiliary": [StrOptions({arm for arm in ARMS if arm}), None],
-        "psi": [Interval(Integral, 1, None, closed="left"), "array-like", dict, StrOptions({"auto"})],
+        "psi": [
+            Interval(Integral, 1, None, closed="left"),
+            "array-like",
+            dict,
+            StrOptions({"auto"}),
+        ],
         "auxiliary_weight": [Interval(Real, 0, None, closed="left")],
         "entropy_weight": [Interval(Real, 0, None, closed="left")],
         "focal_gamma": [Interval(Real, 0, None, closed="left")],
@@ -372,9 +377,7 @@ class MAXLClassifier(
             raise ValueError(
                 f"classes={classes!r} is not the same as on the last call, {self.classes_!r}."
             )
-        return self._train(
-            X, y, sample_weight, auxiliary_labels, again=again, classes=classes
-        )
+        return self._train(X, y, sample_weight, auxiliary_labels, again=again, classes=classes)
 
     def _train(
         self,

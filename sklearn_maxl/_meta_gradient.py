@@ -96,7 +96,9 @@ def finite_difference(problem: MetaProblem) -> tuple[Tensor, Tensor]:
     epsilon = 0.01 / norm.clamp_min(torch.finfo(norm.dtype).tiny)
 
     def shifted(sign: int) -> Tensor:
-        t = {name: p + sign * epsilon * u[name] if name in u else p for name, p in problem.t.items()}
+        t = {
+            name: p + sign * epsilon * u[name] if name in u else p for name, p in problem.t.items()
+        }
         return problem.losses(t)[1]
 
     with torch.no_grad():

@@ -212,7 +212,9 @@ class MAXLNet(NeuralNet):
                 f"Lower lr (now {self.lr}) or generator_lr (now {self.generator_lr})."
             )
         row: dict[str, Any] = {"epoch": len(self.epochs_) + 1}
-        row.update({k: means[k] for k in ("primary_loss", "auxiliary_loss", "meta_loss") if k in means})
+        row.update(
+            {k: means[k] for k in ("primary_loss", "auxiliary_loss", "meta_loss") if k in means}
+        )
         if validation is not None:
             row["validation_score"] = self._accuracy(validation)
         if self.psi is not None:
@@ -309,7 +311,9 @@ class MAXLNet(NeuralNet):
         outputs = []
         with torch.inference_mode():
             for start in range(0, len(X), size):
-                part = [torch.from_numpy(a[start : start + size]).to(self.device) for a in (X, *rows)]
+                part = [
+                    torch.from_numpy(a[start : start + size]).to(self.device) for a in (X, *rows)
+                ]
                 outputs.append(function(*part).cpu().numpy())
         return np.concatenate(outputs)
 

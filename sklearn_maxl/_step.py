@@ -108,8 +108,10 @@ def meta_problem(
     """Write one step as functions of the parameters; ``f``'s ``.grad`` is read as ``G``."""
     t, gamma = parameters_of(f), recipe.focal_gamma
     ones = torch.ones_like(Y[:, 0])
-    per_sample = recipe.auxiliary_weight / len(batch) * (
-        ones if batch.weight is None else ones * batch.weight
+    per_sample = (
+        recipe.auxiliary_weight
+        / len(batch)
+        * (ones if batch.weight is None else ones * batch.weight)
     )
 
     def logits(t: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,8 @@ def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: 
     y : array of shape (n,), only if it was given
     """
     X, y = _from_torch(X), _from_torch(y)
-    table = np.ndim(X) <= 2
+    # Not np.ndim: array-likes need not take part in NumPy's function protocol.
+    table = len(X.shape if hasattr(X, "shape") else np.asarray(X).shape) <= 2
     targets = {} if reset is False and y is None else {"y": y}
     try:
         validated = validate_data(

@@ -38,7 +38,10 @@ def sgd(
         if buffer is None:
             b, slope_b = d, slope
         else:
-            b, slope_b = mu * buffer + (1 - group["dampening"]) * d, slope * (1 - group["dampening"])
+            b, slope_b = (
+                mu * buffer + (1 - group["dampening"]) * d,
+                slope * (1 - group["dampening"]),
+            )
         d, slope = (d + mu * b, slope + mu * slope_b) if group["nesterov"] else (b, slope_b)
     return p - group["lr"] * d, -group["lr"] * slope
 
@@ -47,7 +50,12 @@ def adam(
     p: Tensor, g: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]
 ) -> tuple[Tensor, Any]:
     """Adam and AdamW; the slope includes that the second moment depends on ``g`` too."""
-    (beta1, beta2), eps, lr, decay = group["betas"], group["eps"], group["lr"], group["weight_decay"]
+    (beta1, beta2), eps, lr, decay = (
+        group["betas"],
+        group["eps"],
+        group["lr"],
+        group["weight_decay"],
+    )
     k = float(state["step"]) + 1 if state else 1.0
     if group.get("decoupled_weight_decay"):
         p = p * (1 - lr * decay)

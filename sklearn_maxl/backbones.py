@@ -111,7 +111,11 @@ class ConvNet(BaseEstimator):
         width, *side = input_shape
         layers: list[nn.Module] = []
         for size in _positive_ints("channels", self.channels):
-            layers += [nn.Conv2d(width, size, 3, padding=1, bias=False), nn.BatchNorm2d(size), nn.ReLU()]
+            layers += [
+                nn.Conv2d(width, size, 3, padding=1, bias=False),
+                nn.BatchNorm2d(size),
+                nn.ReLU(),
+            ]
             if min(side) >= 2:
                 layers.append(nn.MaxPool2d(2))
                 side = [length // 2 for length in side]
