@@ -87,8 +87,8 @@ class RandomSource(PsiSource):
 class HumanSource:
     """The paper's Human baseline: given labels, the distinct ones within each class its block."""
 
-    def __init__(self, y: Ints, finer: NDArray[Any], n_classes: int):
-        self.known = [np.unique(finer[y == i]) for i in range(n_classes)]
+    def __init__(self, arrays: Any, n_classes: int):
+        self.known = [np.unique(arrays.finer[arrays.y == i]) for i in range(n_classes)]
         self.psi = np.array([max(1, len(known)) for known in self.known], dtype=np.int64)
 
     def assign(self, arrays: Any, rng: np.random.RandomState) -> Ints:

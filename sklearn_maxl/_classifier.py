@@ -34,6 +34,7 @@ from ._data import (
     resolve_batch_size,
 )
 from ._devices import resolve_device
+from ._history import History
 from ._kmeans import KMeansSource
 from ._meta_gradient import META_GRADIENTS
 from ._net import MAXLNet, logger
@@ -236,6 +237,16 @@ class MAXLClassifier(
         "random_state": ["random_state"],
     }
 
+    # What fit sets; undocumented ones start with an underscore.
+    classes_: NDArray[Any]
+    input_shape_: tuple[int, ...]
+    psi_: NDArray[np.int64]
+    n_iter_: int
+    net_: MAXLNet
+    history_: History
+    _scaling: tuple[NDArray[np.float32], NDArray[np.float32]]
+    _source: Any
+
     def __init__(
         self,
         backbone: Any = "auto",
@@ -427,8 +438,8 @@ class MAXLClassifier(
         X, y = validate_samples(self, X, y, reset=not again)
         if looks_channels_last(X.shape[1:]):
             warnings.warn(
-                f"X has samples of shape {X.shape[1:]}, which looks like (height, width, channels); "
-                "images are (channels, height, width) here: use X.transpose(0, 3, 1, 2).",
+                f"X has samples of shape {X.shape[1:]}, which looks like (height, width, "
+                "channels); images are (channels, height, width): use X.transpose(0, 3, 1, 2).",
                 stacklevel=4,
             )
         classes, encoded = encode(self, y, known)
@@ -454,7 +465,7 @@ class MAXLClassifier(
         if self.auxiliary is None:
             return None
         if self.auxiliary == "human":
-            return HumanSource(arrays.y, arrays.finer, len(classes))
+            return HumanSource(arrays, len(classes))
         if self.auxiliary == "kmeans":
             return KMeansSource(self.psi, classes, *scaling)
         return PSI_SOURCES[self.auxiliary](self.psi, classes)
@@ -475,12 +486,12 @@ class MAXLClassifier(
         trunk = backbones.builder(self.backbone, input_shape)
         generator = self.backbone if self.generator is None else self.generator
         net = MAXLNet(
-            partial(make_multi_task_net, trunk, input_shape, *scaling, len(classes), mask),
+            partial(make_multi_task_net, trunk, input_shape, scaling, len(classes), mask),
             generator=partial(
                 make_label_generator,
                 backbones.builder(generator, input_shape),
                 input_shape,
-                *scaling,
+                scaling,
                 mask,
             )
             if learned
@@ -510,7 +521,7 @@ class MAXLClassifier(
 
     def _evaluate(self, function: str, X: Any, *rows: NDArray[Any]) -> NDArray[Any]:
         X = validate_samples(self, X, reset=False)
-        return self.net_.apply(getattr(self.net_.module_, function), X, *rows)  # type: ignore[no-any-return]
+        return self.net_.apply(getattr(self.net_.module_, function), X, *rows)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Log-probabilities of the classes.
@@ -526,7 +537,7 @@ class MAXLClassifier(
             Columns in the order of `classes_`.
         """
         check_is_fitted(self, "net_")
-        return log_softmax(self._evaluate("primary", X).astype(np.float64), axis=1)  # type: ignore[no-any-return]
+        return log_softmax(self._evaluate("primary", X).astype(np.float64), axis=1)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of the classes.
@@ -557,7 +568,7 @@ class MAXLClassifier(
             Labels of the type of `classes_`.
         """
         best = self.predict_log_proba(X).argmax(axis=1)
-        return self.classes_[best]  # type: ignore[no-any-return]
+        return self.classes_[best]
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Features of the trunk, for use inside a pipeline.
@@ -615,13 +626,13 @@ class MAXLClassifier(
             sample's class.
         """
         check_is_fitted(self, "net_")
-        X, y = validate_samples(self, X, y, reset=False)
+        samples, y = validate_samples(self, X, y, reset=False)
         _, encoded = encode(self, y, self.classes_)
         if self.auxiliary == "kmeans":
-            return np.eye(self.psi_.sum(), dtype=np.float32)[self._source.nearest(X, encoded)]
+            return np.eye(self.psi_.sum(), dtype=np.float32)[self._source.nearest(samples, encoded)]
         if self.auxiliary == "uniform":
-            return self.net_.apply(self.net_.module_.uniform_labels, encoded)  # type: ignore[no-any-return]
-        return self.net_.apply(self.net_.generator_, X, encoded)  # type: ignore[no-any-return]
+            return self.net_.apply(self.net_.module_.uniform_labels, encoded)
+        return self.net_.apply(self.net_.generator_, samples, encoded)
 
     def save(self, path: Any) -> None:
         """Not available yet: write the classifier to a file that runs no code when read.
@@ -657,7 +668,7 @@ class MAXLClassifier(
 
     @property
     def _n_features_out(self) -> int:
-        return self.net_.module_.primary_head.in_features  # type: ignore[no-any-return]
+        return self.net_.module_.primary_head.in_features
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

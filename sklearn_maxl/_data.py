@@ -83,7 +83,7 @@ class TrainingData:
 
 
 def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
-    """The number of samples in a batch; "auto" makes about 16 steps an epoch, of 16 to 128 samples."""
+    """Samples in a batch; "auto" is a sixteenth of the data, between 16 and 128."""
     if batch_size == "auto":
         return min(128, max(16, n_samples // 16))
     return min(int(batch_size), n_samples)

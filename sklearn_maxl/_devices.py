@@ -3,7 +3,7 @@
 import torch
 
 
-def resolve_device(device: str) -> torch.device:
+def resolve_device(device: str | torch.device) -> torch.device:
     """Turn the `device` parameter into a torch device that is there.
 
     ``"auto"`` is the current CUDA device where there is one, else the CPU.

@@ -49,7 +49,7 @@ class MetaProblem:
     G: Parameters
 
 
-class ForwardModeUnsupported(NotImplementedError):
+class ForwardModeError(NotImplementedError):
     """A network holds an operator that has no forward-mode derivative."""
 
     def __init__(self, operator: str):
@@ -144,5 +144,5 @@ def _directional_derivative(
             losses, tangent = forward_ad.unpack_dual(function(duals))
     except NotImplementedError as error:
         named = re.search(r"forward AD with (\S+)", str(error))
-        raise ForwardModeUnsupported(named.group(1) if named else str(error)) from error
+        raise ForwardModeError(named.group(1) if named else str(error)) from error
     return torch.zeros_like(losses) if tangent is None else tangent

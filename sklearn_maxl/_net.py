@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from ._data import META_BATCHES, Samples, TrainingData
 from ._history import EpochSums, History, format_cell, label_columns
-from ._meta_gradient import META_GRADIENTS, ForwardModeUnsupported, double_backward
+from ._meta_gradient import META_GRADIENTS, ForwardModeError, double_backward
 from ._networks import draws_random_numbers
 from ._random import isolated_rng, seed_rng
 from ._step import (
@@ -41,6 +41,8 @@ logger = logging.getLogger("sklearn_maxl")
 # Samples that go through a network at once outside training, bounded by values
 # so that large images do not fill the memory.
 INFERENCE_VALUES = 2**22
+
+LOSSES = ("primary_loss", "auxiliary_loss", "meta_loss")
 
 
 class MAXLNet(NeuralNet):
@@ -142,22 +144,23 @@ class MAXLNet(NeuralNet):
         self.notify("on_train_end", X=data, y=None)
 
     def take_over(self, other: "MAXLNet") -> None:
-        """Go on from where another net of the same architecture stands, with this one's settings."""
+        """Go on from where a net of the same architecture stands, with this one's settings."""
         try:
             self.load_state(other.state())
         except (RuntimeError, AttributeError) as error:
             raise ValueError(
-                "warm_start=True goes on with the networks of the last fit, but backbone, generator, "
-                "psi or auxiliary were changed since; use warm_start=False."
+                "warm_start=True goes on with the networks of the last fit, but backbone, "
+                "generator, psi or auxiliary were changed since; use warm_start=False."
             ) from error
-        for name in ("optimizer_", "generator_optimizer_"):
-            mine, theirs = getattr(self, name, None), getattr(other, name, None)
-            if mine is not None and type(mine) is type(theirs):
+        for name in ("optimizer_", "generator_optimizer_")[: 1 + self.has_generator_]:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if type(mine) is type(theirs):
                 lr = mine.param_groups[0]["lr"]
                 mine.load_state_dict(theirs.state_dict())
                 for group in mine.param_groups:
                     group["lr"] = lr
-        self.epochs_, self.n_steps_, self.history_ = other.epochs_, other.n_steps_, other.history_
+        self.epochs_, self.n_steps_ = other.epochs_, other.n_steps_
+        self.history = other.history  # type: ignore[has-type]
 
     def fit_loop(
         self, X: TrainingData, y: None = None, epochs: int | None = None, **fit_params: Any
@@ -188,8 +191,7 @@ class MAXLNet(NeuralNet):
         start, sums = time.perf_counter(), EpochSums()
         batches = META_BATCHES[self.meta_batch](data, self.batch_size, self.random_state)
         self._set_training(True)
-        n_batches = 0
-        for n_batches, pair in enumerate(batches, 1):
+        for pair in batches:
             self.notify("on_batch_begin", batch=pair[0], training=True)
             step = self.train_step(pair)
             sums.add(step["record"], len(pair[0]))
@@ -198,7 +200,6 @@ class MAXLNet(NeuralNet):
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
         self.history[-1]["batches"] = []  # a row per batch would outweigh the networks
-        self.history.record("train_batch_count", n_batches)
         for name, value in row.items():
             self.history.record(name, value)
         if self.verbose:
@@ -212,17 +213,14 @@ class MAXLNet(NeuralNet):
                 f"Lower lr (now {self.lr}) or generator_lr (now {self.generator_lr})."
             )
         row: dict[str, Any] = {"epoch": len(self.epochs_) + 1}
-        row.update(
-            {k: means[k] for k in ("primary_loss", "auxiliary_loss", "meta_loss") if k in means}
-        )
+        row.update({name: means[name] for name in LOSSES if name in means})
         if validation is not None:
             row["validation_score"] = self._accuracy(validation)
         if self.psi is not None:
             row.update(label_columns(sums, self.psi))
         if "meta_gradient_norm" in means:
-            floor = np.finfo(np.float32).tiny
-            ratio = means["meta_gradient_norm"] / max(means["entropy_gradient_norm"], floor)
-            row["gradient_norm_ratio"] = ratio if self.recipe.entropy_weight else np.inf
+            meta, entropy = means["meta_gradient_norm"], means["entropy_gradient_norm"]
+            row["gradient_norm_ratio"] = meta / entropy if entropy else np.inf
         return row
 
     def train_step(self, batch: tuple[Batch, Batch], **fit_params: Any) -> dict[str, Any]:
@@ -252,10 +250,10 @@ class MAXLNet(NeuralNet):
         """Soft labels Y of a batch: generated (with a graph if they are to be learned) or fixed."""
         if self.has_generator_:
             with torch.set_grad_enabled(learn):
-                return self.generator_(batch.x, batch.y)  # type: ignore[no-any-return]
+                return self.generator_(batch.x, batch.y)
         if batch.labels is None:
-            return self.module_.uniform_labels(batch.y)  # type: ignore[no-any-return]
-        return F.one_hot(batch.labels, int(np.sum(self.psi))).to(torch.float32)
+            return self.module_.uniform_labels(batch.y)
+        return F.one_hot(batch.labels, self.module_.blocks.shape[1]).to(torch.float32)
 
     def _generator_step(
         self, train: Batch, meta: Batch, Y: Tensor, replay: Callable[[], None]
@@ -265,7 +263,7 @@ class MAXLNet(NeuralNet):
         )  # fmt: skip
         try:
             return generator_step(*problem, self.meta_gradient_, replay)
-        except ForwardModeUnsupported as error:
+        except ForwardModeError as error:
             warnings.warn(
                 f"The backbone uses {error.operator}, which has no forward-mode derivative in this "
                 "torch; falling back to meta_gradient='double_backward' (same result, slower).",

@@ -54,11 +54,11 @@ class MultiTaskNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Output of the trunk, shape (n, n_features)."""
-        return self.trunk(self.standardize(x))  # type: ignore[no-any-return]
+        return self.trunk(self.standardize(x))
 
     def primary(self, x: Tensor) -> Tensor:
         """Primary logits alone, shape (n, n_classes): what inference needs."""
-        return self.primary_head(self.features(x))  # type: ignore[no-any-return]
+        return self.primary_head(self.features(x))
 
     def uniform_labels(self, y: Tensor) -> Tensor:
         """The uniform soft label over each sample's block: the arm that learns no labels."""
@@ -147,14 +147,13 @@ def draws_random_numbers(module: nn.Module, *inputs: Tensor) -> bool:
 def make_multi_task_net(
     build: Callable[[tuple[int, ...]], nn.Module],
     input_shape: tuple[int, ...],
-    mean: Any,
-    scale: Any,
+    scaling: tuple[Any, Any],
     n_classes: int,
     blocks: Any = None,
 ) -> MultiTaskNet:
     """The multi-task network with fresh weights, on the CPU."""
     trunk, n_features = build_trunk(build, input_shape, "backbone")
-    standardize = Standardize(torch.as_tensor(mean), torch.as_tensor(scale))
+    standardize = Standardize(*map(torch.as_tensor, scaling))
     blocks = None if blocks is None else torch.as_tensor(blocks)
     return MultiTaskNet(standardize, trunk, n_features, n_classes, blocks)
 
@@ -162,11 +161,10 @@ def make_multi_task_net(
 def make_label_generator(
     build: Callable[[tuple[int, ...]], nn.Module],
     input_shape: tuple[int, ...],
-    mean: Any,
-    scale: Any,
+    scaling: tuple[Any, Any],
     blocks: Any,
 ) -> LabelGenerator:
     """The label generator with fresh weights, on the CPU."""
     trunk, n_features = build_trunk(build, input_shape, "generator")
-    standardize = Standardize(torch.as_tensor(mean), torch.as_tensor(scale))
+    standardize = Standardize(*map(torch.as_tensor, scaling))
     return LabelGenerator(standardize, trunk, n_features, torch.as_tensor(blocks))

@@ -17,4 +17,4 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 def resolve_optimizer(optimizer: Any) -> Callable[..., torch.optim.Optimizer]:
     """Turn a name, an optimizer class or a function into ``f(parameters, lr=...)``."""
-    return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer  # type: ignore[no-any-return]
+    return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer

@@ -119,7 +119,7 @@ def meta_problem(
         # Cloned buffers take the update of the running statistics and are thrown
         # away: the statistics move once a step, with the training pass.
         buffers = {name: b.clone() for name, b in f.named_buffers()}
-        return functional_call(f, {**t, **buffers}, (x,))  # type: ignore[no-any-return]
+        return functional_call(f, {**t, **buffers}, (x,))
 
     def losses(t: Parameters) -> tuple[Tensor, Tensor]:
         primary, auxiliary = logits(t, batch.x)

@@ -58,7 +58,7 @@ def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: 
     return validated
 
 
-def encode(estimator: BaseEstimator, y: NDArray[Any], classes: NDArray[Any] | None) -> Any:
+def encode(estimator: BaseEstimator, y: Any, classes: NDArray[Any] | None) -> Any:
     """Class labels as integers 0..C-1.
 
     Parameters
@@ -111,7 +111,7 @@ def combined_weight(
         weight = weight * compute_sample_weight(class_weight, y)
     if not weight.any():
         raise ValueError("sample_weight and class_weight leave no sample: all weights are zero.")
-    return weight  # type: ignore[no-any-return]
+    return weight
 
 
 def looks_channels_last(shape: tuple[int, ...]) -> bool:

@@ -106,7 +106,9 @@ def virtual_step(
     for name, g in G.items():
         p = t[name]
         group = group_of[p]
-        followed = plain if group.get("amsgrad") or group.get("maximize") and rule is adam else rule
+        followed = (
+            plain if group.get("amsgrad") or (group.get("maximize") and rule is adam) else rule
+        )
         t_plus[name], slope[name] = followed(p.detach(), g, optimizer.state.get(p, {}), group)
     return t_plus, slope
 

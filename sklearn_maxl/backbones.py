@@ -219,22 +219,22 @@ def builder(backbone: Any, input_shape: tuple[int, ...]) -> Callable[[tuple[int,
             by_ndim = {1: "mlp", 3: "convnet"}
             if len(input_shape) not in by_ndim:
                 raise ValueError(
-                    f"backbone='auto' knows tables (n, n_features) and images (n, channels, height, "
-                    f"width), but X has samples of shape {input_shape}; pass a backbone of your own."
+                    "backbone='auto' knows tables (n, n_features) and images (n, channels, height, "
+                    f"width), but X has samples of shape {input_shape}; pass your own backbone."
                 )
             backbone = by_ndim[len(input_shape)]
         if backbone not in NAMED:
             raise ValueError(
-                f"backbone={backbone!r} is not available; use 'auto', {', '.join(map(repr, NAMED))}, "
-                "a backbone such as sklearn_maxl.backbones.MLP(), or a function input_shape -> "
-                "torch.nn.Module."
+                f"backbone={backbone!r} is not available; use 'auto', "
+                f"{', '.join(map(repr, NAMED))}, a backbone such as sklearn_maxl.backbones.MLP(), "
+                "or a function input_shape -> torch.nn.Module."
             )
-        return NAMED[backbone]().build  # type: ignore[no-any-return]
+        return NAMED[backbone]().build
     if hasattr(backbone, "build"):
-        return backbone.build  # type: ignore[no-any-return]
+        return backbone.build
     if isinstance(backbone, nn.Module):
         return _Copy(backbone)
-    return backbone  # type: ignore[no-any-return]
+    return backbone
 
 
 class _Copy:
