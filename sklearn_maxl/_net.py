@@ -167,7 +167,8 @@ class MAXLNet(NeuralNet):
     ) -> "MAXLNet":
         """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks."""
         self.check_data(X)
-        self._find_out_whether_stochastic(X.train)
+        if not hasattr(self, "stochastic_"):
+            self._find_out_whether_stochastic(X.train)
         best = BestState(self) if self.early_stopping else None
         datasets = {"dataset_train": X, "dataset_valid": X.validation}
         epochs = self.max_epochs if epochs is None else epochs
