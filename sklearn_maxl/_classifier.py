@@ -1,5 +1,6 @@
 """The scikit-learn estimator: validation, encoding, seeds; no tensor mathematics."""
 
+import copy
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,6 @@ from ._data import (
     TrainingData,
     holdout_split,
     moments,
-    resolve_batch_size,
 )
 from ._devices import resolve_device
 from ._history import History
@@ -148,7 +148,7 @@ class MAXLClassifier(
     device : str, default="auto"
         "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1".
     callbacks : list of skorch callbacks or None, default=None
-        Passed to the skorch net, `net_`.
+        Copies of them are passed to the skorch net, ``net_``.
     verbose : int, default=0
         With 1, a line per epoch goes to the logger "sklearn_maxl".
     random_state : int, RandomState instance or None, default=None
@@ -417,7 +417,7 @@ class MAXLClassifier(
         if again and epochs is None:
             net = self.net_
         else:
-            net = self._make_net(arrays.X.shape[1:], scaling, classes, source, parts["train"], rng)
+            net = self._make_net(arrays.X.shape[1:], scaling, classes, source, rng)
             if again:
                 net.take_over(self.net_)
         device = torch.device(net.device)
@@ -476,7 +476,6 @@ class MAXLClassifier(
         scaling: Any,
         classes: NDArray[Any],
         source: Any,
-        train: Arrays,
         rng: np.random.RandomState,
     ) -> MAXLNet:
         """The skorch net with fresh weights: `net_` before training."""
@@ -505,13 +504,13 @@ class MAXLClassifier(
             lr=self.lr,
             generator_optimizer=resolve_optimizer(self.generator_optimizer),
             generator_lr=self.generator_lr,
-            batch_size=resolve_batch_size(self.batch_size, len(train.y)),
+            train_batch_size=self.batch_size,
             max_epochs=self.max_epochs,
             early_stopping=self.early_stopping,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             device=str(resolve_device(self.device)),
-            callbacks=self.callbacks,
+            callbacks=copy.deepcopy(self.callbacks),  # skorch keeps its state in them
             verbose=self.verbose,
             random_state=rng,
         )

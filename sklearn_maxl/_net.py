@@ -21,7 +21,7 @@ from skorch import NeuralNet
 from torch import Tensor
 from torch.nn import functional as F
 
-from ._data import META_BATCHES, Samples, TrainingData
+from ._data import META_BATCHES, Samples, TrainingData, resolve_batch_size
 from ._history import EpochSums, History, format_cell, label_columns
 from ._meta_gradient import META_GRADIENTS, ForwardModeError, double_backward
 from ._networks import draws_random_numbers
@@ -40,7 +40,7 @@ logger = logging.getLogger("sklearn_maxl")
 
 # Samples that go through a network at once outside training, bounded by values
 # so that large images do not fill the memory.
-INFERENCE_VALUES = 2**22
+INFERENCE_VALUES = 2**19
 
 LOSSES = ("primary_loss", "auxiliary_loss", "meta_loss")
 
@@ -61,6 +61,8 @@ class MAXLNet(NeuralNet):
     recipe : Recipe
     meta_gradient, meta_batch, meta_every
         As in `MAXLClassifier`.
+    train_batch_size : int or "auto"
+        As `batch_size` in `MAXLClassifier`; skorch's ``batch_size`` is for its own inference.
     early_stopping, n_iter_no_change, tol
         As in `MAXLClassifier`; the score is the accuracy on ``TrainingData.validation``.
     random_state : numpy.random.RandomState
@@ -79,6 +81,7 @@ class MAXLNet(NeuralNet):
         meta_gradient: str = "exact",
         meta_batch: str = "same",
         meta_every: int = 1,
+        train_batch_size: int | str = "auto",
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -93,6 +96,7 @@ class MAXLNet(NeuralNet):
         self.meta_gradient = meta_gradient
         self.meta_batch = meta_batch
         self.meta_every = meta_every
+        self.train_batch_size = train_batch_size
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
@@ -190,7 +194,8 @@ class MAXLNet(NeuralNet):
 
     def _run_epoch(self, data: TrainingData) -> None:
         start, sums = time.perf_counter(), EpochSums()
-        batches = META_BATCHES[self.meta_batch](data, self.batch_size, self.random_state)
+        batch_size = resolve_batch_size(self.train_batch_size, len(data))
+        batches = META_BATCHES[self.meta_batch](data, batch_size, self.random_state)
         self._set_training(True)
         for pair in batches:
             self.notify("on_batch_begin", batch=pair[0], training=True)

@@ -1,8 +1,30 @@
-"""Settings of all tests."""
+"""Settings and data of all tests."""
 
+import os
+
+# Read once, when scipy is imported: without it scikit-learn skips its array-API check.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import numpy as np
+import pytest
 import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits, load_iris
 
 
 def pytest_configure() -> None:
     # Small networks run faster on one thread, and results do not depend on the cores.
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def iris() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """A table: (150, 4), three classes."""
+    return load_iris(return_X_y=True)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images of one channel: (200, 1, 8, 8), uint8, ten classes."""
+    X, y = load_digits(return_X_y=True)
+    return X[:200].reshape(-1, 1, 8, 8).astype(np.uint8), y[:200]
