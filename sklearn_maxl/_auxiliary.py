@@ -118,7 +118,13 @@ def check_auxiliary_labels(auxiliary_labels: ArrayLike | None, n_samples: int) -
             f"auxiliary_labels must hold one label for each sample, shape ({n_samples},), "
             f"but has shape {labels.shape}."
         )
-    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+    if labels.dtype.kind == "O":
+        usable = not any(label is None or label != label for label in labels)
+    else:
+        usable = labels.dtype.kind != "f" or bool(
+            (np.isfinite(labels) & (labels == np.floor(labels))).all()
+        )
+    if not usable:
         raise ValueError(
             "auxiliary_labels must be class labels (integers or strings), but holds "
             "continuous or missing values."

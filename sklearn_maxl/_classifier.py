@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -23,7 +22,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from . import backbones
-from ._auxiliary import PSI_SOURCES, HumanSource, blocks, check_auxiliary_labels
+from ._auxiliary import PSI_SOURCES, HumanSource, blocks, check_auxiliary_labels, resolve_psi
 from ._compat import HasMethods, Interval, StrOptions, fit_context
 from ._data import (
     META_BATCHES,
@@ -50,10 +49,11 @@ def _needs_arm(*arms: str) -> Callable[[Any], bool]:
     """Condition for a method that only some settings of `auxiliary` have."""
 
     def check(self: "MAXLClassifier") -> bool:
-        if self.auxiliary in arms:
+        arm = getattr(self, "_arm", self.auxiliary)  # what was fitted counts
+        if arm in arms:
             return True
         raise AttributeError(
-            f"auxiliary={self.auxiliary!r} has no such method; it needs auxiliary to be "
+            f"auxiliary={arm!r} has no such method; it needs auxiliary to be "
             f"{' or '.join(map(repr, arms))}."
         )
 
@@ -147,14 +147,19 @@ class MAXLClassifier(
         Whether `fit` goes on from the last fit's networks.
     device : str, default="auto"
         "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1".
+    n_threads : int or None, default=1
+        Cores that torch uses in a fit on the CPU. With the default a result is
+        bitwise the same in a loop, in joblib's workers and on a machine with more
+        cores, and small networks are fastest. Raise it for wide convolutional
+        networks; None leaves torch's own setting.
     callbacks : list of skorch callbacks or None, default=None
         Copies of them are passed to the skorch net, ``net_``.
     verbose : int, default=0
         With 1, a line per epoch goes to the logger "sklearn_maxl".
     random_state : int, RandomState instance or None, default=None
         Seed of everything random. The same integer gives bitwise the same result
-        on the same machine with the same number of threads. No global random
-        state is read or changed, for None neither.
+        on machines of the same kind. No global random state is read or changed,
+        for None neither.
 
     Attributes
     ----------
@@ -232,6 +237,7 @@ class MAXLClassifier(
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
+        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -246,6 +252,7 @@ class MAXLClassifier(
     history_: History
     _scaling: tuple[NDArray[np.float32], NDArray[np.float32]]
     _source: Any
+    _arm: str | None
 
     def __init__(
         self,
@@ -273,6 +280,7 @@ class MAXLClassifier(
         class_weight: Mapping[Any, float] | str | None = None,
         warm_start: bool = False,
         device: str | torch.device = "auto",
+        n_threads: int | None = 1,
         callbacks: list[Any] | None = None,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
@@ -300,6 +308,7 @@ class MAXLClassifier(
         self.class_weight = class_weight
         self.warm_start = warm_start
         self.device = device
+        self.n_threads = n_threads
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
@@ -401,25 +410,49 @@ class MAXLClassifier(
         epochs: int | None = None,
         classes: Any = None,
     ) -> "MAXLClassifier":
+        """Train, and keep what was there if that fails."""
+        before = dict(vars(self))
+        try:
+            self._train_net(X, y, sample_weight, auxiliary_labels, again, epochs, classes)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        return self
+
+    def _train_net(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        auxiliary_labels: Any,
+        again: bool,
+        epochs: int | None,
+        classes: Any,
+    ) -> None:
         """Check the data, make a net or take the one at hand, and train it."""
         known = self.classes_ if again else None if classes is None else np.unique(classes)
         arrays, classes = self._check(X, y, sample_weight, auxiliary_labels, known, again)
 
-        rng = self.net_.random_state if again else _own_random_state(self.random_state)
+        # Going on works on a copy, so that a training that fails loses nothing.
+        old = copy.deepcopy(self.net_) if again else None
+        rng = _own_random_state(self.random_state) if old is None else old.random_state
         parts = self._split(arrays, rng)
         if again:
-            scaling, source = self._scaling, self._source
+            scaling, source = self._scaling, copy.deepcopy(self._source)
         else:
             scaling = moments(parts["train"].X, parts["train"].weight)
             source = self._label_source(arrays, classes, scaling)
         labels = source and source.assign(parts["train"], rng)
 
-        if again and epochs is None:
-            net = self.net_
+        if old is not None and epochs is None:
+            net = old
         else:
+            if old is not None:
+                self._check_same_labels()
             net = self._make_net(arrays.X.shape[1:], scaling, classes, source, rng)
-            if again:
-                net.take_over(self.net_)
+            if old is not None:
+                net.take_over(old)
         device = torch.device(net.device)
         samples = {name: Samples.from_arrays(part, device) for name, part in parts.items()}
         samples["train"] = Samples.from_arrays(parts["train"], device, labels)
@@ -428,8 +461,18 @@ class MAXLClassifier(
         self.classes_, self.input_shape_ = classes, tuple(arrays.X.shape[1:])
         self.psi_ = np.zeros(len(classes), dtype=np.int64) if source is None else source.psi
         self.net_, self.history_, self.n_iter_ = net, net.epochs_, len(net.epochs_)
-        self._scaling, self._source = scaling, source
-        return self
+        self._scaling, self._source, self._arm = scaling, source, self.auxiliary
+
+    def _check_same_labels(self) -> None:
+        """Refuse to go on where the auxiliary labels would mean something else."""
+        changed = self.auxiliary != self._arm
+        if self.auxiliary in (*PSI_SOURCES, "kmeans"):
+            changed = changed or not np.array_equal(resolve_psi(self.psi, self.classes_), self.psi_)
+        if changed:
+            raise ValueError(
+                "warm_start=True goes on with the networks of the last fit, but auxiliary or psi "
+                "were changed since; use warm_start=False."
+            )
 
     def _check(
         self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any, known: Any, again: bool
@@ -440,10 +483,10 @@ class MAXLClassifier(
             warnings.warn(
                 f"X has samples of shape {X.shape[1:]}, which looks like (height, width, "
                 "channels); images are (channels, height, width): use X.transpose(0, 3, 1, 2).",
-                stacklevel=4,
+                stacklevel=6,
             )
         classes, encoded = encode(self, y, known)
-        weight = combined_weight(X, y, sample_weight, self.class_weight)
+        weight = combined_weight(X, y, classes, sample_weight, self.class_weight)
         finer = None
         if self.auxiliary == "human":
             finer = check_auxiliary_labels(auxiliary_labels, len(y))
@@ -488,7 +531,7 @@ class MAXLClassifier(
             partial(make_multi_task_net, trunk, input_shape, scaling, len(classes), mask),
             generator=partial(
                 make_label_generator,
-                backbones.builder(generator, input_shape),
+                backbones.builder(generator, input_shape, "generator"),
                 input_shape,
                 scaling,
                 mask,
@@ -510,6 +553,7 @@ class MAXLClassifier(
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             device=str(resolve_device(self.device)),
+            n_threads=self.n_threads,
             callbacks=copy.deepcopy(self.callbacks),  # skorch keeps its state in them
             verbose=self.verbose,
             random_state=rng,
@@ -536,7 +580,8 @@ class MAXLClassifier(
             Columns in the order of `classes_`.
         """
         check_is_fitted(self, "net_")
-        return log_softmax(self._evaluate("primary", X).astype(np.float64), axis=1)
+        logits = torch.from_numpy(self._evaluate("primary", X)).double()
+        return torch.log_softmax(logits, dim=1).numpy()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of the classes.

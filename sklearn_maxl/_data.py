@@ -12,6 +12,11 @@ from torch import Tensor
 from ._step import Batch
 
 
+def mean_one(weight: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Weights scaled to have mean 1; only their ratios matter."""
+    return (weight / weight.mean()).astype(np.float32)
+
+
 class Arrays(NamedTuple):
     """Checked input of a fit, one row a sample: finer labels for "human", or None."""
 
@@ -22,13 +27,15 @@ class Arrays(NamedTuple):
 
     def take(self, index: NDArray[np.int64]) -> "Arrays":
         """The rows at `index`; no copy if that is all of them, in order."""
-        if len(index) == len(self.y):
+        if np.array_equal(index, np.arange(len(self.y))):
             return self
         return Arrays(*(None if a is None else a[index] for a in self))  # type: ignore[arg-type]
 
     def without_zero_weights(self) -> "Arrays":
-        """The rows that count: a sample of weight 0 is the same as none."""
-        return self if self.weight is None else self.take(np.flatnonzero(self.weight))
+        """The rows that count: a sample of weight 0 (in float32) is the same as none."""
+        if self.weight is None:
+            return self
+        return self.take(np.flatnonzero(mean_one(self.weight)))
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,7 @@ class Samples:
         cls, arrays: Arrays, device: torch.device, labels: NDArray[np.int64] | None = None
     ) -> "Samples":
         """Put arrays on the device; the weights are scaled to have mean 1."""
-        weight = arrays.weight
-        if weight is not None:
-            weight = (weight / weight.mean()).astype(np.float32)
+        weight = None if arrays.weight is None else mean_one(arrays.weight)
         columns = (arrays.X, arrays.y, weight, labels)
         return cls(*(None if a is None else torch.from_numpy(a).to(device) for a in columns))  # type: ignore[arg-type]
 
@@ -148,7 +153,7 @@ META_BATCHES: dict[str, MetaBatches] = {
 
 def moments(
     X: NDArray[Any], weight: NDArray[np.float64] | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Mean and standard deviation per feature (tables) or per channel (everything else).
 
     Computed in float64, in two passes over parts of `X` so that an image data set
@@ -156,7 +161,7 @@ def moments(
 
     Returns
     -------
-    mean, scale : arrays of shape (d,) or (channels, 1, ...), float32
+    mean, scale : arrays of shape (d,), float64, or (channels, 1, ...), float32
         `scale` is 1 where a feature is constant.
     """
     rows = max(1, 2**20 // max(1, int(np.prod(X.shape[1:]))))
@@ -173,9 +178,11 @@ def moments(
     centre = mean.reshape(shape)
     variance = sum(summed((X[p] - centre) ** 2, p) for p in parts) / total
     scale = np.sqrt(variance)
-    # Rounding leaves a constant feature with a deviation of a few float32 units.
-    scale[scale <= 10 * np.finfo(np.float32).eps * np.abs(mean)] = 1.0
-    return centre.astype(np.float32), scale.reshape(shape).astype(np.float32)
+    dtype = np.float64 if X.ndim == 2 else np.float32
+    # Rounding leaves a constant feature with a deviation of a few units of its type.
+    eps = np.finfo(X.dtype if X.dtype.kind == "f" else np.float32).eps
+    scale[scale <= np.maximum(10 * eps * np.abs(mean), np.finfo(np.float32).tiny)] = 1.0
+    return centre.astype(dtype), scale.reshape(shape).astype(dtype)
 
 
 def holdout_split(

@@ -23,4 +23,6 @@ def resolve_device(device: str | torch.device) -> torch.device:
                 f"device={device!r} was asked for, but this torch ({torch.__version__}) finds "
                 f"{count} CUDA devices here; use device='auto' or 'cpu'."
             )
+    elif resolved.type != "cpu":
+        raise ValueError(f"device={device!r} is not supported; use 'auto', 'cpu' or 'cuda'.")
     return resolved

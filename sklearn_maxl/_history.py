@@ -43,12 +43,12 @@ class History(list[dict[str, Any]]):
 
     def __str__(self) -> str:
         names = self.columns()
-        widths = {name: max(len(name), 6) for name in names}
-        lines = ["  ".join(f"{name:>{widths[name]}}" for name in names)]
-        for row in self:
-            cells = (format_cell(row.get(name)) for name in names)
-            lines.append("  ".join(f"{c:>{widths[n]}}" for n, c in zip(names, cells, strict=True)))
-        return "\n".join(lines)
+        lines = [names, *([format_cell(row.get(name)) for name in names] for row in self)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        )
 
 
 def format_cell(value: Any) -> str:

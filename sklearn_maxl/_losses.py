@@ -27,8 +27,7 @@ def focal_losses(logits: Tensor, gamma: float) -> Tensor:
     log_p = F.log_softmax(logits, dim=1)
     if gamma == 0:
         return -log_p
-    # 1 - p from expm1 keeps its digits where p is near 1; the floor keeps the
-    # derivative of the power finite where p is exactly 1.
+    # 1 - p; the floor keeps the derivative of the power finite where p is exactly 1.
     q = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
     return -(q**gamma) * log_p
 
@@ -47,7 +46,7 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
 
 def mean_label(Y: Tensor, weight: Tensor | None) -> Tensor:
     """``m``: the mean soft label of a batch, of shape (k,)."""
-    return Y.mean(0) if weight is None else (Y * (weight / weight.sum()).unsqueeze(1)).sum(0)
+    return Y.mean(0) if weight is None else (Y * weight.unsqueeze(1)).mean(0) / weight.mean()
 
 
 def negative_entropy(m: Tensor) -> Tensor:

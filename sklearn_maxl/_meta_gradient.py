@@ -13,9 +13,11 @@ of the generator's gradient is an ordinary backward pass through g.
 
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -65,7 +67,26 @@ def exact(problem: MetaProblem) -> tuple[Tensor, Tensor]:
     of the losses, hence one forward-mode pass. No second-order graph is built.
     """
     M, u = _pulled_back_meta_gradient(problem)
-    return M, _directional_derivative(lambda t: problem.losses(t)[1], problem.t, u)
+    _, dM_dY = _directional_derivative(problem, u)
+    return M, dM_dY
+
+
+def check_forward_mode(problem: MetaProblem) -> None:
+    """See once whether forward mode can be trusted with this network.
+
+    The derivative of L along its own gradient G is ``|G|^2``. An operator that
+    silently drops its tangent breaks that, as does a random draw that is not
+    replayed.
+
+    Raises
+    ------
+    ForwardModeError
+    """
+    L_pri, losses = _directional_derivative(problem, problem.G)
+    along_G = L_pri + (problem.Y * losses).sum()
+    expected = sum(((g**2).sum() for g in problem.G.values()), start=torch.zeros_like(along_G))
+    if not torch.isclose(along_G, expected, rtol=0.01, atol=1e-12):
+        raise ForwardModeError("an operator that loses its forward-mode derivative")
 
 
 def double_backward(problem: MetaProblem) -> tuple[Tensor, Tensor]:
@@ -131,18 +152,31 @@ def _differentiable_attention() -> Iterator[None]:
         yield
 
 
-def _directional_derivative(
-    function: Callable[[Parameters], Tensor], t: Parameters, u: Parameters
-) -> Tensor:
-    """``J u``: forward-mode derivative of ``function`` at ``t`` along ``u``."""
+def _directional_derivative(problem: MetaProblem, u: Parameters) -> tuple[Tensor, Tensor]:
+    """Forward-mode derivatives of ``(L_pri, l)`` at ``t`` along ``u``."""
     try:
         with torch.no_grad(), _differentiable_attention(), forward_ad.dual_level():
+            _load_forward_mode()
             duals = {
                 name: forward_ad.make_dual(p.detach(), u[name]) if name in u else p.detach()
-                for name, p in t.items()
+                for name, p in problem.t.items()
             }
-            losses, tangent = forward_ad.unpack_dual(function(duals))
+            outputs = [forward_ad.unpack_dual(output) for output in problem.losses(duals)]
     except NotImplementedError as error:
         named = re.search(r"forward AD with (\S+)", str(error))
-        raise ForwardModeError(named.group(1) if named else str(error)) from error
-    return torch.zeros_like(losses) if tangent is None else tangent
+        without_jvp = "a torch.autograd.Function without jvp"
+        unnamed = without_jvp if "jvp" in str(error) else str(error)
+        raise ForwardModeError(named.group(1) if named else unnamed) from error
+    L_pri, losses = (
+        torch.zeros_like(output.primal) if output.tangent is None else output.tangent
+        for output in outputs
+    )
+    return L_pri, losses
+
+
+@cache
+def _load_forward_mode() -> None:
+    """Have torch load its forward-mode rules, whose import uses a deprecated function of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        forward_ad.make_dual(torch.zeros(1), torch.zeros(1))

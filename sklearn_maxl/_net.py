@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from torch.nn import functional as F
 
 from ._data import META_BATCHES, Samples, TrainingData, resolve_batch_size
 from ._history import EpochSums, History, format_cell, label_columns
-from ._meta_gradient import META_GRADIENTS, ForwardModeError, double_backward
+from ._meta_gradient import META_GRADIENTS, ForwardModeError, double_backward, exact
 from ._networks import draws_random_numbers
 from ._random import isolated_rng, seed_rng
 from ._step import (
@@ -34,6 +35,7 @@ from ._step import (
     multi_task_step,
     primary_step,
 )
+from ._threads import torch_threads
 from ._virtual_step import parameters_of
 
 logger = logging.getLogger("sklearn_maxl")
@@ -65,6 +67,8 @@ class MAXLNet(NeuralNet):
         As `batch_size` in `MAXLClassifier`; skorch's ``batch_size`` is for its own inference.
     early_stopping, n_iter_no_change, tol
         As in `MAXLClassifier`; the score is the accuracy on ``TrainingData.validation``.
+    n_threads
+        As in `MAXLClassifier`.
     random_state : numpy.random.RandomState
     """
 
@@ -85,6 +89,7 @@ class MAXLNet(NeuralNet):
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
+        n_threads: int | None = 1,
         random_state: np.random.RandomState,
         **kwargs: Any,
     ):
@@ -100,6 +105,7 @@ class MAXLNet(NeuralNet):
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.n_threads = n_threads
         self.random_state = random_state
         super().__init__(module, criterion=criterion, train_split=None, **kwargs)
 
@@ -111,7 +117,8 @@ class MAXLNet(NeuralNet):
 
     def initialize(self) -> "MAXLNet":
         """Make both networks and optimizers, from this net's random state alone."""
-        with isolated_rng(self.random_state.randint(2**31 - 1), torch.device(self.device)):
+        seed = self.random_state.randint(2**31 - 1)
+        with torch_threads(self.n_threads), isolated_rng(seed, torch.device(self.device)):
             super().initialize()
         self.epochs_ = History()
         self.n_steps_ = 0
@@ -143,9 +150,10 @@ class MAXLNet(NeuralNet):
 
     def train_for(self, data: TrainingData, epochs: int) -> None:
         """Train for some epochs more, with the callbacks told of begin and end."""
-        self.notify("on_train_begin", X=data, y=None)
-        self.fit_loop(data, epochs=epochs)
-        self.notify("on_train_end", X=data, y=None)
+        with torch_threads(self.n_threads):
+            self.notify("on_train_begin", X=data, y=None)
+            self.fit_loop(data, epochs=epochs)
+            self.notify("on_train_end", X=data, y=None)
 
     def take_over(self, other: "MAXLNet") -> None:
         """Go on from where a net of the same architecture stands, with this one's settings."""
@@ -199,7 +207,15 @@ class MAXLNet(NeuralNet):
         self._set_training(True)
         for pair in batches:
             self.notify("on_batch_begin", batch=pair[0], training=True)
-            step = self.train_step(pair)
+            try:
+                step = self.train_step(pair)
+            except ValueError as error:
+                if len(pair[0]) == 1 and "more than 1 value per channel" in str(error):
+                    raise ValueError(
+                        "Batch normalisation can't train on a batch of one sample; raise "
+                        f"batch_size (now {self.train_batch_size}) or pass more samples."
+                    ) from error
+                raise
             sums.add(step["record"], len(pair[0]))
             self.notify("on_batch_end", batch=pair[0], training=True, **step)
         row = self._summary(sums, data.validation)
@@ -213,19 +229,24 @@ class MAXLNet(NeuralNet):
 
     def _summary(self, sums: EpochSums, validation: Samples | None) -> dict[str, Any]:
         means = sums.means(sums.sums.keys() - {"label_mass"})
-        if not np.isfinite(list(means.values())).all():
+        tensors = (t for state in self._states().values() for t in state.values())
+        if not np.isfinite(list(means.values())).all() or not all(
+            bool(t.isfinite().all()) for t in tensors
+        ):
             raise ValueError(
-                f"Training diverged in epoch {len(self.epochs_) + 1}: the loss is not finite. "
+                f"Training diverged in epoch {len(self.epochs_) + 1}: a loss or weight is not finite. "
                 f"Lower lr (now {self.lr}) or generator_lr (now {self.generator_lr})."
             )
         row: dict[str, Any] = {"epoch": len(self.epochs_) + 1}
-        row.update({name: means[name] for name in LOSSES if name in means})
+        expected = LOSSES[: 1 if self.psi is None else 3 if self.has_generator_ else 2]
+        row.update({name: means.get(name, np.nan) for name in expected})
         if validation is not None:
             row["validation_score"] = self._accuracy(validation)
         if self.psi is not None:
             row.update(label_columns(sums, self.psi))
-        if "meta_gradient_norm" in means:
-            meta, entropy = means["meta_gradient_norm"], means["entropy_gradient_norm"]
+        if self.has_generator_:  # an epoch may be shorter than meta_every
+            meta = means.get("meta_gradient_norm", np.nan)
+            entropy = means.get("entropy_gradient_norm", np.nan)
             row["gradient_norm_ratio"] = meta / entropy if entropy else np.inf
         return row
 
@@ -264,19 +285,18 @@ class MAXLNet(NeuralNet):
     def _generator_step(
         self, train: Batch, meta: Batch, Y: Tensor, replay: Callable[[], None]
     ) -> dict[str, Tensor]:
-        problem = (
-            self.module_, self.generator_, train, meta, Y, self.recipe, self.optimizer_
-        )  # fmt: skip
+        step = partial(generator_step, self.module_, train, meta, Y, self.recipe, self.optimizer_)
         try:
-            return generator_step(*problem, self.meta_gradient_, replay)
+            first = self.n_steps_ == 1 and self.meta_gradient_ is exact
+            return step(self.meta_gradient_, replay, check=first)
         except ForwardModeError as error:
             warnings.warn(
-                f"The backbone uses {error.operator}, which has no forward-mode derivative in this "
-                "torch; falling back to meta_gradient='double_backward' (same result, slower).",
+                f"The backbone uses {error.operator}, which forward mode can't differentiate in "
+                "this torch; falling back to meta_gradient='double_backward' (same result, slower).",
                 stacklevel=2,
             )
             self.meta_gradient_ = double_backward
-            return generator_step(*problem, self.meta_gradient_, replay)
+            return step(self.meta_gradient_, replay)
 
     def _notify_gradients(self, learn_labels: bool) -> None:
         if self.callbacks_:
@@ -313,7 +333,7 @@ class MAXLNet(NeuralNet):
         size = max(1, INFERENCE_VALUES // max(1, int(np.prod(X.shape[1:]))))
         self._set_training(False)
         outputs = []
-        with torch.inference_mode():
+        with torch_threads(self.n_threads), torch.inference_mode():
             for start in range(0, len(X), size):
                 part = [
                     torch.from_numpy(a[start : start + size]).to(self.device) for a in (X, *rows)
@@ -329,10 +349,11 @@ class MAXLNet(NeuralNet):
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """A copy of the weights and buffers of both networks."""
-        modules = {"module_": self.module_}
-        if self.has_generator_:
-            modules["generator_"] = self.generator_
-        return {name: copy.deepcopy(module.state_dict()) for name, module in modules.items()}
+        return copy.deepcopy(self._states())
+
+    def _states(self) -> dict[str, dict[str, Tensor]]:
+        names = ("module_", "generator_")[: 1 + self.has_generator_]
+        return {name: getattr(self, name).state_dict() for name in names}
 
     def load_state(self, state: dict[str, dict[str, Tensor]]) -> None:
         """Put back what `state` copied."""

@@ -15,7 +15,10 @@ from ._random import isolated_rng
 
 
 class Standardize(nn.Module):
-    """Subtract a mean and divide by a scale, per feature or per channel; takes any dtype."""
+    """Subtract a mean and divide by a scale, per feature or per channel; takes any dtype.
+
+    Tables have a float64 mean: a time stamp in seconds has no digits left in float32.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -54,7 +57,7 @@ class MultiTaskNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Output of the trunk, shape (n, n_features)."""
-        return self.trunk(self.standardize(x))
+        return self.trunk(self.standardize(x).to(self.primary_head.weight.dtype))
 
     def primary(self, x: Tensor) -> Tensor:
         """Primary logits alone, shape (n, n_classes): what inference needs."""
@@ -92,7 +95,7 @@ class LabelGenerator(nn.Module):
         self.register_buffer("blocks", blocks)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        logits = self.head(self.trunk(self.standardize(x)))
+        logits = self.head(self.trunk(self.standardize(x).to(self.head.weight.dtype)))
         return masked_softmax(logits, self.blocks[y])
 
 
@@ -113,7 +116,10 @@ def build_trunk(
     The module is copied: a factory that hands out the same trained module twice
     must not carry what one fit learned into the next.
     """
-    trunk = build(input_shape)
+    try:
+        trunk = build(input_shape)
+    except Exception as error:
+        raise BackboneError(f"{name} can't be built for samples {input_shape}: {error}") from error
     if not isinstance(trunk, nn.Module):
         raise BackboneError(
             f"{name} must make a torch.nn.Module, but it made {type(trunk).__name__!r}."

@@ -20,7 +20,7 @@ from ._losses import (
     primary_losses,
     weighted_mean,
 )
-from ._meta_gradient import MetaProblem, Parameters
+from ._meta_gradient import MetaProblem, Parameters, check_forward_mode
 from ._virtual_step import parameters_of, virtual_step
 
 MetaGradient = Callable[[MetaProblem], tuple[Tensor, Tensor]]
@@ -68,7 +68,6 @@ def multi_task_step(f: nn.Module, batch: Batch, Y: Tensor, recipe: Recipe) -> di
 
 def generator_step(
     f: nn.Module,
-    g: nn.Module,
     batch: Batch,
     meta_batch: Batch,
     Y: Tensor,
@@ -76,13 +75,17 @@ def generator_step(
     optimizer: Optimizer,
     meta_gradient: MetaGradient,
     replay: Callable[[], None],
+    check: bool = False,
 ) -> dict[str, Tensor]:
     """Lines 2 and 3: gradient of ``L_pri(t+) + lambda H`` with respect to the generator.
 
     Called after `multi_task_step`, whose gradient it shares, and before the
-    optimizers' steps. ``Y`` carries the graph of ``g``.
+    optimizers' steps. ``Y`` carries the graph of the generator. With `check`, forward mode
+    is tried out first.
     """
     problem = meta_problem(f, batch, meta_batch, Y.detach(), recipe, optimizer, replay)
+    if check:
+        check_forward_mode(problem)
     M, dM_dY = meta_gradient(problem)
 
     labels = Y.detach().requires_grad_()

@@ -16,7 +16,8 @@ from ._compat import check_sample_weight
 def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: bool) -> Any:
     """Turn `X` (and `y`, if the estimator is to be fitted) into arrays.
 
-    uint8 stays as it is; everything else becomes float32, the networks' type.
+    float64, float32 and uint8 stay as they are, other types become float64; the
+    networks take float32 after they have standardised their input.
     For anything but tables, ``n_features_in_`` is the number of values in a sample.
 
     Returns
@@ -34,7 +35,7 @@ def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: 
             X,
             **targets,
             reset=reset,
-            dtype=[np.float32, np.uint8],
+            dtype=[np.float64, np.float32, np.uint8],
             allow_nd=not table,
             ensure_2d=table,
             order="C",
@@ -48,6 +49,8 @@ def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: 
             ) from error
         raise
     samples = validated[0] if targets else validated
+    if 0 in samples.shape[1:]:
+        raise ValueError(f"X has samples of shape {samples.shape[1:]}, which hold no value.")
     if reset:
         estimator.n_features_in_ = int(np.prod(samples.shape[1:]))
     elif samples.shape[1:] != estimator.input_shape_:
@@ -93,9 +96,15 @@ def encode(estimator: BaseEstimator, y: Any, classes: NDArray[Any] | None) -> An
 
 
 def combined_weight(
-    X: NDArray[Any], y: NDArray[Any], sample_weight: Any, class_weight: Any
+    X: NDArray[Any],
+    y: NDArray[Any],
+    classes: NDArray[Any],
+    sample_weight: Any,
+    class_weight: Any,
 ) -> NDArray[np.float64] | None:
     """Sample weights times class weights; None where there are neither.
+
+    A class that a dictionary leaves out has weight 1.
 
     Returns
     -------
@@ -107,7 +116,16 @@ def combined_weight(
     weight = check_sample_weight(
         _from_torch(sample_weight), X, dtype=np.float64, ensure_non_negative=True
     )
-    if class_weight is not None:
+    if isinstance(class_weight, dict):
+        unknown = [key for key in class_weight if key not in classes.tolist()]
+        values = [class_weight.get(c, 1.0) for c in classes.tolist()]
+        if unknown or not (np.isfinite(values).all() and min(values) >= 0):
+            raise ValueError(
+                "class_weight must map classes of y to finite weights that are not negative, got "
+                f"{class_weight!r} for the classes {classes.tolist()}."
+            )
+        weight = weight * np.asarray(values)[np.searchsorted(classes, y)]
+    elif class_weight is not None:
         weight = weight * compute_sample_weight(class_weight, y)
     if not weight.any():
         raise ValueError("sample_weight and class_weight leave no sample: all weights are zero.")
@@ -120,4 +138,7 @@ def looks_channels_last(shape: tuple[int, ...]) -> bool:
 
 
 def _from_torch(array: Any) -> Any:
-    return array.detach().cpu().numpy() if isinstance(array, torch.Tensor) else array
+    if not isinstance(array, torch.Tensor):
+        return array
+    array = array.detach().cpu()
+    return (array.float() if array.dtype == torch.bfloat16 else array).numpy()

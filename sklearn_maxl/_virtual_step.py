@@ -24,7 +24,8 @@ def plain(
     p: Tensor, g: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]
 ) -> tuple[Tensor, Any]:
     """Gradient descent: the paper's equation, and the rule for every other optimizer."""
-    return p - group["lr"] * g, -group["lr"]
+    slope = group["lr"] if group.get("maximize") else -group["lr"]
+    return p + slope * g, slope
 
 
 def sgd(
@@ -49,7 +50,7 @@ def sgd(
 def adam(
     p: Tensor, g: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]
 ) -> tuple[Tensor, Any]:
-    """Adam and AdamW; the slope includes that the second moment depends on ``g`` too."""
+    """Adam; the slope includes that the second moment depends on ``g`` too."""
     (beta1, beta2), eps, lr, decay = (
         group["betas"],
         group["eps"],
@@ -61,21 +62,29 @@ def adam(
         p = p * (1 - lr * decay)
     elif decay:
         g = g + decay * p
-    # Bias-corrected moments; the old ones are zero on the first step.
+    # Bias-corrected moments, split into what was there (nothing on the first step)
+    # and what g adds.
     c1, c2 = (1 - beta1) / (1 - beta1**k), (1 - beta2) / (1 - beta2**k)
-    m_hat, v_hat = c1 * g, c2 * g * g
-    if state:
-        m_hat = m_hat + state["exp_avg"] * (beta1 / (1 - beta1**k))
-        v_hat = v_hat + state["exp_avg_sq"] * (beta2 / (1 - beta2**k))
+    m_old = state["exp_avg"] * (beta1 / (1 - beta1**k)) if state else torch.zeros_like(p)
+    v_old = state["exp_avg_sq"] * (beta2 / (1 - beta2**k)) if state else torch.zeros_like(p)
     # The floor keeps the root differentiable where a gradient has always been
     # zero. It must be normal in float32 and far below eps**2.
-    root = v_hat.clamp_min(1e-30).sqrt()
+    root = (v_old + c2 * g * g).clamp_min(1e-30).sqrt()
     denominator = root + eps
-    slope = -lr * (c1 - m_hat / denominator * (c2 * g / root)) / denominator
-    return p - lr * m_hat / denominator, slope.detach()
+    p_plus = p - lr * (m_old + c1 * g) / denominator
+    # The terms in g**2 of the derivative cancel; leaving them out keeps its digits.
+    slope = -lr * (c1 * (root * eps + v_old) - c2 * g * m_old) / (root * denominator**2)
+    return p_plus, slope.detach()
 
 
-RULES: dict[type, Rule] = {SGD: sgd, Adam: adam, AdamW: adam}
+def adamw(
+    p: Tensor, g: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]
+) -> tuple[Tensor, Any]:
+    """Adam with weight decay apart from the gradient."""
+    return adam(p, g, state, {**group, "decoupled_weight_decay": True})
+
+
+RULES: dict[type, Rule] = {SGD: sgd, Adam: adam, AdamW: adamw}
 
 
 def virtual_step(
@@ -105,9 +114,11 @@ def virtual_step(
     group_of = {p: group for group in optimizer.param_groups for p in group["params"]}
     for name, g in G.items():
         p = t[name]
-        group = group_of[p]
+        group = group_of.get(p)
+        if group is None:  # a parameter that the optimizer was not given
+            continue
         followed = (
-            plain if group.get("amsgrad") or (group.get("maximize") and rule is adam) else rule
+            plain if group.get("amsgrad") or (group.get("maximize") and rule is not sgd) else rule
         )
         t_plus[name], slope[name] = followed(p.detach(), g, optimizer.state.get(p, {}), group)
     return t_plus, slope

@@ -8,8 +8,10 @@ scikit-learn's ``get_params``, so that a grid search reaches
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from torch import nn
 
@@ -178,6 +180,25 @@ class Custom(BaseEstimator):
                     params.update({f"{name}__{key}": inner for key, inner in nested})
         return params
 
+    def set_params(self, **params: Any) -> "Custom":
+        """Set arguments of the module, whether they were given before or not.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        Custom
+            This object.
+        """
+        names = inspect.signature(self.module_class).parameters
+        own = {name: value for name, value in params.items() if name in names}
+        self.__dict__.update(own)
+        super().set_params(**{n: value for n, value in params.items() if n not in own})
+        return self
+
     def build(self, input_shape: tuple[int, ...]) -> nn.Module:
         """Make the network with fresh weights.
 
@@ -200,7 +221,9 @@ class Custom(BaseEstimator):
 NAMED: dict[str, Callable[[], BaseEstimator]] = {"mlp": MLP, "convnet": ConvNet}
 
 
-def builder(backbone: Any, input_shape: tuple[int, ...]) -> Callable[[tuple[int, ...]], nn.Module]:
+def builder(
+    backbone: Any, input_shape: tuple[int, ...], name: str = "backbone"
+) -> Callable[[tuple[int, ...]], nn.Module]:
     """Turn what a user may give as `backbone` into a function of the samples' shape.
 
     Parameters
@@ -208,6 +231,8 @@ def builder(backbone: Any, input_shape: tuple[int, ...]) -> Callable[[tuple[int,
     backbone : str, backbone, torch.nn.Module or callable
     input_shape : tuple of int
         Shape of one sample: decides what ``"auto"`` is.
+    name : str
+        The parameter that errors name.
 
     Returns
     -------
@@ -219,17 +244,21 @@ def builder(backbone: Any, input_shape: tuple[int, ...]) -> Callable[[tuple[int,
             by_ndim = {1: "mlp", 3: "convnet"}
             if len(input_shape) not in by_ndim:
                 raise ValueError(
-                    "backbone='auto' knows tables (n, n_features) and images (n, channels, height, "
+                    f"{name}='auto' knows tables (n, n_features) and images (n, channels, height, "
                     f"width), but X has samples of shape {input_shape}; pass your own backbone."
                 )
             backbone = by_ndim[len(input_shape)]
         if backbone not in NAMED:
             raise ValueError(
-                f"backbone={backbone!r} is not available; use 'auto', "
+                f"{name}={backbone!r} is not available; use 'auto', "
                 f"{', '.join(map(repr, NAMED))}, a backbone such as sklearn_maxl.backbones.MLP(), "
                 "or a function input_shape -> torch.nn.Module."
             )
         return NAMED[backbone]().build
+    if isinstance(backbone, type) and hasattr(backbone, "build"):
+        raise ValueError(
+            f"{name} is the class {backbone.__name__}; pass an object, {backbone.__name__}()."
+        )
     if hasattr(backbone, "build"):
         return backbone.build
     if isinstance(backbone, nn.Module):
@@ -248,6 +277,7 @@ class _Copy:
 
 
 def _positive_ints(name: str, values: Any) -> list[int]:
-    if isinstance(values, int) or not len(values) or any(int(v) != v or v < 1 for v in values):
+    good = isinstance(values, Sequence | np.ndarray) and len(values) > 0
+    if not good or any(not isinstance(v, Integral) or v < 1 for v in values):
         raise ValueError(f"{name} must be a sequence of positive integers, got {values!r}.")
     return [int(v) for v in values]

@@ -1,0 +1,125 @@
+"""One MAXL step written out from the paper's equations, by plain double backward.
+
+Shares no formula with the package: softmax, mask, focal loss, entropy and the
+optimizers' rules are written again, in the plainest way.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+Tensors = dict[str, Tensor]
+
+
+def softmax(z: Tensor) -> Tensor:
+    """``exp z_k / sum_j exp z_j``."""
+    e = torch.exp(z - z.max(1, keepdim=True).values)
+    return e / e.sum(1, keepdim=True)
+
+
+def mask_softmax(z: Tensor, mask: Tensor) -> Tensor:
+    """The paper's ``Mask SoftMax``: ``M exp z / sum M exp z``."""
+    e = torch.exp(z - z.max(1, keepdim=True).values) * mask
+    return e / e.sum(1, keepdim=True)
+
+
+def focal_loss(z: Tensor, target: Tensor, gamma: float) -> Tensor:
+    """``-sum_k q_k (1 - p_k)^gamma log p_k`` for each sample."""
+    p = softmax(z)
+    return -(target * (1 - p) ** gamma * torch.log(p)).sum(1)
+
+
+def entropy_term(Y: Tensor, weight: Tensor) -> Tensor:
+    """``H = sum_k m_k log m_k`` of the mean label, over the classes that are used."""
+    m = (weight.unsqueeze(1) * Y).sum(0) / weight.sum()
+    m = m[m > 0]
+    return (m * torch.log(m)).sum()
+
+
+def sgd_rule(t: Tensor, G: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor:
+    """``b <- mu b + d,  t <- t - lr b``; the first buffer is ``d``."""
+    d = G + group["weight_decay"] * t
+    if group["momentum"] == 0:
+        return t - group["lr"] * d
+    old = state.get("momentum_buffer")
+    return t - group["lr"] * (d if old is None else group["momentum"] * old + d)
+
+
+def adam_rule(t: Tensor, G: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor:
+    """Algorithm 1 of Kingma & Ba."""
+    beta1, beta2 = group["betas"]
+    k = int(state["step"]) + 1 if state else 1
+    m = (1 - beta1) * G + (beta1 * state["exp_avg"] if state else 0.0)
+    v = (1 - beta2) * G**2 + (beta2 * state["exp_avg_sq"] if state else 0.0)
+    return t - group["lr"] * (m / (1 - beta1**k)) / (torch.sqrt(v / (1 - beta2**k)) + group["eps"])
+
+
+RULES = {torch.optim.SGD: sgd_rule, torch.optim.Adam: adam_rule}
+
+
+class LabelLogits(nn.Module):
+    """The label generator without its mask and softmax."""
+
+    def __init__(self, g: Any) -> None:
+        super().__init__()
+        self.g = g
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.g.head(self.g.trunk(self.g.standardize(x)))
+
+
+def maxl_step(
+    f: Any,
+    g: Any,
+    batch: Any,
+    meta: Any,
+    optimizer: torch.optim.Optimizer,
+    gamma: float,
+    w: float,
+    lam: float,
+    replay: Callable[[], Any],
+) -> tuple[Tensor, Tensor, Tensor, Tensors, Tensors]:
+    """Return Y, M, dM/dY, G and the gradient of ``M + lambda H`` for each generator parameter."""
+    t = {name: p for name, p in f.named_parameters() if p.requires_grad}
+    theta2 = {name: p for name, p in g.named_parameters() if p.requires_grad}
+    C, n = f.primary_head.out_features, len(batch.y)
+    ones = torch.ones(n, dtype=batch.x.dtype)
+    weight = ones if batch.weight is None else batch.weight
+    meta_weight = (
+        torch.ones(len(meta.y), dtype=batch.x.dtype) if meta.weight is None else meta.weight
+    )
+
+    def forward(values: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
+        replay()
+        untouched = {name: b.clone() for name, b in f.named_buffers()}
+        return functional_call(f, {**values, **untouched}, (x,))
+
+    def primary(logits: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+        return (weights * focal_loss(logits, torch.eye(C, dtype=logits.dtype)[y], gamma)).mean()
+
+    Y = mask_softmax(LabelLogits(g)(batch.x), g.blocks[batch.y].to(batch.x.dtype))
+    z_primary, z_auxiliary = forward(t, batch.x)
+    L = primary(z_primary, batch.y, weight) + w * (
+        (weight * focal_loss(z_auxiliary, Y, gamma)).mean()
+    )
+    gradients = torch.autograd.grad(L, list(t.values()), create_graph=True, allow_unused=True)
+    G = {name: d for name, d in zip(t, gradients, strict=True) if d is not None}
+    t_plus = dict(t)
+    for name, d in G.items():
+        group = next(q for q in optimizer.param_groups if any(p is t[name] for p in q["params"]))
+        rule = RULES[type(optimizer)]
+        t_plus[name] = rule(t[name].detach(), d, optimizer.state.get(t[name], {}), group)
+    M = primary(forward(t_plus, meta.x)[0], meta.y, meta_weight)
+    (dM_dY,) = torch.autograd.grad(M, Y, retain_graph=True)
+    total = M + lam * entropy_term(Y, weight)
+    descended = torch.autograd.grad(total, list(theta2.values()))
+    return (
+        Y.detach(),
+        M.detach(),
+        dM_dY,
+        {name: d.detach() for name, d in G.items()},
+        dict(zip(theta2, descended, strict=True)),
+    )

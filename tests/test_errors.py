@@ -1,0 +1,258 @@
+"""Wrong uses: each is one clear sentence that names the parameter or array and the cure."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import NotFittedError
+from torch import nn
+
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.backbones import MLP, ConvNet, Custom
+
+X, Y = load_iris(return_X_y=True)
+DIGITS, DIGIT = load_digits(return_X_y=True)
+IMAGES, DIGIT = DIGITS[:60].reshape(-1, 1, 8, 8), DIGIT[:60]
+HUMAN = {"auxiliary": "human"}
+
+
+def with_value(value):
+    changed = X.copy()
+    changed[3, 2] = value
+    return changed
+
+
+# parameters, X, y, further arguments of fit, what the message says
+WRONG_FITS = {
+    "NaN": ({}, with_value(np.nan), Y, {}, r"Input X contains NaN"),
+    "inf": ({}, with_value(np.inf), Y, {}, r"Input X contains infinity"),
+    "too large for float32": ({}, with_value(1e39), Y, {}, r"value too large for dtype\('float32'"),
+    "NaN in an image": ({}, np.full_like(IMAGES, np.nan), DIGIT, {}, r"Input X contains NaN"),
+    "sparse": ({}, sparse.csr_array(X), Y, {}, r"Sparse data was passed for X.*toarray"),
+    "complex": ({}, X + 1j, Y, {}, r"Complex data not supported"),
+    "strings": ({}, X.astype(str).astype(object) + "m", Y, {}, r"X holds text.*OneHotEncoder"),
+    "string column": ({}, pd.DataFrame({"a": ["u", "v"] * 75}), Y, {}, r"X holds text"),
+    "1-D X": ({}, X[:, 0], Y, {}, r"Expected 2D array, got 1D array.*reshape"),
+    "no rows": ({}, X[:0], Y[:0], {}, r"Found array with 0 sample"),
+    "no columns": ({}, X[:, :0], Y, {}, r"0 feature\(s\).*minimum of 1"),
+    "no pixels": ({}, IMAGES[:, :, :0], DIGIT, {}, r"X.*shape"),
+    "5-D X with auto": ({}, X.reshape(-1, 4, 1, 1, 1), Y, {}, r"backbone='auto' knows .*your own"),
+    "y None": ({}, X, None, {}, r"requires y to be passed, but the target y is None"),
+    "y too short": ({}, X, Y[1:], {}, r"inconsistent numbers of samples: \[150, 149\]"),
+    "one class": ({}, X, np.zeros(150, int), {}, r"at least 2 classes.*only one class: 0"),
+    "continuous y": ({}, X, Y + 0.5, {}, r"Unknown label type: continuous"),
+    "NaN in y": ({}, X, np.where(Y == 0, np.nan, Y), {}, r"Input y contains NaN"),
+    "indicator y": ({}, X, np.eye(3)[Y], {}, r"y should be a 1d array, got .* shape \(150, 3\)"),
+    "unknown backbone": ({"backbone": "lenet"}, X, Y, {}, r"backbone='lenet' is not.*'mlp'"),
+    "vgg16": ({"backbone": "vgg16"}, IMAGES, DIGIT, {}, r"backbone='vgg16' is not available"),
+    "resnet50": ({"backbone": "resnet50"}, IMAGES, DIGIT, {}, r"backbone='resnet50' is not avail"),
+    "unknown generator": ({"generator": "lenet"}, X, Y, {}, r"generator='lenet' is not available"),
+    "backbone number": ({"backbone": 3}, X, Y, {}, r"'backbone' parameter of MAXLClassifier must"),
+    "backbone class": ({"backbone": MLP}, X, Y, {}, r"backbone.*MLP\(\)"),
+    "convnet for a table": ({"backbone": "convnet"}, X, Y, {}, r"images .*use MLP for tables"),
+    "makes no module": ({"backbone": lambda shape: 3}, X, Y, {}, r"backbone must make a torch.nn"),
+    "4-D features": (
+        {"backbone": lambda shape: nn.Conv2d(1, 2, 3)}, IMAGES, DIGIT, {},
+        r"backbone must map \(n, 1, 8, 8\) to \(n, n_features\).*became \(2, 2, 6, 6\).*Flatten",
+    ),
+    "4-D features of the generator": (
+        {"generator": lambda shape: nn.Conv2d(1, 2, 3)}, IMAGES, DIGIT, {}, r"^generator must map",
+    ),
+    "wrong width": ({"backbone": nn.Linear(5, 2)}, X, Y, {}, r"can't take samples of shape \(4,\)"),
+    "no such argument": ({"backbone": Custom(nn.Linear, width=3)}, X, Y, {}, r"width"),
+    "no layers": ({"backbone": MLP(())}, X, Y, {}, r"hidden_layer_sizes must be a sequence of pos"),
+    "one layer": ({"backbone": MLP(10)}, X, Y, {}, r"hidden_layer_sizes must be a sequence of pos"),
+    "no width": ({"backbone": MLP((8, 0))}, X, Y, {}, r"hidden_layer_sizes must be a sequence"),
+    "text width": ({"backbone": MLP("ab")}, X, Y, {}, r"hidden_layer_sizes must be a sequence"),
+    "no channels": ({"backbone": ConvNet((0,))}, IMAGES, DIGIT, {}, r"channels must be a sequence"),
+    "dropout 2": ({"backbone": MLP(dropout=2.0)}, X, Y, {}, r"dropout"),
+    "batch norm, batch_size 1": (
+        {"backbone": "convnet", "batch_size": 1}, IMAGES, DIGIT, {}, r"batch_size",
+    ),
+    "psi 0": ({"psi": 0}, X, Y, {}, r"'psi' parameter .* int in the range \[1, inf\).*Got 0"),
+    "psi 2.5": ({"psi": 2.5}, X, Y, {}, r"'psi' parameter"),
+    "psi True": ({"psi": True}, X, Y, {}, r"psi must be at least 1 and integer"),
+    "psi auto": ({"psi": "auto"}, X, Y, {}, r"psi='auto' is not available yet; give psi as an int"),
+    "psi too short": ({"psi": [2, 3]}, X, Y, {}, r"psi has 2 entries, but y has 3 classes"),
+    "psi 2-D": ({"psi": [[2, 3, 4]]}, X, Y, {}, r"psi"),
+    "psi with a 0": ({"psi": [2, 0, 3]}, X, Y, {}, r"psi must be at least 1"),
+    "psi lacks a class": ({"psi": {0: 2, 1: 2}}, X, Y, {}, r"psi must name .* missing \[2\]"),
+    "psi of no class": ({"psi": {0: 2, 1: 2, 2: 2, 9: 1}}, X, Y, {}, r"psi .*not in y \[9\]"),
+    "no finer labels": (HUMAN, X, Y, {}, r"auxiliary='human' needs .*auxiliary_labels=\.\.\."),
+    "finer too short": (HUMAN, X, Y, {"auxiliary_labels": Y[1:]}, r"auxiliary_labels .*\(149,\)"),
+    "finer 2-D": (HUMAN, X, Y, {"auxiliary_labels": Y[:, None]}, r"auxiliary_labels must hold one"),
+    "finer floats": (HUMAN, X, Y, {"auxiliary_labels": X[:, 0]}, r"auxiliary_labels .*continuous"),
+    "finer NaN": (
+        HUMAN, X, Y, {"auxiliary_labels": np.full(150, np.nan)}, r"auxiliary_labels .*missing",
+    ),
+    "finer inf": (HUMAN, X, Y, {"auxiliary_labels": np.full(150, np.inf)}, r"auxiliary_labels"),
+    "finer None": (
+        HUMAN, X, Y, {"auxiliary_labels": [None, *("ab" * 75)[1:]]}, r"auxiliary_labels",
+    ),
+    "no GPU": ({"device": "cuda:7"}, X, Y, {}, r"device='cuda:7' was asked for.*finds \d+ CUDA"),
+    "no such device": ({"device": "gpu"}, X, Y, {}, r"device='gpu' is not a device; use 'auto'"),
+    "not our device": ({"device": "mps"}, X, Y, {}, r"device='mps'"),
+    "not a real device": ({"device": "meta"}, X, Y, {}, r"device='meta'"),
+    "negative lr": ({"lr": -1}, X, Y, {}, r"'lr' parameter of MAXLClassifier must be a float"),
+    "unknown arm": ({"auxiliary": "gan"}, X, Y, {}, r"'auxiliary' parameter .* a str among"),
+    "unknown optimizer": ({"optimizer": "lbfgs"}, X, Y, {}, r"'optimizer' parameter"),
+    "no epochs": ({"max_epochs": 0}, X, Y, {}, r"'max_epochs' parameter"),
+    "divergence": (
+        {"optimizer": "sgd", "lr": 1e6, "max_epochs": 20}, X, Y, {}, r"diverged in epoch.*Lower lr",
+    ),
+    "divergence in the last step": (
+        {"optimizer": "sgd", "lr": 1e38, "batch_size": 150, "auxiliary": None}, X, Y, {},
+        r"diverged in epoch 1.*Lower lr",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # scikit-learn's own
+@pytest.mark.parametrize(
+    ("params", "samples", "labels", "more", "message"), WRONG_FITS.values(), ids=WRONG_FITS
+)
+def test_a_wrong_fit_says_what_is_wrong(params, samples, labels, more, message):
+    clf = MAXLClassifier(**{"max_epochs": 1, "random_state": 0, **params})
+    with pytest.raises((ValueError, TypeError), match=f"(?s){message}") as caught:
+        clf.fit(samples, labels, **more)
+    assert type(caught.value).__name__ != "TypeError" or "parse" in str(caught.value)
+    assert not hasattr(clf, "net_")
+
+
+WRONG_PREDICTS = {
+    "fewer columns": (X, X[:, :3], r"X has 3 features, but MAXLClassifier is expecting 4"),
+    "1-D": (X, X[0], r"Expected 2D array, got 1D array"),
+    "images for a table": (X, X.reshape(-1, 4, 1, 1), r"shape \(4, 1, 1\), .* shape \(4,\)"),
+    "another size": (IMAGES, IMAGES[:, :, 1:], r"shape \(1, 7, 8\), .* shape \(1, 8, 8\)"),
+    "another order": (IMAGES, IMAGES.transpose(0, 2, 3, 1), r"shape \(8, 8, 1\)"),
+    "a table for images": (IMAGES, DIGITS[:60], r"shape \(64,\), .* shape \(1, 8, 8\)"),
+    "no rows": (X, X[:0], r"0 sample"),
+    "NaN": (X, with_value(np.nan), r"Input X contains NaN"),
+}
+
+
+@pytest.mark.parametrize(("train", "test", "message"), WRONG_PREDICTS.values(), ids=WRONG_PREDICTS)
+def test_predict_says_what_is_wrong_with_its_samples(train, test, message):
+    clf = MAXLClassifier(max_epochs=1).fit(train, np.arange(len(train)) % 2)
+    for method in (clf.predict, clf.predict_proba, clf.transform, clf.predict_auxiliary):
+        with pytest.raises(ValueError, match=message):
+            method(test)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "transform",
+                                    "predict_auxiliary", "get_feature_names_out"])  # fmt: skip
+def test_nothing_works_before_fit(method):
+    with pytest.raises(NotFittedError, match="This MAXLClassifier instance is not fitted yet"):
+        getattr(MAXLClassifier(), method)(X)
+    with pytest.raises(NotFittedError):
+        MAXLClassifier().generate_auxiliary_labels(X, Y)
+
+
+PARTIAL = {
+    "no classes": ({}, [{}], r"classes must be passed on the first call to partial_fit"),
+    "other classes": ({}, [{"classes": [0, 1, 2]}, {"classes": [0, 1]}], r"classes=.*not the same"),
+    "a class too many": ({}, [{"classes": [0, 1]}], r"y .*classes.*\[2\]"),
+    "early stopping": ({"early_stopping": True}, [{"classes": [0, 1, 2]}], r"early_stopping=True"),
+    "balanced": ({"class_weight": "balanced"}, [{"classes": [0, 1, 2]}], r"pass a dict"),
+}
+
+
+@pytest.mark.parametrize(("params", "calls", "message"), PARTIAL.values(), ids=PARTIAL)
+def test_a_wrong_partial_fit_says_what_is_wrong(params, calls, message):
+    clf = MAXLClassifier(**params)
+    for arguments in calls[:-1]:
+        clf.partial_fit(X, Y, **arguments)
+    with pytest.raises(ValueError, match=message):
+        clf.partial_fit(X, Y, **calls[-1])
+
+
+def test_partial_fit_of_one_image_says_that_batch_norm_needs_two():
+    with pytest.raises(ValueError, match=r"(one|single) sample"):
+        MAXLClassifier().partial_fit(IMAGES[:1], DIGIT[:1], classes=range(10))
+
+
+def test_new_finer_labels_are_named_in_partial_fit():
+    clf = MAXLClassifier(auxiliary="human")
+    clf.partial_fit(X, Y, classes=[0, 1, 2], auxiliary_labels=Y)
+    with pytest.raises(ValueError, match=r"auxiliary_labels .*: \[9\]"):
+        clf.partial_fit(X, Y, auxiliary_labels=np.where(Y == 2, 9, Y))
+
+
+SWITCHES = {
+    "psi": ({"psi": 5}, {"psi": 3}),
+    "backbone": ({}, {"backbone": MLP((7,))}),
+    "generator": ({}, {"generator": MLP((7,))}),
+    "maxl to uniform": ({}, {"auxiliary": "uniform"}),
+    "uniform to maxl": ({"auxiliary": "uniform"}, {"auxiliary": "maxl"}),
+    "random to kmeans": ({"auxiliary": "random"}, {"auxiliary": "kmeans"}),
+    "None to maxl": ({"auxiliary": None}, {"auxiliary": "maxl"}),
+    "maxl to None": ({}, {"auxiliary": None}),
+}
+
+
+@pytest.mark.parametrize(("first", "then"), SWITCHES.values(), ids=SWITCHES)
+def test_warm_start_does_not_go_on_with_another_architecture(first, then):
+    clf = MAXLClassifier(warm_start=True, max_epochs=1, **first).fit(X, Y)
+    with pytest.raises(ValueError, match=r"warm_start=True goes on with.*changed since"):
+        clf.set_params(**then).fit(X, Y)
+
+
+def test_a_new_class_does_not_fit_into_a_warm_start():
+    clf = MAXLClassifier(warm_start=True, max_epochs=1).fit(X[:100], Y[:100])
+    with pytest.raises(ValueError, match=r"y holds classes .*\[2\]"):
+        clf.fit(X, Y)
+
+
+def test_channels_last_images_are_pointed_out():
+    wrong = np.zeros((20, 8, 8, 3), dtype=np.uint8)
+    with pytest.warns(UserWarning, match=r"\(8, 8, 3\).*X.transpose\(0, 3, 1, 2\)") as caught:
+        MAXLClassifier(max_epochs=1).fit(wrong, np.arange(20) % 2)
+    assert caught[0].filename == __file__
+
+
+def test_save_and_load_say_what_to_use_until_then():
+    with pytest.raises(NotImplementedError, match=r"not available yet; use joblib.dump"):
+        MAXLClassifier().save("clf")
+    with pytest.raises(NotImplementedError, match=r"not available yet; use joblib.load"):
+        MAXLClassifier.load("clf")
+
+
+FAILING_REFITS = {
+    "one class": (X[:50, :3], Y[:50], {}),
+    "named columns": (pd.DataFrame(X[:, :3], columns=list("abc")), Y, {"psi": [1]}),
+    "images": (IMAGES, DIGIT, {"backbone": "nonesuch"}),
+    "divergence": (X, Y, {"optimizer": "sgd", "lr": 1e30}),
+    "divergence under warm_start": (X, Y, {"optimizer": "sgd", "lr": 1e30, "warm_start": True}),
+}
+
+
+@pytest.mark.parametrize(
+    ("samples", "labels", "params"), FAILING_REFITS.values(), ids=FAILING_REFITS
+)
+def test_a_failing_refit_leaves_the_fitted_estimator_as_it_was(samples, labels, params):
+    clf = MAXLClassifier(max_epochs=3, random_state=0).fit(X, Y)
+    before, params_before = clf.predict_proba(X), clf.get_params()
+    with pytest.raises(ValueError, match=r"one class|psi has|not available|diverged"):
+        clf.set_params(**params).fit(samples, labels)
+    np.testing.assert_array_equal(clf.set_params(**params_before).predict_proba(X), before)
+    assert (clf.n_features_in_, clf.input_shape_) == (4, (4,))
+    assert not hasattr(clf, "feature_names_in_")
+    assert clf.n_iter_ == len(clf.history_) == 3
+
+
+def test_a_failing_partial_fit_leaves_the_fitted_estimator_as_it_was():
+    clf = MAXLClassifier(max_epochs=3, optimizer="sgd", lr=0.1, random_state=0).fit(X, Y)
+    before = clf.predict_proba(X)
+    clf.net_.optimizer_.param_groups[0]["lr"] = 1e30
+    with pytest.raises(ValueError, match="diverged"):
+        clf.partial_fit(X, Y)
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+    assert torch.isfinite(clf.net_.module_.primary_head.bias).all()
+
+
+def test_methods_follow_the_arm_that_was_fitted():
+    clf = MAXLClassifier(auxiliary=None, max_epochs=1).fit(X, Y).set_params(auxiliary="maxl")
+    with pytest.raises((AttributeError, NotFittedError), match="auxiliary"):
+        clf.predict_auxiliary(X)

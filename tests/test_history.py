@@ -1,0 +1,113 @@
+"""What a fit records."""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_maxl._history import EpochSums, History, format_cell, label_columns
+
+ROWS = [
+    {"epoch": 1, "loss": 0.5, "in_use": np.array([1.0, 0.5])},
+    {"epoch": 2, "loss": 0.25, "in_use": np.array([1.0, 1.0])},
+]
+
+
+def test_rows_are_items_and_columns_are_arrays():
+    history = History(ROWS)
+    assert history[-1] is ROWS[1]
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert history[:1] == ROWS[:1]
+    assert history["loss"].tolist() == [0.5, 0.25]
+    assert history["in_use"].shape == (2, 2)
+    assert history.columns() == ["epoch", "loss", "in_use"]
+    with pytest.raises(KeyError):
+        history["nothing"]
+    assert (History().columns(), str(History())) == ([], "")
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h))]
+)
+def test_a_copy_is_a_history(copied):
+    history = copied(History(ROWS))
+    assert type(history) is History
+    assert history["loss"].tolist() == [0.5, 0.25]
+    assert history["in_use"].tolist() == [[1.0, 0.5], [1.0, 1.0]]
+
+
+def test_a_history_becomes_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(History(ROWS))
+    assert frame["loss"].tolist() == [0.5, 0.25]
+
+
+def test_the_table_is_aligned():
+    rows = [{"epoch": 1, "primary_loss": 0.5}, {"epoch": 10, "primary_loss": 12345.678}]
+    assert str(History(rows)).splitlines() == [
+        " epoch  primary_loss",
+        "     1        0.5000",
+        "    10    12345.6780",
+    ]
+    short = str(History([{"epoch": 1, "loss": 123456.0}, {"epoch": 2, "loss": 1.0}])).splitlines()
+    assert len({len(line) for line in short}) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (None, "-"),
+        (3, "3"),
+        (np.int64(3), "3"),
+        (0.12345, "0.1235"),
+        (np.float32(0.5), "0.5000"),
+        (np.array([1.0, 0.5]), "0.7500"),
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+    ],
+)
+def test_cells_are_short(value, cell):
+    assert format_cell(value) == cell
+
+
+def test_an_epochs_means_weigh_batches_by_their_samples():
+    sums = EpochSums()
+    sums.add({"loss": torch.tensor(1.0), "mass": torch.tensor([1.0, 2.0])}, 3)
+    sums.add({"loss": torch.tensor(5.0), "mass": torch.tensor([2.0, 2.0])}, 1)
+    sums.add({"now_and_then": torch.tensor(7.0)}, 2)
+    assert sums.means(["loss", "now_and_then", "never"]) == {"loss": 2.0, "now_and_then": 7.0}
+    assert sums.sums["mass"].tolist() == [3.0, 4.0]
+    assert EpochSums().means(["loss"]) == {}
+
+
+def columns(mass, psi, entropy=0.0):
+    sums = EpochSums()
+    sums.add({"label_mass": torch.tensor(mass), "label_entropy": torch.tensor(entropy)}, 1)
+    return label_columns(sums, np.array(psi))
+
+
+def test_auxiliary_classes_with_a_tenth_of_their_share_are_in_use():
+    # Class 0: even. Class 1: 4 % is below a tenth of a half. Class 2: 5 % is not.
+    got = columns([5.0, 5.0, 9.6, 0.4, 9.0, 0.6], [2, 2, 2])
+    assert got["auxiliary_in_use"].tolist() == [1.0, 0.5, 1.0]
+
+
+def test_the_entropy_of_the_mean_label_is_averaged_over_samples():
+    assert columns([5.0, 5.0], [2])["mean_label_entropy"] == pytest.approx(math.log(2))
+    assert columns([10.0, 0.0], [2])["mean_label_entropy"] == 0
+    both = columns([15.0, 15.0, 10.0, 0.0], [2, 2], entropy=0.25)
+    assert both["mean_label_entropy"] == pytest.approx(0.75 * math.log(2))
+    assert both["label_entropy"] == 0.25
+
+
+def test_a_class_without_samples_uses_nothing():
+    got = columns([2.0, 2.0, 0.0, 0.0, 0.0], [2, 3])
+    assert got["auxiliary_in_use"].tolist() == [1.0, 0.0]
+    assert got["mean_label_entropy"] == pytest.approx(math.log(2))
+
+
+def test_an_arm_without_labels_has_no_columns():
+    assert label_columns(EpochSums(), np.array([2, 2])) == {}

@@ -1,0 +1,155 @@
+"""The losses against naive formulas in float64, and at the edges where those break."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from torch.nn import functional as F
+
+from sklearn_maxl._losses import (
+    entropies,
+    focal_losses,
+    mean_label,
+    negative_entropy,
+    primary_losses,
+    weighted_mean,
+)
+
+# torch's forward mode scripts a table when it is first used.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+
+GAMMAS = [0.0, 0.5, 1.0, 2.0, 3.7]
+shapes = st.tuples(st.integers(1, 6), st.integers(2, 5))
+
+
+def arrays(low, high):
+    """Float64 tensors of shape (n, k)."""
+    elements = st.floats(low, high)
+    return shapes.flatmap(lambda s: hnp.arrays(np.float64, s, elements=elements)).map(torch.tensor)
+
+
+def labels(Z):
+    return torch.softmax(Z, dim=1)
+
+
+@given(arrays(-8, 8), st.floats(0, 5))
+def test_focal_losses_are_the_formula(z, gamma):
+    p = np.exp(z.numpy()) / np.exp(z.numpy()).sum(1, keepdims=True)
+    rest = np.stack([np.delete(p, k, axis=1).sum(1) for k in range(p.shape[1])], axis=1)  # 1 - p
+    expected = -(rest**gamma) * np.log(p)
+    np.testing.assert_allclose(focal_losses(z, gamma).numpy(), expected, rtol=1e-8, atol=1e-15)
+
+
+@given(arrays(-30, 30), st.sampled_from(GAMMAS))
+def test_focal_losses_are_not_negative_and_at_most_the_cross_entropy(z, gamma):
+    losses = focal_losses(z, gamma)
+    assert (losses >= 0).all()
+    assert (losses <= -F.log_softmax(z, 1) + 1e-12).all()
+
+
+@given(arrays(-30, 30), st.sampled_from(GAMMAS))
+def test_the_loss_of_a_soft_target_is_linear_in_the_target(z, gamma):
+    A, B = labels(z.flip(0)), labels(-z)
+
+    def loss(Y):
+        return (Y * focal_losses(z, gamma)).sum(1)
+
+    assert torch.allclose(loss(0.3 * A + 0.7 * B), 0.3 * loss(A) + 0.7 * loss(B), rtol=1e-10)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_primary_losses_are_those_of_the_one_hot_target(gamma):
+    z = torch.randn(9, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.arange(9) % 4
+    expected = (F.one_hot(y, 4) * focal_losses(z, gamma)).sum(1)
+    assert torch.allclose(primary_losses(z, y, gamma), expected, rtol=1e-14)
+
+
+def test_gamma_zero_is_the_cross_entropy():
+    z = torch.randn(9, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y, Y = torch.arange(9) % 4, labels(z.roll(1, 0))
+    assert torch.allclose(primary_losses(z, y, 0.0), F.cross_entropy(z, y, reduction="none"))
+    soft = F.cross_entropy(z, Y, reduction="none")
+    assert torch.allclose((Y * focal_losses(z, 0.0)).sum(1), soft)
+    assert torch.allclose((Y * focal_losses(z, 1e-12)).sum(1), soft)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize(
+    "row", [[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4], [0.0, 1e4, 0.0], [40.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+)
+def test_extreme_logits_have_finite_losses_and_derivatives(row, gamma, dtype):
+    z = torch.tensor([row], dtype=dtype, requires_grad=True)
+    losses, weights = focal_losses(z, gamma), torch.tensor([1.0, 2.0, 5.0], dtype=dtype)
+    assert torch.isfinite(losses).all()
+    for loss in losses[0]:
+        (first,) = torch.autograd.grad(loss, z, create_graph=True)
+        assert torch.isfinite(first).all()
+        (second,) = torch.autograd.grad((first * weights).sum(), z, retain_graph=True)
+        assert torch.isfinite(second).all()
+    _, tangent = torch.func.jvp(lambda z: focal_losses(z, gamma), (z,), (torch.ones_like(z),))
+    assert torch.isfinite(tangent).all()
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_certainty_about_the_right_class_costs_nothing(gamma):
+    z = torch.tensor([[1e4, 0.0]])
+    assert float(primary_losses(z, torch.tensor([0]), gamma)) == 0
+    assert float(primary_losses(z, torch.tensor([1]), gamma)) == pytest.approx(1e4)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_near_certainty_the_loss_has_the_right_size(gamma):
+    z = torch.tensor([[14.0, 0.0]])
+    q = 1 / (1 + math.exp(14))
+    expected = q**gamma * -math.log1p(-q)
+    assert float(focal_losses(z, gamma)[0, 0]) == pytest.approx(expected, rel=0.1)
+
+
+@given(arrays(-3, 3))
+def test_weights_enter_as_factors_and_in_the_mean_label(z):
+    Y, n = labels(z), len(z)
+    weight = torch.arange(1, n + 1, dtype=torch.float64)
+    losses = z[:, 0]
+    assert torch.allclose(weighted_mean(losses, None), losses.sum() / n)
+    assert torch.allclose(weighted_mean(losses, weight), (losses * weight).sum() / n)
+    assert torch.allclose(mean_label(Y, None), Y.sum(0) / n)
+    repeated = Y.repeat_interleave(weight.long(), dim=0)  # a weight is a repetition
+    assert torch.allclose(mean_label(Y, weight), repeated.mean(0))
+    assert float(mean_label(Y, weight).sum()) == pytest.approx(1)
+
+
+@given(arrays(-30, 30))
+def test_negative_entropy_is_bounded_and_ignores_the_order(z):
+    m = labels(z).mean(0)
+    H = float(negative_entropy(m))
+    assert -math.log(len(m)) - 1e-12 <= H <= 1e-12
+    assert float(negative_entropy(m.flip(0))) == pytest.approx(H, abs=1e-12)
+    assert -float(entropies(m.unsqueeze(0))) == pytest.approx(H, abs=1e-12)
+
+
+def test_negative_entropy_at_its_ends():
+    assert float(negative_entropy(torch.full((4,), 0.25))) == pytest.approx(-math.log(4))
+    m = torch.tensor([1.0, 0.0], requires_grad=True)
+    assert float(negative_entropy(m).detach()) == 0
+    (gradient,) = torch.autograd.grad(negative_entropy(m), m)
+    assert torch.isfinite(gradient).all()
+    m = torch.tensor([0.3, 0.7], dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(negative_entropy(m), m)
+    assert torch.allclose(gradient, m.log() + 1)
+
+
+@given(arrays(-30, 30))
+def test_entropies_of_rows(z):
+    Y = labels(z)
+    expected = torch.distributions.Categorical(probs=Y).entropy()
+    assert torch.allclose(entropies(Y), expected, atol=1e-9)
+
+
+def test_the_entropy_of_a_hard_label_is_zero():
+    assert entropies(torch.eye(3)).tolist() == [0.0, 0.0, 0.0]

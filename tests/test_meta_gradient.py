@@ -1,0 +1,196 @@
+"""The three meta-gradients against an independent double backward and numerical differences."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+import torch
+from networks import (
+    OPTIMIZERS,
+    Cube,
+    WithFunction,
+    cube,
+    flat,
+    make_case,
+    relative,
+    replay,
+    sample_grid,
+)
+from reference import maxl_step
+from torch.autograd import forward_ad
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sklearn_maxl import _meta_gradient
+from sklearn_maxl._meta_gradient import (
+    META_GRADIENTS,
+    ForwardModeError,
+    double_backward,
+    exact,
+    finite_difference,
+)
+from sklearn_maxl._step import Recipe, generator_step, meta_problem, multi_task_step
+
+# torch's forward mode scripts a table when it is first used.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+
+SITUATIONS = {
+    "same batch": {},
+    "another meta batch": {"another": True},
+    "unequal psi": {"psi": [1, 4, 2]},
+    "sample weights": {"weighted": True, "another": True},
+    "first momentum step": {"optimizer": "momentum"},
+    "momentum": {"optimizer": "momentum", "steps": 3},
+    "first Adam step": {"optimizer": "adam"},
+    "Adam": {"optimizer": "adam", "steps": 3, "another": True},
+    "cross-entropy": {"gamma": 0.0},
+    "fractional gamma": {"gamma": 0.5},
+}
+
+
+def run(case, meta_gradient):
+    """One step; returns dM/dY, the generator's gradient and the record."""
+    f, g, batch, meta, opt, recipe = case
+    opt.zero_grad()
+    g.zero_grad()
+    seen = {}
+
+    def spy(problem):
+        seen["M"], seen["dM_dY"] = meta_gradient(problem)
+        return seen["M"], seen["dM_dY"]
+
+    Y = g(batch.x, batch.y)
+    replay()
+    multi_task_step(f, batch, Y.detach(), recipe)
+    generator_step(f, batch, meta, Y, recipe, opt, spy, replay)
+    return seen["M"], seen["dM_dY"], {name: p.grad for name, p in g.named_parameters()}
+
+
+def expected(case):
+    f, g, batch, meta, opt, recipe = case
+    return maxl_step(
+        f, g, batch, meta, opt, recipe.focal_gamma, recipe.auxiliary_weight,
+        recipe.entropy_weight, replay,
+    )  # fmt: skip
+
+
+def problem_of(case):
+    """The problem that `exact` is given for this case."""
+    f, g, batch, meta, opt, recipe = case
+    Y = g(batch.x, batch.y).detach()
+    opt.zero_grad()
+    replay()
+    multi_task_step(f, batch, Y, recipe)
+    return meta_problem(f, batch, meta, Y, recipe, opt, replay)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("net", ["mlp", "conv", "dropout", "instance_norm", "unreached"])
+@pytest.mark.parametrize("way", [exact, double_backward])
+def test_gradients_equal_the_written_out_double_backward(way, net, situation):
+    case = make_case(net, **SITUATIONS[situation])
+    _, M, dM_dY, _, descended = expected(case)
+    got_M, got_dM_dY, got = run(case, way)
+    assert float(abs(got_M - M)) <= 1e-12
+    assert relative(got_dM_dY, dM_dY) <= 1e-10
+    assert relative(flat(got), flat(descended)) <= 1e-10
+
+
+# Adam's first step is lr * sign(g): its derivative is all rounding in float32.
+@pytest.mark.parametrize("situation", [s for s in SITUATIONS if s != "first Adam step"])
+@pytest.mark.parametrize("net", ["mlp", "conv", "dropout"])
+def test_exact_keeps_four_digits_in_float32(net, situation):
+    case = make_case(net, torch.float32, **SITUATIONS[situation])
+    _, _, dM_dY, _, descended = expected(case)
+    _, got_dM_dY, got = run(case, exact)
+    assert relative(got_dM_dY, dM_dY) <= 1e-4
+    assert relative(flat(got), flat(descended)) <= 1e-4
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 0.05), (torch.float64, 1e-3)])
+@pytest.mark.parametrize("net", ["mlp", "conv", "dropout"])
+def test_finite_difference_is_near_and_keeps_the_entropy_term(net, dtype, bound):
+    case = make_case(net, dtype, another=True)
+    _, _, dM_dY, _, descended = expected(case)
+    _, got_dM_dY, got = run(case, finite_difference)
+    assert relative(got_dM_dY, dM_dY) <= bound
+    assert relative(flat(got), flat(descended)) <= bound
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("net", ["mlp", "conv"])
+def test_exact_is_the_slope_of_the_meta_loss_along_random_labels(net, optimizer, seed):
+    problem = problem_of(make_case(net, optimizer=optimizer, another=True, steps=2))
+    E = torch.randn(problem.Y.shape, generator=torch.Generator().manual_seed(seed)).double()
+
+    def meta_loss(epsilon):
+        L_pri, losses = problem.losses(problem.t)
+        L = L_pri + ((problem.Y + epsilon * E) * losses).sum()
+        G = dict(zip(problem.t, torch.autograd.grad(L, list(problem.t.values())), strict=True))
+        return problem.meta_loss(problem.virtual_step(G)[0]).item()
+
+    numerical = (meta_loss(1e-4) - meta_loss(-1e-4)) / 2e-4
+    assert float((exact(problem)[1] * E).sum()) == pytest.approx(numerical, rel=1e-4, abs=1e-10)
+
+
+WITHOUT_FORWARD_MODE = {
+    "grid_sampler_2d": lambda: WithFunction(sample_grid),
+    "autograd.Function": lambda: WithFunction(Cube.apply),
+}
+
+
+@pytest.mark.parametrize("operator", WITHOUT_FORWARD_MODE)
+def test_an_operator_without_forward_mode_is_named_and_leaves_nothing_behind(operator):
+    problem = problem_of(make_case(WITHOUT_FORWARD_MODE[operator]))
+    with pytest.raises(ForwardModeError) as caught:
+        exact(problem)
+    assert operator in caught.value.operator
+    assert "must implement" not in caught.value.operator
+    assert forward_ad._current_level == -1
+    assert not _meta_gradient._PROCESS_STATE.locked()
+    assert torch.isfinite(exact(problem_of(make_case("mlp")))[1]).all()
+
+
+def test_a_registered_operator_is_refused_or_right_but_never_silently_wrong():
+    problem = problem_of(make_case(lambda: WithFunction(cube)))
+    with suppress(ForwardModeError):
+        assert relative(exact(problem)[1], double_backward(problem)[1]) <= 1e-10
+
+
+def test_any_other_error_leaves_nothing_behind():
+    problem = problem_of(make_case("mlp"))
+    calls = []
+
+    def fail(t):
+        calls.append(t)
+        raise KeyError("a user's bug")
+
+    with pytest.raises(KeyError):
+        exact(replace(problem, losses=fail))
+    assert calls
+    assert forward_ad._current_level == -1
+    assert not _meta_gradient._PROCESS_STATE.locked()
+
+
+@pytest.mark.parametrize("way", [exact, double_backward, finite_difference])
+def test_fused_attention_is_differentiated(way):
+    case = make_case("attention", another=True)
+    with sdpa_kernel(SDPBackend.MATH):
+        dM_dY = expected(case)[2]
+    assert relative(run(case, way)[1], dM_dY) <= (1e-3 if way is finite_difference else 1e-10)
+
+
+def test_threads_do_not_disturb_each_other():
+    problems = [problem_of(make_case(net, another=True)) for net in ("mlp", "conv", "attention")]
+    alone = [exact(p)[1] for p in problems]
+    with ThreadPoolExecutor(3) as pool:  # a network each
+        together = list(pool.map(lambda p: [exact(p)[1] for _ in range(10)], problems))
+    assert all(relative(d, a) <= 1e-12 for a, ds in zip(alone, together, strict=True) for d in ds)
+
+
+@pytest.mark.parametrize("way", META_GRADIENTS.values())
+def test_labels_that_cannot_matter_have_no_gradient(way):
+    case = make_case("mlp")
+    problem = problem_of(case._replace(recipe=Recipe(2.0, 0.0, 0.2)))
+    assert torch.equal(way(problem)[1], torch.zeros_like(problem.Y))

@@ -1,0 +1,178 @@
+"""Inside scikit-learn's searches, pipelines and ensembles; no weight leaks between fits."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.backbones import MLP, ConvNet, Custom
+
+
+def quick(**params):
+    return MAXLClassifier(**{"max_epochs": 4, "lr": 0.01, "psi": 2, "random_state": 0, **params})
+
+
+class Net(nn.Module):
+    """A network with parameters of its own."""
+
+    def __init__(self, input_shape, width=8, activation=nn.ReLU):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(*input_shape, width), activation())
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def test_a_grid_reaches_psi_and_backbone_and_generator_in_a_pipeline(iris):
+    grid = {
+        "maxlclassifier__psi": [2, 3, 5],
+        "maxlclassifier__backbone__hidden_layer_sizes": [(4,), (16, 8)],
+        "maxlclassifier__generator__hidden_layer_sizes": [(6,)],
+    }
+    model = make_pipeline(StandardScaler(), quick(backbone=MLP(), generator=MLP()))
+    search = GridSearchCV(model, grid, n_jobs=2, cv=2, error_score="raise").fit(*iris)
+    assert search.cv_results_["mean_test_score"].min() > 0.5
+    best = search.best_estimator_[-1]
+    assert best.psi_.tolist() == [search.best_params_["maxlclassifier__psi"]] * 3
+    sizes = search.best_params_["maxlclassifier__backbone__hidden_layer_sizes"]
+    assert best.transform(iris[0]).shape == (150, sizes[-1])
+    assert best.net_.generator_.head.in_features == 6
+
+
+def test_a_grid_over_images_needs_no_scaler(images):
+    grid = {"backbone__channels": [(4,), (4, 8)], "psi": [2, 3]}
+    search = GridSearchCV(quick(backbone=ConvNet()), grid, n_jobs=2, cv=2, error_score="raise")
+    search.fit(*images)
+    assert search.best_estimator_.input_shape_ == (1, 8, 8)
+    channels = search.best_params_["backbone__channels"]
+    assert search.predict_proba(images[0]).shape == (200, 10)
+    assert search.best_estimator_.transform(images[0]).shape == (200, channels[-1])
+
+
+def test_a_grid_reaches_the_parameters_of_a_custom_network(iris):
+    grid = {"backbone__width": [3, 5], "backbone__activation": [nn.Tanh, nn.ReLU]}
+    search = GridSearchCV(quick(backbone=Custom(Net)), grid, cv=2, error_score="raise").fit(*iris)
+    kinds = {
+        (p["backbone__width"], p["backbone__activation"]) for p in search.cv_results_["params"]
+    }
+    assert len(kinds) == 4
+    trunk = search.best_estimator_.net_.module_.trunk
+    assert trunk.layers[0].out_features == search.best_params_["backbone__width"]
+    assert type(trunk.layers[1]) is search.best_params_["backbone__activation"]
+
+
+def test_cross_validation_gives_the_same_in_one_process_and_in_two(iris):
+    one, two = (cross_val_score(quick(), *iris, cv=4, n_jobs=n) for n in (1, 2))
+    np.testing.assert_array_equal(one, two)
+    assert one.mean() > 0.8
+
+
+def test_finer_labels_are_cut_with_the_folds(iris):
+    finer = iris[1] * 2 + np.arange(150) % 2
+    params = {"auxiliary_labels": finer}
+    scores = cross_val_score(quick(auxiliary="human"), *iris, params=params, error_score="raise")
+    assert scores.mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    "backbone", ["mlp", MLP((3,)), ConvNet((2,)), Custom(Net, width=3), Net((4,)), nn.Linear]
+)
+def test_a_clone_has_the_same_parameters_and_none_of_the_weights(backbone):
+    clf = quick(backbone=backbone)
+    other = clone(clf)
+    assert repr(other) == repr(clf)
+    if hasattr(backbone, "get_params"):
+        assert other.backbone is not backbone
+        assert other.backbone.get_params() == backbone.get_params()
+
+
+def module():
+    torch.default_generator.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU())
+
+
+class SameModule:
+    """A factory that hands out the same module every time."""
+
+    def __init__(self):
+        self.module = module()
+
+    def __call__(self, input_shape):
+        return self.module
+
+
+@pytest.mark.parametrize("meta_gradient", ["exact", "double_backward"])
+@pytest.mark.parametrize("kind", [module, SameModule])
+def test_no_weight_leaks_from_one_fit_into_the_next(iris, kind, meta_gradient):
+    backbone = kind()
+    live = getattr(backbone, "module", backbone)
+    before = copy.deepcopy(live.state_dict())
+    clf = quick(backbone=backbone, meta_gradient=meta_gradient)
+    first = clf.fit(*iris).predict_proba(iris[0])
+    for name, value in live.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    assert all(p.grad is None for p in live.parameters())
+    assert live.training
+    assert clf.net_.module_.trunk is not clf.net_.generator_.trunk
+    np.testing.assert_array_equal(clf.fit(*iris).predict_proba(iris[0]), first)
+    np.testing.assert_array_equal(clone(clf).fit(*iris).predict_proba(iris[0]), first)
+
+
+def test_a_live_module_starts_from_the_weights_that_it_has(iris):
+    backbone = module()
+    nn.init.zeros_(backbone[0].weight)
+    clf = quick(backbone=backbone, max_epochs=1, lr=1e-30, generator_lr=1e-30).fit(*iris)
+    assert clf.net_.module_.trunk[0].weight.abs().max() < 1e-20
+
+
+def test_the_features_feed_the_next_step_of_a_pipeline(iris):
+    X, y = iris
+    pipeline = make_pipeline(StandardScaler(), quick(), LogisticRegression()).fit(X, y)
+    assert pipeline.score(X, y) > 0.9
+    assert pipeline[-1].n_features_in_ == 100
+    names = pipeline[:-1].get_feature_names_out()
+    assert names[[0, 99]].tolist() == ["maxlclassifier0", "maxlclassifier99"]
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_set_output_names_the_columns(iris, container):
+    clf = quick().set_output(transform=container)
+    table = clf.fit_transform(*iris)
+    assert type(table).__module__.startswith(container)
+    assert list(table.columns) == list(clf.get_feature_names_out())
+    assert table.shape == (150, 100)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda clf: CalibratedClassifierCV(clf, cv=2),
+        lambda clf: VotingClassifier([("a", clf), ("b", LogisticRegression())], voting="soft"),
+        OneVsRestClassifier,
+    ],
+    ids=["calibrated", "voting", "one-vs-rest"],
+)
+def test_works_inside_other_classifiers(iris, wrap):
+    X, y = iris
+    names = np.array(["x", "y", "z"])[y]
+    X = (X - X.mean(0)) / X.std(0)
+    model = wrap(quick()).fit(X, names)
+    assert model.score(X, names) > 0.85
+    np.testing.assert_allclose(model.predict_proba(X).sum(1), 1, rtol=1e-6)
+
+
+def test_predictions_across_folds_keep_string_labels(iris):
+    names = np.array(["x", "y", "z"])[iris[1]]
+    predicted = cross_val_predict(quick(), iris[0], names, cv=3)
+    assert (predicted == names).mean() > 0.8

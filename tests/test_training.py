@@ -1,0 +1,236 @@
+"""Early stopping, warm start, partial_fit, callbacks, logging, history."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from skorch import callbacks as skorch_callbacks
+from torch.optim.lr_scheduler import StepLR
+
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.backbones import MLP
+
+
+def model(**params):
+    return MAXLClassifier(**{"max_epochs": 3, "psi": 2, "random_state": 0, **params})
+
+
+class Remember(skorch_callbacks.Callback):
+    """Keep the state of both networks at every end of an epoch."""
+
+    def initialize(self):
+        self.states = []
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        self.states.append(net.state())
+
+
+class Interrupt(skorch_callbacks.Callback):
+    """Raise in the middle of an epoch."""
+
+    def __init__(self, epoch, error=KeyboardInterrupt):
+        self.epoch = epoch
+        self.error = error
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            raise self.error
+
+
+def test_early_stopping_restores_the_best_state_of_both_networks(iris):
+    clf = model(early_stopping=True, max_epochs=200, n_iter_no_change=4, callbacks=[Remember()])
+    clf.fit(*iris)
+    (_, remember), *_ = [c for c in clf.net_.callbacks_ if isinstance(c[1], Remember)]
+    scores = clf.history_["validation_score"]
+    best = int(scores.argmax())
+    assert best < len(scores) - 1
+    now = clf.net_.state()
+    assert set(now) == {"module_", "generator_"}
+    last_differs = False
+    for name, weights in now.items():
+        for key, value in weights.items():
+            torch.testing.assert_close(value, remember.states[best][name][key], rtol=0, atol=0)
+            last_differs |= not torch.equal(value, remember.states[-1][name][key])
+    assert last_differs
+
+
+def test_early_stopping_has_the_rule_of_mlp_classifier(iris):
+    clf = model(early_stopping=True, max_epochs=200, n_iter_no_change=3, tol=1e-3).fit(*iris)
+    best, waited, stop = -np.inf, 0, None
+    for epoch, score in enumerate(clf.history_["validation_score"], 1):
+        waited = waited + 1 if score < best + 1e-3 else 0
+        best = max(best, score)
+        if waited > 3:
+            stop = epoch
+            break
+    assert clf.n_iter_ == stop < 200
+
+
+def test_validation_samples_are_not_trained_on(iris):
+    X, y = iris
+    clf = model(early_stopping=True, validation_fraction=0.4, batch_size=150, max_epochs=1)
+    clf.fit(X, y)
+    assert clf.history_["validation_score"][0] in np.arange(61) / 60
+    mean = clf.net_.module_.standardize.mean.numpy()
+    assert np.abs(mean - X.mean(0)).max() > 1e-3  # not even for the standardisation
+
+
+def test_warm_start_goes_on_where_fit_stopped(iris):
+    X, y = iris
+    clf = model(warm_start=True, max_epochs=3, backbone=MLP((8,), dropout=0.2)).fit(X, y)
+    clf.fit(X, y)
+    assert clf.n_iter_ == len(clf.history_) == 6
+    assert clf.history_["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    whole = model(max_epochs=6, backbone=MLP((8,), dropout=0.2)).fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), whole.predict_proba(X))
+
+
+def test_warm_start_takes_the_new_learning_rate(iris):
+    X, y = iris
+    clf = model(warm_start=True).fit(X, y)
+    before = clf.predict_proba(X)
+    clf.set_params(lr=1e-30, optimizer="sgd").fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+    clf.set_params(lr=0.1).fit(X, y)
+    assert np.abs(clf.predict_proba(X) - before).max() > 0.01
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_warm_start_that_fails_changes_nothing_and_one_interrupted_keeps_its_epochs(iris, error):
+    X, y = iris
+    clf, twin = (model(warm_start=True).fit(X, y) for _ in range(2))
+    before, expected = clf.predict_proba(X), twin.fit(X, y).predict_proba(X)
+    clf.set_params(callbacks=[Interrupt(5, error)])
+    if error is RuntimeError:
+        with pytest.raises(RuntimeError):
+            clf.fit(X, y)
+        np.testing.assert_array_equal(clf.predict_proba(X), before)
+        assert len(clf.history_) == clf.n_iter_ == 3
+        clf.set_params(callbacks=None).fit(X, y)
+        np.testing.assert_array_equal(clf.predict_proba(X), expected)
+    else:
+        with pytest.warns(UserWarning, match="interrupted"):
+            clf.fit(X, y)
+        assert len(clf.history_) == clf.n_iter_ == 4
+
+
+def test_an_interrupted_fit_keeps_what_it_learned(iris):
+    with pytest.warns(UserWarning, match="Training interrupted by user; keeping"):
+        clf = model(max_epochs=50, lr=0.01, callbacks=[Interrupt(6)]).fit(*iris)
+    assert clf.n_iter_ == len(clf.history_) == 5
+    assert clf.score(*iris) > 0.8
+
+
+def test_partial_fit_goes_on_by_one_epoch_each(iris):
+    X, y = iris
+    clf = model(max_epochs=2).fit(X, y)
+    assert clf.partial_fit(X, y).n_iter_ == 3
+    np.testing.assert_array_equal(
+        clf.predict_proba(X), model(max_epochs=3).fit(X, y).predict_proba(X)
+    )
+
+
+@pytest.mark.parametrize("auxiliary", ["maxl", "uniform", "random", "kmeans", None])
+def test_partial_fit_learns_from_parts_and_can_be_repeated(iris, auxiliary):
+    X, y = iris
+
+    def run():
+        clf = model(auxiliary=auxiliary, lr=0.01)
+        for part in [*range(5)] * 4:  # parts hold one, two or three classes
+            rows = slice(30 * part, 30 * part + 30)
+            clf.partial_fit(X[rows], y[rows], classes=[2, 0, 1])
+        return clf
+
+    clf = run()
+    assert clf.n_iter_ == 20
+    assert clf.classes_.tolist() == [0, 1, 2]
+    assert clf.score(X, y) > 0.5
+    np.testing.assert_array_equal(clf.predict_proba(X), run().predict_proba(X))
+
+
+def test_a_partial_fit_that_fails_first_leaves_an_unfitted_estimator(iris):
+    clf = model()
+    with pytest.raises(ValueError, match="NaN"):
+        clf.partial_fit(np.full((3, 4), np.nan), [0, 1, 2], classes=[0, 1, 2])
+    assert clf.partial_fit(*iris, classes=[0, 1, 2]).n_iter_ == 1
+
+
+COLUMNS = {
+    "maxl": ["primary_loss", "auxiliary_loss", "meta_loss", "auxiliary_in_use",
+             "mean_label_entropy", "label_entropy", "gradient_norm_ratio"],
+    "kmeans": ["primary_loss", "auxiliary_loss", "auxiliary_in_use",
+               "mean_label_entropy", "label_entropy"],
+    None: ["primary_loss"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("auxiliary", COLUMNS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_history_records_every_epoch(iris, auxiliary, early_stopping):
+    clf = model(auxiliary=auxiliary, early_stopping=early_stopping, max_epochs=4).fit(*iris)
+    history = clf.history_
+    extra = ["validation_score"] if early_stopping else []
+    assert sorted(history.columns()) == sorted(["epoch", "time", *extra, *COLUMNS[auxiliary]])
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    for name in COLUMNS[auxiliary]:
+        assert np.isfinite(history[name]).all()
+        assert (history[name] >= 0).all()
+    if auxiliary:
+        assert history["auxiliary_in_use"].shape == (4, 3)
+        assert (history["auxiliary_in_use"] <= 1).all()
+        entropy = history["mean_label_entropy"]
+        assert (entropy >= history["label_entropy"] - 1e-6).all()
+        assert (entropy <= np.log(2) + 1e-6).all()
+    frame = pd.DataFrame(history)
+    assert frame.shape == (4, len(history.columns()))
+    assert len(str(history).splitlines()) == 5
+    assert clf.net_.history[:, "primary_loss"] == history["primary_loss"].tolist()
+
+
+@pytest.mark.parametrize("meta_every", [7, 1000])
+def test_history_has_all_columns_when_an_epoch_has_no_meta_step(iris, meta_every):
+    history = model(meta_every=meta_every, batch_size=50, max_epochs=5).fit(*iris).history_
+    assert history["meta_loss"].shape == history["gradient_norm_ratio"].shape == (5,)
+    learned = [any(s % meta_every == 0 for s in range(3 * e, 3 * e + 3)) for e in range(5)]
+    assert np.isfinite(history["meta_loss"]).tolist() == learned
+    assert len(str(history).splitlines()) == 6
+
+
+def test_callbacks_of_skorch_run(iris, capsys):
+    lr = skorch_callbacks.LRScheduler(StepLR, step_size=1, gamma=0.1)
+    stop = skorch_callbacks.EarlyStopping("primary_loss", patience=2, threshold=10.0)
+    clips = skorch_callbacks.GradientNormClipping(1e-30)
+    printed = skorch_callbacks.PrintLog()
+    called = [lr, skorch_callbacks.EpochTimer(), stop, printed]
+    clf = model(max_epochs=9, callbacks=called, verbose=1).fit(*iris)
+    assert clf.n_iter_ < 9
+    assert clf.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(1e-3 * 0.1**clf.n_iter_)
+    assert (np.array(clf.net_.history[:, "dur"]) > 0).all()
+    assert "primary_loss" in capsys.readouterr().out
+    start = model(optimizer="sgd", lr=1e-30).fit(*iris).predict_proba(iris[0])
+    clipped = model(optimizer="sgd", lr=1.0, callbacks=[clips]).fit(*iris).predict_proba(iris[0])
+    np.testing.assert_allclose(clipped, start, rtol=1e-6)
+
+
+def test_the_progress_bar_of_skorch_runs(iris, capsys):
+    model(callbacks=[skorch_callbacks.ProgressBar()], max_epochs=2).fit(*iris)
+    shown = capsys.readouterr()
+    assert "it/s" in shown.out + shown.err
+
+
+def test_verbose_logs_a_line_an_epoch_and_prints_nothing(iris, caplog, capsys):
+    with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
+        model(verbose=1, max_epochs=3).fit(*iris)
+    lines = [record.getMessage() for record in caplog.records if record.name == "sklearn_maxl"]
+    assert len(lines) == 3
+    assert lines[0].startswith("epoch 1  primary_loss ")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_quiet_fit_says_nothing(iris, caplog, capsys):
+    model().fit(*iris)
+    assert capsys.readouterr() == ("", "")
+    assert not caplog.records

@@ -1,0 +1,194 @@
+"""The virtual step against the step that torch's own optimizers take."""
+
+import pytest
+import torch
+from networks import make_batch, make_case
+from torch.optim import SGD, Adam, AdamW, RMSprop
+
+from sklearn_maxl._step import primary_step
+from sklearn_maxl._virtual_step import RULES, parameters_of, virtual_step
+
+FOLLOWED = {
+    "SGD": (SGD, {}),
+    "SGD decay": (SGD, {"weight_decay": 0.1}),
+    "SGD maximize": (SGD, {"maximize": True, "weight_decay": 0.1}),
+    "momentum": (SGD, {"momentum": 0.9}),
+    "momentum decay": (SGD, {"momentum": 0.9, "weight_decay": 0.1}),
+    "momentum dampening": (SGD, {"momentum": 0.9, "dampening": 0.3}),
+    "momentum maximize": (SGD, {"momentum": 0.9, "maximize": True, "weight_decay": 0.1}),
+    "Nesterov": (SGD, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
+    "Adam": (Adam, {}),
+    "Adam betas": (Adam, {"betas": (0.5, 0.7), "eps": 1e-3}),
+    "Adam no momentum": (Adam, {"betas": (0.0, 0.9)}),
+    "Adam decay": (Adam, {"weight_decay": 0.1}),
+    "Adam decoupled decay": (Adam, {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    "AdamW": (AdamW, {}),
+    "AdamW decay": (AdamW, {"weight_decay": 0.3, "eps": 1e-4}),
+}
+KINDS = [{"fused": True}, {"foreach": True}, {"foreach": False, "fused": False}]
+
+
+def tensors(dtype=torch.float64, n=3):
+    """Parameters with gradients of very different sizes, one of them exactly zero."""
+    rng = torch.Generator().manual_seed(0)
+    p = [torch.randn(4, generator=rng, dtype=dtype).requires_grad_() for _ in range(n)]
+    return {str(i): q for i, q in enumerate(p)}
+
+
+def gradient(t, seed):
+    rng = torch.Generator().manual_seed(100 + seed)
+    sizes = torch.tensor([1.0, 1e-4, 30.0, 0.0], dtype=torch.float64)
+    return {
+        name: (torch.randn(4, generator=rng, dtype=torch.float64) * sizes).to(p.dtype)
+        for name, p in t.items()
+    }
+
+
+def step(optimizer, t, G):
+    for name, p in t.items():
+        p.grad = G[name].clone() if name in G else None
+    optimizer.step()
+
+
+def snapshot(optimizer, t):
+    state = [
+        (key, value.clone() if isinstance(value, torch.Tensor) else value)
+        for p in t.values()
+        for key, value in sorted(optimizer.state.get(p, {}).items())
+    ]
+    return state, [p.detach().clone() for p in t.values()], len(optimizer.state)
+
+
+def equal(a, b):
+    return all(
+        torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["fused", "foreach", "single"])
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_the_step_and_its_slope_are_the_real_ones(name, kind):
+    make, settings = FOLLOWED[name]
+    t = tensors()
+    optimizer = make(t.values(), lr=0.05, **settings, **kind)
+    for i in range(4):
+        G = {n: g.requires_grad_() for n, g in gradient(t, i).items()}
+        before = snapshot(optimizer, t)
+        t_plus, slope = virtual_step(optimizer, t, G)
+        total = sum(p.sum() for p in t_plus.values())
+        derivative = torch.autograd.grad(total, list(G.values()))
+        after = snapshot(optimizer, t)
+        assert after[2] == before[2]
+        assert equal(after[1], before[1])
+        assert all(equal(x, y) for x, y in zip(after[0], before[0], strict=True))
+        step(optimizer, t, {n: g.detach() for n, g in G.items()})
+        for (n, p), d in zip(t.items(), derivative, strict=True):
+            assert torch.allclose(t_plus[n], p, rtol=1e-12, atol=1e-14)
+            torch.testing.assert_close(
+                torch.as_tensor(slope[n], dtype=torch.float64).expand(4)[:3],
+                d[:3],
+                rtol=1e-9 if i else 1e-5,  # Adam's first step is lr * sign(g)
+                atol=1e-13,
+            )
+
+
+def test_the_slope_of_adams_first_step_keeps_its_digits_in_float32():
+    t = tensors(torch.float32)
+    G = gradient(t, 0)
+    _, slope = virtual_step(Adam(t.values(), lr=0.05), t, G)
+    for n, g in G.items():
+        g = g.double()[:3]
+        expected = -0.05 * 1e-8 / (g.abs() + 1e-8) ** 2  # derivative of -lr g / (|g| + eps)
+        assert torch.allclose(slope[n][:3].double(), expected, rtol=1e-5, atol=0)
+
+
+def test_a_gradient_of_zero_has_a_finite_step_and_slope():
+    t = tensors()
+    optimizer = Adam(t.values(), lr=0.05)
+    G = {n: torch.zeros(4, dtype=torch.float64, requires_grad=True) for n in t}
+    t_plus, slope = virtual_step(optimizer, t, G)
+    derivative = torch.autograd.grad(sum(p.sum() for p in t_plus.values()), list(G.values()))
+    for (n, p), d in zip(t.items(), derivative, strict=True):
+        assert torch.equal(t_plus[n], p)
+        assert torch.allclose(slope[n], torch.full_like(p, -0.05 / 1e-8), rtol=1e-6)
+        assert torch.isfinite(d).all()
+
+
+@pytest.mark.parametrize("name", ["SGD", "momentum", "Adam", "AdamW decay"])
+def test_a_parameter_without_gradient_stays(name):
+    make, settings = FOLLOWED[name]
+    t = tensors()
+    optimizer = make(t.values(), lr=0.05, **settings)
+    step(optimizer, t, gradient(t, 0))
+    G = gradient(t, 1)
+    del G["1"]
+    t_plus, slope = virtual_step(optimizer, t, G)
+    assert slope.keys() == G.keys()
+    step(optimizer, t, G)
+    assert all(torch.allclose(t_plus[n], p, rtol=1e-12) for n, p in t.items())
+
+
+def test_every_parameter_group_has_its_own_settings():
+    t = tensors()
+    groups = [{"params": [t["0"], t["2"]], "lr": 0.5}, {"params": [t["1"]], "momentum": 0.9}]
+    optimizer = SGD(groups, lr=0.01)
+    for i in range(3):
+        t_plus, slope = virtual_step(optimizer, t, gradient(t, i))
+        step(optimizer, t, gradient(t, i))
+        assert all(torch.allclose(t_plus[n], p, rtol=1e-12) for n, p in t.items())
+    assert slope == {"0": -0.5, "1": -0.01, "2": -0.5}
+
+
+def test_adamw_decays_apart_from_the_gradient_whatever_its_group_says():
+    """Before torch 2.7 the groups of AdamW have no entry "decoupled_weight_decay"."""
+    t = tensors()
+    optimizer = AdamW(t.values(), lr=0.05, weight_decay=0.3)
+    flag = optimizer.param_groups[0].pop("decoupled_weight_decay", None)
+    t_plus, _ = virtual_step(optimizer, t, gradient(t, 0))
+    if flag is not None:
+        optimizer.param_groups[0]["decoupled_weight_decay"] = flag
+    step(optimizer, t, gradient(t, 0))
+    assert all(torch.allclose(t_plus[n], p, rtol=1e-12) for n, p in t.items())
+
+
+@pytest.mark.parametrize(
+    ("make", "settings"), [(RMSprop, {}), (Adam, {"amsgrad": True}), (AdamW, {"amsgrad": True})]
+)
+def test_an_optimizer_without_a_rule_is_taken_for_gradient_descent(make, settings):
+    t, G = tensors(), gradient(tensors(), 0)
+    optimizer = make(t.values(), lr=0.05, **settings)
+    step(optimizer, t, gradient(t, 1))
+    t_plus, slope = virtual_step(optimizer, t, G)
+    assert all(torch.equal(t_plus[n], t[n] - 0.05 * G[n]) for n in t)
+    assert set(slope.values()) == {-0.05}
+
+
+@pytest.mark.parametrize("make", [RMSprop, Adam])
+def test_maximize_goes_up_even_without_a_rule(make):
+    t, G = tensors(), gradient(tensors(), 0)
+    t_plus, slope = virtual_step(make(t.values(), lr=0.05, maximize=True), t, G)
+    assert all(torch.all((t_plus[n] - t[n]) * G[n] >= 0) for n in t)
+    assert all(torch.all(torch.as_tensor(s) >= 0) for s in slope.values())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("net", ["conv", "unreached"])
+def test_a_network_is_where_the_virtual_step_said(net, optimizer):
+    case = make_case(net, optimizer=optimizer, steps=2)
+    primary_step(case.f, make_batch(seed=5), case.recipe)
+    t = parameters_of(case.f)
+    t_plus, _ = virtual_step(
+        case.optimizer, t, {n: p.grad for n, p in t.items() if p.grad is not None}
+    )
+    case.optimizer.step()
+    assert all(torch.allclose(t_plus[n], p, rtol=1e-12) for n, p in t.items())
+
+
+def test_only_trainable_parameters_are_t():
+    case = make_case("unreached")
+    assert "trunk.frozen.weight" not in parameters_of(case.f)
+    assert parameters_of(case.f).keys() == {
+        n for n, _ in case.f.named_parameters() if "frozen" not in n
+    }
+    assert set(RULES) == {SGD, Adam, AdamW}
