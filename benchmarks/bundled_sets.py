@@ -62,8 +62,9 @@ def main() -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as file:
         file.write(
-            f"# {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__},"
-            f" scikit-learn {sklearn.__version__}; 2 processes of one torch thread\n"
+            f"# {platform.machine()}, Python {platform.python_version()}, "
+            f"torch {torch.__version__}, scikit-learn {sklearn.__version__}; "
+            "2 processes of one torch thread\n"
         )
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["data_set", "seed", "fold", "method", "accuracy", "seconds"])

@@ -99,14 +99,16 @@ def main() -> None:
         low, middle, high = np.percentile(ratio, [25, 50, 75])
         rows.append((name, round(float(np.median(values)), 4), *np.round([middle, low, high], 3)))
         print(
-            f"{name:32} {np.median(values):7.3f} s  {middle:5.2f} x  quartiles {low:.2f} to {high:.2f}"
+            f"{name:32} {np.median(values):7.3f} s  {middle:5.2f} x  "
+            f"quartiles {low:.2f} to {high:.2f}"
         )
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as file:
         file.write(
             f"# {platform.processor() or platform.machine()}, Python {platform.python_version()}, "
             f"torch {torch.__version__}, scikit-learn {sklearn.__version__}, "
-            f"skorch {skorch.__version__}; one torch thread, {REPETITIONS} interleaved repetitions\n"
+            f"skorch {skorch.__version__}; one torch thread, "
+            f"{REPETITIONS} interleaved repetitions\n"
         )
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["method", "median_seconds", "median_ratio", "quartile_25", "quartile_75"])

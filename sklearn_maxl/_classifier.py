@@ -101,8 +101,8 @@ class MAXLClassifier(
         0.2 is the paper's.
     focal_gamma : float, default=0.0
         Exponent of the focal loss of both tasks; 0 is cross-entropy, 2 the
-        paper's. Cross-entropy is the default because the focal loss alone cost
-        single-task training one point on digits (see the documentation, "Defaults").
+        paper's. Cross-entropy is the default because single-task training is at
+        least as good with it when labels are few (``benchmarks/few_labels.py``).
     meta_gradient : {"exact", "double_backward", "finite_difference"}, default="exact"
         How the generator's gradient is computed. "exact" and "double_backward"
         agree to rounding, the first is cheaper; "finite_difference" is the 2021
@@ -126,8 +126,9 @@ class MAXLClassifier(
     generator_lr : float, default=0.001
         Learning rate of the label generator; 1e-3 is the reference code's.
     batch_size : int or "auto", default="auto"
-        Samples in a batch. "auto" is a sixteenth of the training set, at least 16
-        and at most 128, so that small data sets get enough steps.
+        Most samples in a batch; batches are of even size. "auto" is a sixteenth of
+        the training set, so that small data sets get enough steps, but at least 32,
+        because batch normalisation needs them, and at most 128.
     max_epochs : int, default=100
         Passes over the training set. All are run unless `early_stopping` is set.
     early_stopping : bool, default=False
@@ -167,7 +168,7 @@ class MAXLClassifier(
         Class labels, sorted.
     n_features_in_ : int
         Number of values in a sample.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if `X` had names that are all strings.
     input_shape_ : tuple of int
         Shape of one sample.
@@ -415,8 +416,8 @@ class MAXLClassifier(
         try:
             self._train_net(X, y, sample_weight, auxiliary_labels, again, epochs, classes)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
         return self
 
@@ -643,7 +644,7 @@ class MAXLClassifier(
 
         Returns
         -------
-        ndarray of shape (n, sum(psi_)), float32
+        ndarray of shape (n, sum of `psi_`), float32
             The auxiliary classes of `classes_` [0] first; each row sums to 1.
         """
         check_is_fitted(self, "net_")
@@ -665,7 +666,7 @@ class MAXLClassifier(
 
         Returns
         -------
-        ndarray of shape (n, sum(psi_)), float32
+        ndarray of shape (n, sum of `psi_`), float32
             Soft labels (one-hot for "kmeans") with all mass in the block of the
             sample's class.
         """

@@ -88,21 +88,23 @@ class TrainingData:
 
 
 def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
-    """Samples in a batch; "auto" is a sixteenth of the data, between 16 and 128."""
+    """Samples in a batch; "auto" is a sixteenth of the data, between 32 and 128."""
     if batch_size == "auto":
-        return min(128, max(16, n_samples // 16))
+        batch_size = min(128, max(32, n_samples // 16))
     return min(int(batch_size), n_samples)
 
 
 def split_into_batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
-    """Cut `order` into batches; a last batch of one sample joins the one before.
+    """Cut `order` into batches of at most `batch_size`, as even as can be.
 
-    Batch normalisation has no statistics for a single sample.
+    A short last batch would upset the running statistics of batch normalisation,
+    and a single sample has none: where one would be left over, batches are larger.
     """
-    starts = list(range(0, len(order), batch_size))
-    if len(starts) > 1 and len(order) - starts[-1] == 1:
-        starts.pop()
-    return [order[a:b] for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
+    n = len(order)
+    n_batches = -(-n // batch_size)
+    if batch_size > 1 and n < 2 * n_batches:
+        n_batches = max(1, n // 2)
+    return np.array_split(order, n_batches)
 
 
 MetaBatches = Callable[[TrainingData, int, np.random.RandomState], Iterator[tuple[Batch, Batch]]]

@@ -176,7 +176,7 @@ def _directional_derivative(problem: MetaProblem, u: Parameters) -> tuple[Tensor
 
 @cache
 def _load_forward_mode() -> None:
-    """Have torch load its forward-mode rules, whose import uses a deprecated function of its own."""
+    """Have torch load its forward-mode rules, whose import warns of a deprecated function."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         forward_ad.make_dual(torch.zeros(1), torch.zeros(1))

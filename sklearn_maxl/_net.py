@@ -234,8 +234,8 @@ class MAXLNet(NeuralNet):
             bool(t.isfinite().all()) for t in tensors
         ):
             raise ValueError(
-                f"Training diverged in epoch {len(self.epochs_) + 1}: a loss or weight is not finite. "
-                f"Lower lr (now {self.lr}) or generator_lr (now {self.generator_lr})."
+                f"Training diverged in epoch {len(self.epochs_) + 1}: a loss or weight is not "
+                f"finite. Lower lr (now {self.lr}) or generator_lr (now {self.generator_lr})."
             )
         row: dict[str, Any] = {"epoch": len(self.epochs_) + 1}
         expected = LOSSES[: 1 if self.psi is None else 3 if self.has_generator_ else 2]
@@ -291,8 +291,8 @@ class MAXLNet(NeuralNet):
             return step(self.meta_gradient_, replay, check=first)
         except ForwardModeError as error:
             warnings.warn(
-                f"The backbone uses {error.operator}, which forward mode can't differentiate in "
-                "this torch; falling back to meta_gradient='double_backward' (same result, slower).",
+                f"The backbone uses {error.operator}, which forward mode can't differentiate; "
+                "falling back to meta_gradient='double_backward' (same result, slower).",
                 stacklevel=2,
             )
             self.meta_gradient_ = double_backward
@@ -309,7 +309,7 @@ class MAXLNet(NeuralNet):
     # Random layers
 
     def _find_out_whether_stochastic(self, samples: Samples) -> None:
-        x, y = samples.X[:2], samples.y[:2]
+        x, y = samples.X[[0, -1]], samples.y[[0, -1]]  # two rows even of a single sample
         self.stochastic_ = draws_random_numbers(self.module_, x)
         if self.has_generator_:
             self.stochastic_ |= draws_random_numbers(self.generator_, x, y)

@@ -69,9 +69,10 @@ class ConvNet(BaseEstimator):
 
     The default is a 4-layer network of the kind that the MAXL paper uses on
     MNIST and SVHN (Liu, Davison and Johns, NeurIPS 2019, Table 1); its widths are
-    not in the stored text of the paper, so those here are our choice. A map is
-    halved after a layer as long as both its sides are at least 2, then averaged,
-    so that any image size fits.
+    not known from the paper's text, so those here are our choice. A map is halved
+    after a layer as long as both its sides are at least 4, so that batch
+    normalisation never sees a single pixel, and averaged at the end; any image
+    size fits.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ class ConvNet(BaseEstimator):
                 nn.BatchNorm2d(size),
                 nn.ReLU(),
             ]
-            if min(side) >= 2:
+            if min(side) >= 4:
                 layers.append(nn.MaxPool2d(2))
                 side = [length // 2 for length in side]
             width = size

@@ -29,10 +29,10 @@ class HumanClassifier(MAXLClassifier):
 
 
 ESTIMATORS = [
-    *(MAXLClassifier(auxiliary=arm, max_epochs=2) for arm in ARMS if arm != "human"),
-    HumanClassifier(auxiliary="human", max_epochs=2),
-    MAXLClassifier(meta_gradient="double_backward", max_epochs=2),
-    MAXLClassifier(meta_gradient="finite_difference", max_epochs=2),
+    *(MAXLClassifier(auxiliary=arm, max_epochs=5) for arm in ARMS if arm != "human"),
+    HumanClassifier(auxiliary="human", max_epochs=5),
+    MAXLClassifier(meta_gradient="double_backward", max_epochs=5),
+    MAXLClassifier(meta_gradient="finite_difference", max_epochs=5),
 ]
 
 

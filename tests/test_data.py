@@ -37,20 +37,20 @@ def epoch(kind, data, batch_size, seed=0):
 
 
 @given(st.integers(1, 300), st.integers(1, 70))
-def test_batches_partition_the_order_and_the_last_is_never_alone(n, batch_size):
+def test_batches_partition_the_order_evenly_and_none_is_of_one_sample(n, batch_size):
     order = np.random.RandomState(0).permutation(n)
     batches = split_into_batches(order, batch_size)
     assert np.concatenate(batches).tolist() == order.tolist()
     sizes = [len(b) for b in batches]
-    assert all(size == batch_size for size in sizes[:-1])
-    assert 1 <= sizes[-1] <= batch_size + 1
-    assert len(sizes) == 1 or sizes[-1] > 1
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= max(batch_size, 3)  # 3 samples in batches of 2 stay together
+    assert n == 1 or batch_size == 1 or min(sizes) > 1
 
 
 @pytest.mark.parametrize(
     ("batch_size", "n", "expected"),
     [
-        ("auto", 20, 16),
+        ("auto", 20, 20),
         ("auto", 800, 50),
         ("auto", 10**6, 128),
         (32, 1000, 32),
@@ -154,7 +154,7 @@ def test_moments_are_those_of_numpy_in_float64(X, weight, axes):
     expected = rows.mean(axes, dtype=np.float64), rows.astype(np.float64).std(axes)
     got = moments(X, weight)
     for a, b in zip(got, expected, strict=True):
-        assert a.dtype == np.float32
+        assert a.dtype == (np.float64 if X.ndim == 2 else np.float32)
         assert a.shape == (3,) + (1,) * (X.ndim - 2)
         np.testing.assert_allclose(a.ravel(), b, rtol=1e-6, atol=1e-25)
 

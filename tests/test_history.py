@@ -48,9 +48,9 @@ def test_a_history_becomes_a_data_frame():
 def test_the_table_is_aligned():
     rows = [{"epoch": 1, "primary_loss": 0.5}, {"epoch": 10, "primary_loss": 12345.678}]
     assert str(History(rows)).splitlines() == [
-        " epoch  primary_loss",
-        "     1        0.5000",
-        "    10    12345.6780",
+        "epoch  primary_loss",
+        "    1        0.5000",
+        "   10    12345.6780",
     ]
     short = str(History([{"epoch": 1, "loss": 123456.0}, {"epoch": 2, "loss": 1.0}])).splitlines()
     assert len({len(line) for line in short}) == 1

@@ -207,3 +207,9 @@ def test_constant_features_do_no_harm(iris):
     X, y = iris
     X = np.c_[X, np.zeros(150), np.full(150, 1e8), np.full(150, 0.1)]
     assert fitted(X, y, max_epochs=8, lr=0.01).score(X, y) > 0.9
+
+
+def test_a_table_of_time_stamps_keeps_its_digits(iris):
+    X, y = iris
+    stamps = MAXLClassifier(max_epochs=30, random_state=0).fit(X + 1.7e9, y)
+    assert stamps.score(X + 1.7e9, y) > 0.9

@@ -1,7 +1,6 @@
 """The three meta-gradients against an independent double backward and numerical differences."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -25,6 +24,7 @@ from sklearn_maxl import _meta_gradient
 from sklearn_maxl._meta_gradient import (
     META_GRADIENTS,
     ForwardModeError,
+    check_forward_mode,
     double_backward,
     exact,
     finite_difference,
@@ -152,10 +152,16 @@ def test_an_operator_without_forward_mode_is_named_and_leaves_nothing_behind(ope
     assert torch.isfinite(exact(problem_of(make_case("mlp")))[1]).all()
 
 
-def test_a_registered_operator_is_refused_or_right_but_never_silently_wrong():
+def test_the_check_refuses_a_registered_operator_that_drops_its_tangent():
     problem = problem_of(make_case(lambda: WithFunction(cube)))
-    with suppress(ForwardModeError):
-        assert relative(exact(problem)[1], double_backward(problem)[1]) <= 1e-10
+    assert relative(exact(problem)[1], double_backward(problem)[1]) > 0.5  # wrong without a word
+    with pytest.raises(ForwardModeError, match="loses its forward-mode derivative"):
+        check_forward_mode(problem)
+
+
+@pytest.mark.parametrize("net", ["mlp", "conv", "dropout"])
+def test_the_check_trusts_networks_of_ordinary_operators(net):
+    check_forward_mode(problem_of(make_case(net)))
 
 
 def test_any_other_error_leaves_nothing_behind():

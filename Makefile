@@ -1,0 +1,54 @@
+# The routines of a developer. Every one runs in .venv, which `make setup` makes.
+BIN ?= .venv/bin/
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart examples test lint format types spelling doctest docs hooks check ci clean
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup:  ## Make .venv with everything a developer needs, at the tested versions
+	python3 -m venv .venv
+	$(BIN)pip install -c constraints.txt -e ".[dev]"
+
+quickstart:  ## Run the main example
+	$(BIN)python examples/plot_quickstart.py
+
+examples:  ## Run the other examples
+	$(BIN)python examples/grid_search_images.py
+	$(BIN)python examples/own_network.py
+
+test:  ## Run the tests, two at a time
+	$(BIN)python -m pytest -n 2
+
+lint:  ## Check style and formatting
+	$(BIN)ruff check .
+	$(BIN)ruff format --check .
+
+format:  ## Put style and formatting right where ruff can
+	$(BIN)ruff check --fix .
+	$(BIN)ruff format .
+
+types:  ## Check types
+	$(BIN)mypy
+
+spelling:  ## Check spelling
+	$(BIN)codespell
+
+doctest:  ## Run the examples in docstrings, docs and README
+	$(BIN)python -m pytest --doctest-modules sklearn_maxl
+	$(BIN)python -m pytest --doctest-glob="*.rst" --doctest-glob="README.md" docs README.md
+
+docs:  ## Build docs/_build/html; needs no network
+	$(BIN)sphinx-build -W --keep-going -b html docs docs/_build/html
+
+hooks:  ## Run lint, types, spelling and hygiene before every commit
+	$(BIN)pre-commit install
+
+check: lint types spelling test doctest docs  ## All of the above that check something
+
+ci:  ## What continuous integration runs, in a fresh environment
+	bash .ci/run
+
+clean:  ## Remove what the routines leave behind
+	rm -rf build dist docs/_build docs/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis quickstart.png

@@ -1,0 +1,71 @@
+"""The number of torch threads inside a fit, and outside."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._threads import torch_threads
+
+
+@pytest.fixture
+def two_threads():
+    """A program that has set two torch threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_number_holds_inside_and_is_put_back(two_threads):
+    with torch_threads(1):
+        assert torch.get_num_threads() == 1
+        with torch_threads(3):
+            assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 2
+
+
+def test_it_is_put_back_after_an_error(two_threads):
+    with pytest.raises(ZeroDivisionError), torch_threads(1):
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == 2
+
+
+def test_none_leaves_it(two_threads):
+    with torch_threads(None):
+        assert torch.get_num_threads() == 2
+
+
+def test_blocks_that_overlap_put_back_what_was_before_the_first(two_threads):
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with torch_threads(1):
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with torch_threads(1):
+        thread.start()
+        assert inside.wait(10)
+    assert torch.get_num_threads() == 1  # the other one still runs
+    leave.set()
+    thread.join()
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("data", ["iris", "images"])
+def test_a_result_does_not_depend_on_what_the_program_has_set(data, request):
+    X, y = request.getfixturevalue(data)
+    results = []
+    for n in (1, 2):
+        before = torch.get_num_threads()
+        torch.set_num_threads(n)
+        try:
+            clf = MAXLClassifier(max_epochs=2, random_state=0).fit(X, y)
+            results.append(clf.predict_proba(X))
+        finally:
+            torch.set_num_threads(before)
+    assert np.array_equal(*results)
