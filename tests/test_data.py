@@ -97,7 +97,9 @@ def test_the_held_out_meta_batches_take_turns():
     pairs = epoch("holdout", data, 4)
     shown = [values(meta) for _, meta in pairs]
     assert len(shown) == 10
-    assert np.bincount(np.concatenate(shown))[1000:].tolist() == [5] * 9
+    counts = np.bincount(np.concatenate(shown))[1000:]
+    assert len(counts) == 9
+    assert counts.max() - counts.min() <= 1
 
 
 def test_samples_are_rows_with_weights_of_mean_one_and_labels():

@@ -68,7 +68,7 @@ WRONG_FITS = {
     "no channels": ({"backbone": ConvNet((0,))}, IMAGES, DIGIT, {}, r"channels must be a sequence"),
     "dropout 2": ({"backbone": MLP(dropout=2.0)}, X, Y, {}, r"dropout"),
     "batch norm, batch_size 1": (
-        {"backbone": "convnet", "batch_size": 1}, IMAGES, DIGIT, {}, r"batch_size",
+        {"backbone": "convnet", "batch_size": 1}, IMAGES[..., :1, :1], DIGIT, {}, r"batch_size",
     ),
     "psi 0": ({"psi": 0}, X, Y, {}, r"'psi' parameter .* int in the range \[1, inf\).*Got 0"),
     "psi 2.5": ({"psi": 2.5}, X, Y, {}, r"'psi' parameter"),
@@ -169,7 +169,7 @@ def test_a_wrong_partial_fit_says_what_is_wrong(params, calls, message):
 
 def test_partial_fit_of_one_image_says_that_batch_norm_needs_two():
     with pytest.raises(ValueError, match=r"(one|single) sample"):
-        MAXLClassifier().partial_fit(IMAGES[:1], DIGIT[:1], classes=range(10))
+        MAXLClassifier().partial_fit(IMAGES[:1, :, :1, :1], DIGIT[:1], classes=range(10))
 
 
 def test_new_finer_labels_are_named_in_partial_fit():

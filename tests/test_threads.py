@@ -38,21 +38,28 @@ def test_none_leaves_it(two_threads):
         assert torch.get_num_threads() == 2
 
 
-def test_blocks_that_overlap_put_back_what_was_before_the_first(two_threads):
-    inside, leave = threading.Event(), threading.Event()
+def test_fits_in_several_threads_have_their_number_until_the_last_one_ends(two_threads):
+    entered, leave = threading.Barrier(2), threading.Event()
+    seen = []
 
-    def other():
+    def first():
         with torch_threads(1):
-            inside.set()
-            leave.wait(10)
+            entered.wait(10)
+        leave.set()
 
-    thread = threading.Thread(target=other)
-    with torch_threads(1):
-        thread.start()
-        assert inside.wait(10)
-    assert torch.get_num_threads() == 1  # the other one still runs
-    leave.set()
-    thread.join()
+    def last():
+        with torch_threads(1):
+            entered.wait(10)
+            assert leave.wait(10)
+            seen.append(torch.get_num_threads())
+        seen.append(torch.get_num_threads())
+
+    workers = [threading.Thread(target=first), threading.Thread(target=last)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert seen == [1, 2]
     assert torch.get_num_threads() == 2
 
 
