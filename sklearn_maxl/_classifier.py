@@ -444,7 +444,6 @@ class MAXLClassifier(
         else:
             scaling = moments(parts["train"].X, parts["train"].weight)
             source = self._label_source(arrays, classes, scaling)
-        labels = source and source.assign(parts["train"], rng)
 
         if old is not None and epochs is None:
             net = old
@@ -454,6 +453,10 @@ class MAXLClassifier(
             net = self._make_net(arrays.X.shape[1:], scaling, classes, source, rng)
             if old is not None:
                 net.take_over(old)
+        # Labels draw from a stream of their own: for one seed, all arms start from the
+        # same weights and see the same batches.
+        own = np.random.RandomState(copy.deepcopy(rng).randint(2**31 - 1))
+        labels = source and source.assign(parts["train"], own)
         device = torch.device(net.device)
         samples = {name: Samples.from_arrays(part, device) for name, part in parts.items()}
         samples["train"] = Samples.from_arrays(parts["train"], device, labels)

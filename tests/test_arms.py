@@ -200,3 +200,12 @@ def test_an_operator_without_forward_mode_falls_back_with_one_warning(iris):
     assert "falling back to meta_gradient='double_backward'" in messages[0]
     paper = fitted(iris, backbone=lambda shape: OldNet(), meta_gradient="double_backward")
     np.testing.assert_array_equal(exact.predict_proba(iris[0]), paper.predict_proba(iris[0]))
+
+
+def test_all_arms_start_from_the_same_weights_for_one_seed(iris):
+    X, y = iris
+    weights = []
+    for arm in (None, "uniform", "random", "kmeans", "maxl"):
+        clf = MAXLClassifier(auxiliary=arm, optimizer="sgd", lr=1e-30, max_epochs=1, random_state=0)
+        weights.append(clf.fit(X, y).net_.module_.primary_head.weight.detach())
+    assert all(torch.equal(weights[0], w) for w in weights[1:])
