@@ -4,8 +4,9 @@
 
 Question: with few labels, does MAXL beat single-task training, is that more than
 uniform soft labels give, and what does the focal loss of the paper do? Two
-networks: the default one, and a small one with larger batches. All other settings
-are the defaults. A seed decides the
+networks: the default one, and a small one with batches of 50, at psi 5 and 2; all
+else is default. ``psi=2`` was picked from ten variations on seeds 100 to 105, that
+is, on other splits of the same images than those reported here. A seed decides the
 split (stratified, 200 to train, the other 1,597 to test) and the training alike,
 so that differences are paired. Nothing was selected on the test samples. Writes
 results/few_labels.csv, one row per run; rows that are there are not run again.
@@ -29,17 +30,18 @@ from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
 
 RESULTS = Path(__file__).parent / "results" / "few_labels.csv"
-COLUMNS = ["network", "focal_gamma", "arm", "seed", "accuracy", "log_loss", "seconds"]
-NETWORKS = {
+COLUMNS = ["setting", "focal_gamma", "arm", "seed", "accuracy", "log_loss", "seconds"]
+SETTINGS = {
     "default": {},
     "small": {"backbone": ConvNet(channels=(16, 32, 64)), "batch_size": 50},
+    "small, psi=2": {"backbone": ConvNet(channels=(16, 32, 64)), "batch_size": 50, "psi": 2},
 }
 GAMMAS = (0.0, 2.0)
 ARMS = (None, "uniform", "random", "kmeans", "maxl")
 SEEDS = range(12)
 
 
-def run(network: str, gamma: float, arm: str | None, seed: int) -> list:
+def run(setting: str, gamma: float, arm: str | None, seed: int) -> list:
     torch.set_num_threads(1)
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 1, 8, 8)
@@ -47,14 +49,14 @@ def run(network: str, gamma: float, arm: str | None, seed: int) -> list:
         X, y, train_size=200, stratify=y, random_state=seed
     )
     clf = MAXLClassifier(auxiliary=arm, focal_gamma=gamma, random_state=seed, device="cpu")
-    clf.set_params(**NETWORKS[network])
+    clf.set_params(**SETTINGS[setting])
     start = time.perf_counter()
     clf.fit(X_train, y_train)
     seconds = time.perf_counter() - start
     probabilities = clf.predict_proba(X_test)
     accuracy = float((probabilities.argmax(1) == y_test).mean())
     loss = log_loss(y_test, probabilities)
-    return [network, gamma, str(arm), seed, round(accuracy, 6), round(loss, 6), round(seconds, 2)]
+    return [setting, gamma, str(arm), seed, round(accuracy, 6), round(loss, 6), round(seconds, 2)]
 
 
 def read() -> dict[tuple, list]:
@@ -66,28 +68,30 @@ def read() -> dict[tuple, list]:
 
 
 def report(rows: dict[tuple, list]) -> None:
-    def scores(network: str, gamma: float, arm: str | None) -> np.ndarray:
-        return np.array([100 * float(rows[network, gamma, str(arm), s][4]) for s in SEEDS])
+    def scores(setting: str, gamma: float, arm: str | None) -> np.ndarray:
+        return np.array([100 * float(rows[setting, gamma, str(arm), s][4]) for s in SEEDS])
 
     def show(difference: np.ndarray) -> str:
         error = difference.std(ddof=1) / np.sqrt(len(difference))
         return f"{difference.mean():+.2f} +- {error:.2f}"
 
-    print("network  gamma  arm      accuracy       to single, same loss   to single, gamma 0    s")
-    for network, gamma, arm in product(NETWORKS, GAMMAS, ARMS):
-        values = scores(network, gamma, arm)
+    print(
+        "setting       gamma  arm      accuracy       to single, same loss   to single, gamma 0   s"
+    )
+    for setting, gamma, arm in product(SETTINGS, GAMMAS, ARMS):
+        values = scores(setting, gamma, arm)
         error = values.std(ddof=1) / np.sqrt(len(values))
-        seconds = np.mean([float(rows[network, gamma, str(arm), seed][6]) for seed in SEEDS])
+        seconds = np.mean([float(rows[setting, gamma, str(arm), seed][6]) for seed in SEEDS])
         print(
-            f"{network:8} {gamma:5}  {arm!s:8} {values.mean():.2f} +- {error:.2f}  "
-            f"{show(values - scores(network, gamma, None)):20}   "
-            f"{show(values - scores(network, 0.0, None)):20} {seconds:5.1f}"
+            f"{setting:13} {gamma:5}  {arm!s:8} {values.mean():.2f} +- {error:.2f}  "
+            f"{show(values - scores(setting, gamma, None)):20}   "
+            f"{show(values - scores(setting, 0.0, None)):20} {seconds:5.1f}"
         )
 
 
 def main() -> None:
     rows = read()
-    runs = product(NETWORKS, GAMMAS, ARMS, SEEDS)
+    runs = product(SETTINGS, GAMMAS, ARMS, SEEDS)
     missing = [(n, g, arm, seed) for n, g, arm, seed in runs if (n, g, str(arm), seed) not in rows]
     done = Parallel(n_jobs=2, return_as="generator")(delayed(run)(*key) for key in missing)
     RESULTS.parent.mkdir(exist_ok=True)
