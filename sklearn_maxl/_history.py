@@ -1,6 +1,5 @@
 """What a fit records: one row per epoch, read as a table or by column."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -61,26 +60,28 @@ def format_cell(value: Any) -> str:
 
 
 class EpochSums:
-    """Sums over the batches of an epoch, kept on the device: nothing waits for it until the end."""
+    """What the batches of an epoch report; it stays on the device until the end."""
 
     def __init__(self) -> None:
+        self.scalars: dict[str, list[Tensor]] = {}
+        self.counts: dict[str, list[int]] = {}
         self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
 
     def add(self, values: dict[str, Tensor], n: int) -> None:
-        """Add batch means (scalars, weighted by the batch's `n` samples) and sums (vectors)."""
+        """Keep batch means (scalars, with the batch's `n` samples) and add up sums (vectors)."""
         for name, value in values.items():
-            term = value * n if value.ndim == 0 else value
-            self.sums[name] = self.sums[name] + term if name in self.sums else term
-            self.counts[name] = self.counts.get(name, 0) + n
+            if value.ndim == 0:
+                self.scalars.setdefault(name, []).append(value)
+                self.counts.setdefault(name, []).append(n)
+            else:
+                self.sums[name] = self.sums[name] + value if name in self.sums else value
 
-    def means(self, names: Iterable[str]) -> dict[str, float]:
-        """Means over the epoch's samples of those `names` that were added."""
-        found = [name for name in names if name in self.sums]
-        if not found:
-            return {}
-        values = torch.stack([self.sums[name] / self.counts[name] for name in found]).tolist()
-        return dict(zip(found, values, strict=True))
+    def means(self) -> dict[str, float]:
+        """Means over the epoch's samples of all scalars."""
+        return {
+            name: float(np.average(torch.stack(values).cpu().numpy(), weights=self.counts[name]))
+            for name, values in self.scalars.items()
+        }
 
 
 def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
@@ -111,5 +112,5 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "auxiliary_in_use": in_use.round(4),
         "mean_label_entropy": entropy / max(total, 1.0),
-        **sums.means(["label_entropy"]),
+        "label_entropy": sums.means()["label_entropy"],
     }

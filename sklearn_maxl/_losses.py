@@ -44,6 +44,13 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     return losses.mean() if weight is None else (losses * weight).mean()
 
 
+def primary_loss(logits: Tensor, y: Tensor, weight: Tensor | None, gamma: float) -> Tensor:
+    """``L_pri``: the weighted mean of `primary_losses`."""
+    if gamma == 0 and weight is None:  # the common case in one fused operation
+        return F.cross_entropy(logits, y)
+    return weighted_mean(primary_losses(logits, y, gamma), weight)
+
+
 def mean_label(Y: Tensor, weight: Tensor | None) -> Tensor:
     """``m``: the mean soft label of a batch, of shape (k,)."""
     return Y.mean(0) if weight is None else (Y * weight.unsqueeze(1)).mean(0) / weight.mean()

@@ -206,7 +206,8 @@ class MAXLNet(NeuralNet):
         batches = META_BATCHES[self.meta_batch](data, batch_size, self.random_state)
         self._set_training(True)
         for pair in batches:
-            self.notify("on_batch_begin", batch=pair[0], training=True)
+            if self.callbacks_:
+                self.notify("on_batch_begin", batch=pair[0], training=True)
             try:
                 step = self.train_step(pair)
             except ValueError as error:
@@ -217,7 +218,8 @@ class MAXLNet(NeuralNet):
                     ) from error
                 raise
             sums.add(step["record"], len(pair[0]))
-            self.notify("on_batch_end", batch=pair[0], training=True, **step)
+            if self.callbacks_:
+                self.notify("on_batch_end", batch=pair[0], training=True, **step)
         row = self._summary(sums, data.validation)
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
@@ -228,7 +230,7 @@ class MAXLNet(NeuralNet):
             logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
 
     def _summary(self, sums: EpochSums, validation: Samples | None) -> dict[str, Any]:
-        means = sums.means(sums.sums.keys() - {"label_mass"})
+        means = sums.means()
         tensors = (t for state in self._states().values() for t in state.values())
         if not np.isfinite(list(means.values())).all() or not all(
             bool(t.isfinite().all()) for t in tensors

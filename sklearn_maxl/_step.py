@@ -17,7 +17,7 @@ from ._losses import (
     focal_losses,
     mean_label,
     negative_entropy,
-    primary_losses,
+    primary_loss,
     weighted_mean,
 )
 from ._meta_gradient import MetaProblem, Parameters, check_forward_mode
@@ -51,7 +51,7 @@ class Recipe:
 def primary_step(f: nn.Module, batch: Batch, recipe: Recipe) -> dict[str, Tensor]:
     """Gradient of the primary loss alone: single-task training."""
     logits, _ = f(batch.x)
-    loss = weighted_mean(primary_losses(logits, batch.y, recipe.focal_gamma), batch.weight)
+    loss = primary_loss(logits, batch.y, batch.weight, recipe.focal_gamma)
     loss.backward()
     return {"primary_loss": loss.detach()}
 
@@ -59,7 +59,7 @@ def primary_step(f: nn.Module, batch: Batch, recipe: Recipe) -> dict[str, Tensor
 def multi_task_step(f: nn.Module, batch: Batch, Y: Tensor, recipe: Recipe) -> dict[str, Tensor]:
     """Line 1: gradient ``G`` of ``L = L_pri + w mean_n sum_k Y_nk l_nk`` for given labels ``Y``."""
     logits, auxiliary_logits = f(batch.x)
-    primary = weighted_mean(primary_losses(logits, batch.y, recipe.focal_gamma), batch.weight)
+    primary = primary_loss(logits, batch.y, batch.weight, recipe.focal_gamma)
     losses = (Y * focal_losses(auxiliary_logits, recipe.focal_gamma)).sum(1)
     auxiliary = weighted_mean(losses, batch.weight)
     (primary + recipe.auxiliary_weight * auxiliary).backward()
@@ -126,12 +126,12 @@ def meta_problem(
 
     def losses(t: Parameters) -> tuple[Tensor, Tensor]:
         primary, auxiliary = logits(t, batch.x)
-        L_pri = weighted_mean(primary_losses(primary, batch.y, gamma), batch.weight)
+        L_pri = primary_loss(primary, batch.y, batch.weight, gamma)
         return L_pri, focal_losses(auxiliary, gamma) * per_sample.unsqueeze(1)
 
     def meta_loss(t: Parameters) -> Tensor:
         primary, _ = logits(t, meta_batch.x)
-        return weighted_mean(primary_losses(primary, meta_batch.y, gamma), meta_batch.weight)
+        return primary_loss(primary, meta_batch.y, meta_batch.weight, gamma)
 
     return MetaProblem(
         t=t,

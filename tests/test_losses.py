@@ -15,6 +15,7 @@ from sklearn_maxl._losses import (
     focal_losses,
     mean_label,
     negative_entropy,
+    primary_loss,
     primary_losses,
     weighted_mean,
 )
@@ -153,3 +154,12 @@ def test_entropies_of_rows(z):
 
 def test_the_entropy_of_a_hard_label_is_zero():
     assert entropies(torch.eye(3)).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 1.5], dtype=torch.float64)])
+def test_the_primary_loss_is_the_weighted_mean_over_samples(gamma, weight):
+    logits = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y = torch.tensor([0, 3, 1])
+    expected = weighted_mean(primary_losses(logits, y, gamma), weight)
+    torch.testing.assert_close(primary_loss(logits, y, weight, gamma), expected)
