@@ -3,7 +3,8 @@
 import copy
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -349,9 +350,10 @@ class MAXLClassifier(
             If `X`, `y` or a parameter can't be used, or if training diverges.
         """
         again = self.warm_start and hasattr(self, "net_")
-        return self._train(
-            X, y, sample_weight, auxiliary_labels, again=again, epochs=self.max_epochs
-        )
+        with _attributes_kept_on_failure(self):
+            return self._train(
+                X, y, sample_weight, auxiliary_labels, again=again, epochs=self.max_epochs
+            )
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -398,7 +400,8 @@ class MAXLClassifier(
             raise ValueError(
                 f"classes={classes!r} is not the same as on the last call, {self.classes_!r}."
             )
-        return self._train(X, y, sample_weight, auxiliary_labels, again=again, classes=classes)
+        with _attributes_kept_on_failure(self):
+            return self._train(X, y, sample_weight, auxiliary_labels, again=again, classes=classes)
 
     def _train(
         self,
@@ -411,26 +414,6 @@ class MAXLClassifier(
         epochs: int | None = None,
         classes: Any = None,
     ) -> "MAXLClassifier":
-        """Train, and keep what was there if that fails."""
-        before = dict(vars(self))
-        try:
-            self._train_net(X, y, sample_weight, auxiliary_labels, again, epochs, classes)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        return self
-
-    def _train_net(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        auxiliary_labels: Any,
-        again: bool,
-        epochs: int | None,
-        classes: Any,
-    ) -> None:
         """Check the data, make a net or take the one at hand, and train it."""
         known = self.classes_ if again else None if classes is None else np.unique(classes)
         arrays, classes = self._check(X, y, sample_weight, auxiliary_labels, known, again)
@@ -466,6 +449,7 @@ class MAXLClassifier(
         self.psi_ = np.zeros(len(classes), dtype=np.int64) if source is None else source.psi
         self.net_, self.history_, self.n_iter_ = net, net.epochs_, len(net.epochs_)
         self._scaling, self._source, self._arm = scaling, source, self.auxiliary
+        return self
 
     def _check_same_labels(self) -> None:
         """Refuse to go on where the auxiliary labels would mean something else."""
@@ -487,7 +471,7 @@ class MAXLClassifier(
             warnings.warn(
                 f"X has samples of shape {X.shape[1:]}, which looks like (height, width, "
                 "channels); images are (channels, height, width): use X.transpose(0, 3, 1, 2).",
-                stacklevel=6,
+                stacklevel=5,
             )
         classes, encoded = encode(self, y, known)
         weight = combined_weight(X, y, classes, sample_weight, self.class_weight)
@@ -566,9 +550,10 @@ class MAXLClassifier(
 
     # Inference
 
-    def _evaluate(self, function: str, X: Any, *rows: NDArray[Any]) -> NDArray[Any]:
+    def _evaluate(self, function: str, X: Any) -> NDArray[Any]:
+        check_is_fitted(self, "net_")
         X = validate_samples(self, X, reset=False)
-        return self.net_.apply(getattr(self.net_.module_, function), X, *rows)
+        return self.net_.apply(getattr(self.net_.module_, function), X)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Log-probabilities of the classes.
@@ -583,7 +568,6 @@ class MAXLClassifier(
         ndarray of shape (n, C), float64
             Columns in the order of `classes_`.
         """
-        check_is_fitted(self, "net_")
         logits = torch.from_numpy(self._evaluate("primary", X)).double()
         return torch.log_softmax(logits, dim=1).numpy()
 
@@ -631,7 +615,6 @@ class MAXLClassifier(
         ndarray of shape (n, n_features), float32
             What both heads see.
         """
-        check_is_fitted(self, "net_")
         return self._evaluate("features", X)
 
     @available_if(_needs_arm("maxl", "uniform", "random", "kmeans", "human"))
@@ -650,7 +633,6 @@ class MAXLClassifier(
         ndarray of shape (n, sum of `psi_`), float32
             The auxiliary classes of `classes_` [0] first; each row sums to 1.
         """
-        check_is_fitted(self, "net_")
         return self._evaluate("auxiliary", X)
 
     @available_if(_needs_arm("maxl", "uniform", "kmeans"))
@@ -726,6 +708,18 @@ class MAXLClassifier(
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+@contextmanager
+def _attributes_kept_on_failure(estimator: Any) -> Iterator[None]:
+    """Put an estimator's attributes back if the block fails: what was fitted stays usable."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise
 
 
 def _own_random_state(random_state: Any) -> np.random.RandomState:

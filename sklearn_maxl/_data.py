@@ -107,6 +107,13 @@ def split_into_batches(order: NDArray[np.int64], batch_size: int) -> list[NDArra
     return np.array_split(order, n_batches)
 
 
+def shuffled(
+    samples: Samples, batch_size: int, rng: np.random.RandomState
+) -> list[NDArray[np.int64]]:
+    """Indices of all samples in random order, batch by batch."""
+    return split_into_batches(rng.permutation(len(samples)), batch_size)
+
+
 MetaBatches = Callable[[TrainingData, int, np.random.RandomState], Iterator[tuple[Batch, Batch]]]
 
 
@@ -114,7 +121,7 @@ def same_batches(
     data: TrainingData, batch_size: int, rng: np.random.RandomState
 ) -> Iterator[tuple[Batch, Batch]]:
     """One epoch in random order; the meta loss is taken on the training batch itself."""
-    for index in split_into_batches(rng.permutation(len(data.train)), batch_size):
+    for index in shuffled(data.train, batch_size, rng):
         batch = data.train.batch(index)
         yield batch, batch
 
@@ -125,7 +132,7 @@ def next_batches(
     """One epoch; the meta loss is taken on the batch that comes next (the last one: the first)."""
     first: Batch | None = None
     previous: Batch | None = None
-    for index in split_into_batches(rng.permutation(len(data.train)), batch_size):
+    for index in shuffled(data.train, batch_size, rng):
         batch = data.train.batch(index)
         first = first or batch
         if previous is not None:
@@ -141,8 +148,8 @@ def holdout_batches(
     """One epoch; the meta loss is taken on samples that are never trained on, in turn."""
     assert data.meta is not None
     queue: list[NDArray[np.int64]] = []
-    for index in split_into_batches(rng.permutation(len(data.train)), batch_size):
-        queue = queue or split_into_batches(rng.permutation(len(data.meta)), batch_size)
+    for index in shuffled(data.train, batch_size, rng):
+        queue = queue or shuffled(data.meta, batch_size, rng)
         yield data.train.batch(index), data.meta.batch(queue.pop())
 
 

@@ -76,12 +76,14 @@ class EpochSums:
             else:
                 self.sums[name] = self.sums[name] + value if name in self.sums else value
 
+    def mean(self, name: str) -> float:
+        """Mean of a scalar over the epoch's samples."""
+        values = torch.stack(self.scalars[name]).cpu().numpy()
+        return float(np.average(values, weights=self.counts[name]))
+
     def means(self) -> dict[str, float]:
-        """Means over the epoch's samples of all scalars."""
-        return {
-            name: float(np.average(torch.stack(values).cpu().numpy(), weights=self.counts[name]))
-            for name, values in self.scalars.items()
-        }
+        """Means of all scalars."""
+        return {name: self.mean(name) for name in self.scalars}
 
 
 def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
@@ -112,5 +114,5 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "auxiliary_in_use": in_use.round(4),
         "mean_label_entropy": entropy / max(total, 1.0),
-        "label_entropy": sums.means()["label_entropy"],
+        "label_entropy": sums.mean("label_entropy"),
     }

@@ -113,6 +113,11 @@ class MAXLNet(NeuralNet):
     def _default_callbacks(self) -> list[Any]:
         return []  # skorch's own read every batch's loss from the device
 
+    @property
+    def has_generator_(self) -> bool:
+        """Whether the auxiliary labels are learned."""
+        return self.generator is not None
+
     # What skorch asks for when it initialises
 
     def initialize(self) -> "MAXLNet":
@@ -127,10 +132,7 @@ class MAXLNet(NeuralNet):
 
     def initialize_module(self) -> "MAXLNet":
         super().initialize_module()
-        if self.generator is None:
-            self.has_generator_ = False
-        else:
-            self.has_generator_ = True
+        if self.has_generator_:
             self.generator_ = self.initialized_instance(self.generator, {})
         return self
 
@@ -329,7 +331,10 @@ class MAXLNet(NeuralNet):
     # Inference
 
     def apply(
-        self, function: Callable[..., Tensor], X: NDArray[Any], *rows: NDArray[Any]
+        self,
+        function: Callable[..., Tensor],
+        X: NDArray[Any] | Tensor,
+        *rows: NDArray[Any] | Tensor,
     ) -> NDArray[Any]:
         """Evaluate ``function(x, *rows)`` over all samples, in eval mode and in batches."""
         size = max(1, INFERENCE_VALUES // max(1, int(np.prod(X.shape[1:]))))
@@ -338,13 +343,13 @@ class MAXLNet(NeuralNet):
         with torch_threads(self.n_threads), torch.inference_mode():
             for start in range(0, len(X), size):
                 part = [
-                    torch.from_numpy(a[start : start + size]).to(self.device) for a in (X, *rows)
+                    torch.as_tensor(a[start : start + size]).to(self.device) for a in (X, *rows)
                 ]
                 outputs.append(function(*part).cpu().numpy())
         return np.concatenate(outputs)
 
     def _accuracy(self, samples: Samples) -> float:
-        predicted = self.apply(self.module_.primary, samples.X.cpu().numpy()).argmax(1)
+        predicted = self.apply(self.module_.primary, samples.X).argmax(1)
         right = predicted == samples.y.cpu().numpy()
         weight = None if samples.weight is None else samples.weight.cpu().numpy()
         return float(np.average(right, weights=weight))

@@ -110,12 +110,9 @@ def meta_problem(
 ) -> MetaProblem:
     """Write one step as functions of the parameters; ``f``'s ``.grad`` is read as ``G``."""
     t, gamma = parameters_of(f), recipe.focal_gamma
-    ones = torch.ones_like(Y[:, 0])
-    per_sample = (
-        recipe.auxiliary_weight
-        / len(batch)
-        * (ones if batch.weight is None else ones * batch.weight)
-    )
+    w: float | Tensor = recipe.auxiliary_weight / len(batch)
+    if batch.weight is not None:
+        w = w * batch.weight.unsqueeze(1)
 
     def logits(t: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
         replay()
@@ -127,7 +124,7 @@ def meta_problem(
     def losses(t: Parameters) -> tuple[Tensor, Tensor]:
         primary, auxiliary = logits(t, batch.x)
         L_pri = primary_loss(primary, batch.y, batch.weight, gamma)
-        return L_pri, focal_losses(auxiliary, gamma) * per_sample.unsqueeze(1)
+        return L_pri, focal_losses(auxiliary, gamma) * w
 
     def meta_loss(t: Parameters) -> Tensor:
         primary, _ = logits(t, meta_batch.x)
