@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from ._classifier import MAXLClassifier
+from ._regressor import MAXLRegressor
 
-__all__ = ["MAXLClassifier"]
+__all__ = ["MAXLClassifier", "MAXLRegressor"]
 __version__ = version("sklearn_maxl")

@@ -27,10 +27,6 @@ def resolve_psi(psi: Any, classes: NDArray[Any]) -> Ints:
     -------
     array of shape (C,), int64
     """
-    if isinstance(psi, str):
-        raise ValueError(
-            f"psi={psi!r} is not available yet; give psi as an int, a sequence or a dict."
-        )
     if isinstance(psi, Mapping):
         missing = [c for c in classes.tolist() if c not in psi]
         unknown = [c for c in psi if c not in classes.tolist()]
@@ -137,3 +133,7 @@ PSI_SOURCES: dict[str, Callable[..., PsiSource]] = {
     "uniform": PsiSource,
     "random": RandomSource,
 }
+
+# The settings of the estimators' parameter `auxiliary`; those whose blocks psi decides.
+ARMS = ("maxl", "uniform", "random", "kmeans", "human", None)
+PSI_ARMS = (*PSI_SOURCES, "kmeans")

@@ -1,7 +1,7 @@
 """Training data on the device, cut into batches by index: no per-sample Python."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ._augment import Augment
 from ._step import Batch
 
 
@@ -18,12 +19,17 @@ def mean_one(weight: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 class Arrays(NamedTuple):
-    """Checked input of a fit, one row a sample: finer labels for "human", or None."""
+    """Checked input of a fit, one row a sample.
+
+    `y` are classes, or bins of the `target` (n, m) in regression; `finer` labels
+    are for "human".
+    """
 
     X: NDArray[Any]
     y: NDArray[np.int64]
     weight: NDArray[np.float64] | None = None
     finer: NDArray[Any] | None = None
+    target: NDArray[np.float32] | None = None
 
     def take(self, index: NDArray[np.int64]) -> "Arrays":
         """The rows at `index`; no copy if that is all of them, in order."""
@@ -40,12 +46,13 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Samples:
-    """Tensors with one row a sample: X, y (int64), weight or None, auxiliary labels or None."""
+    """Tensors with one row a sample, as in `Batch`."""
 
     X: Tensor
     y: Tensor
     weight: Tensor | None = None
     labels: Tensor | None = None
+    target: Tensor | None = None
 
     @classmethod
     def from_arrays(
@@ -53,16 +60,20 @@ class Samples:
     ) -> "Samples":
         """Put arrays on the device; the weights are scaled to have mean 1."""
         weight = None if arrays.weight is None else mean_one(arrays.weight)
-        columns = (arrays.X, arrays.y, weight, labels)
+        columns = (arrays.X, arrays.y, weight, labels, arrays.target)
         return cls(*(None if a is None else torch.from_numpy(a).to(device) for a in columns))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.y)
 
+    def all(self) -> Batch:
+        """All samples as one batch."""
+        return Batch(self.X, self.y, self.weight, self.labels, self.target)
+
     def batch(self, index: NDArray[np.int64]) -> Batch:
         """The samples at `index`."""
         at = torch.from_numpy(index).to(self.y.device)
-        columns = (self.X, self.y, self.weight, self.labels)
+        columns = (self.X, self.y, self.weight, self.labels, self.target)
         return Batch(*(None if t is None else t.index_select(0, at) for t in columns))  # type: ignore[arg-type]
 
 
@@ -76,15 +87,25 @@ class TrainingData:
     meta : Samples or None
         Held out for the meta loss (``meta_batch="holdout"``).
     validation : Samples or None
-        Held out for early stopping.
+        Held out for early stopping, for the guard or for the choice of psi.
+    augment : callable or None
+        Random change of a training batch.
     """
 
     train: Samples
     meta: Samples | None = None
     validation: Samples | None = None
+    augment: Augment | None = None
 
     def __len__(self) -> int:
         return len(self.train)
+
+    def batch(self, index: NDArray[np.int64], rng: np.random.RandomState) -> Batch:
+        """Training samples, augmented: every pass of a step sees the same ones."""
+        batch = self.train.batch(index)
+        if self.augment is None:
+            return batch
+        return replace(batch, x=self.augment(batch.x, rng))
 
 
 def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
@@ -122,7 +143,7 @@ def same_batches(
 ) -> Iterator[tuple[Batch, Batch]]:
     """One epoch in random order; the meta loss is taken on the training batch itself."""
     for index in shuffled(data.train, batch_size, rng):
-        batch = data.train.batch(index)
+        batch = data.batch(index, rng)
         yield batch, batch
 
 
@@ -133,7 +154,7 @@ def next_batches(
     first: Batch | None = None
     previous: Batch | None = None
     for index in shuffled(data.train, batch_size, rng):
-        batch = data.train.batch(index)
+        batch = data.batch(index, rng)
         first = first or batch
         if previous is not None:
             yield previous, batch
@@ -145,12 +166,15 @@ def next_batches(
 def holdout_batches(
     data: TrainingData, batch_size: int, rng: np.random.RandomState
 ) -> Iterator[tuple[Batch, Batch]]:
-    """One epoch; the meta loss is taken on samples that are never trained on, in turn."""
+    """One epoch; the meta loss is taken on samples that are never trained on, in turn.
+
+    Those are not augmented: they stand for what comes after training.
+    """
     assert data.meta is not None
     queue: list[NDArray[np.int64]] = []
     for index in shuffled(data.train, batch_size, rng):
         queue = queue or shuffled(data.meta, batch_size, rng)
-        yield data.train.batch(index), data.meta.batch(queue.pop())
+        yield data.batch(index, rng), data.meta.batch(queue.pop())
 
 
 META_BATCHES: dict[str, MetaBatches] = {

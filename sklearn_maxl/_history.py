@@ -19,6 +19,14 @@ class History(list[dict[str, Any]]):
     ``history[-1]`` is the last epoch, ``history["meta_loss"]`` a column as an
     array, ``print(history)`` a table, ``pandas.DataFrame(history)`` a data frame.
 
+    Attributes
+    ----------
+    guard : dict or None
+        What ``guard=True`` found: ``kept`` ("auxiliary" or "single_task"), and the
+        score and loss of both on what was held out.
+    psi_losses : dict or None
+        Held-out loss of each number that ``psi="auto"`` tried.
+
     Examples
     --------
     >>> from sklearn_maxl._history import History
@@ -30,6 +38,9 @@ class History(list[dict[str, Any]]):
         1        0.5000
         2        0.2500
     """
+
+    guard: dict[str, Any] | None = None
+    psi_losses: dict[int, float] | None = None
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
@@ -44,10 +55,12 @@ class History(list[dict[str, Any]]):
         names = self.columns()
         lines = [names, *([format_cell(row.get(name)) for name in names] for row in self)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
+        table = [
             "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
             for line in lines
-        )
+        ]
+        notes = {"psi_losses": self.psi_losses, "guard": self.guard}
+        return "\n".join([*table, *(f"{name}: {note}" for name, note in notes.items() if note)])
 
 
 def format_cell(value: Any) -> str:
@@ -99,6 +112,8 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
         averaged over the samples' classes; log(psi) when all are used evenly.
         ``label_entropy``: mean entropy of a single label. The difference of the two
         is what a label tells about its sample beyond the class.
+        Where weights of the samples are learned, ``sample_weight`` and
+        ``sample_weight_deviation``: their mean and standard deviation.
     """
     if "label_mass" not in sums.sums:
         return {}
@@ -111,8 +126,20 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
             in_use[i] = float((m >= IN_USE / len(m)).double().mean())
             entropy += n_i * float(entropies(m.unsqueeze(0)))
             total += n_i
-    return {
+    columns = {
         "auxiliary_in_use": in_use.round(4),
         "mean_label_entropy": entropy / max(total, 1.0),
         "label_entropy": sums.mean("label_entropy"),
     }
+    if "sample_weight" in sums.scalars:
+        mean = sums.mean("sample_weight")
+        columns["sample_weight"] = mean
+        variance = sums.mean("squared_sample_weight") - mean**2
+        columns["sample_weight_deviation"] = max(variance, 0.0) ** 0.5
+    return columns
+
+
+def share_in_use(in_use: NDArray[np.float64], psi: NDArray[np.int64]) -> float:
+    """Share of all auxiliary classes that are in use; classes without samples don't count."""
+    seen = in_use > 0
+    return float(np.average(in_use[seen], weights=psi[seen])) if seen.any() else 1.0

@@ -4,6 +4,8 @@ Letters follow the paper: ``p`` is the softmax of the logits, ``Y`` the soft
 auxiliary labels, ``m`` their mean over a batch.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -44,11 +46,26 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     return losses.mean() if weight is None else (losses * weight).mean()
 
 
-def primary_loss(logits: Tensor, y: Tensor, weight: Tensor | None, gamma: float) -> Tensor:
-    """``L_pri``: the weighted mean of `primary_losses`."""
+def classification_loss(logits: Tensor, y: Tensor, weight: Tensor | None, gamma: float) -> Tensor:
+    """``L_pri`` of classification: the weighted mean of `primary_losses`."""
     if gamma == 0 and weight is None:  # the common case in one fused operation
         return F.cross_entropy(logits, y)
     return weighted_mean(primary_losses(logits, y, gamma), weight)
+
+
+REGRESSION_LOSSES: dict[str, Callable[..., Tensor]] = {
+    "squared_error": F.mse_loss,
+    "huber": F.huber_loss,
+}
+
+
+def regression_loss(outputs: Tensor, target: Tensor, weight: Tensor | None, name: str) -> Tensor:
+    """``L_pri`` of regression, for targets of shape (n, m) in standard deviations.
+
+    Huber's loss is quadratic up to an error of one standard deviation.
+    """
+    losses = REGRESSION_LOSSES[name](outputs, target, reduction="none")
+    return weighted_mean(losses.mean(1), weight)
 
 
 def mean_label(Y: Tensor, weight: Tensor | None) -> Tensor:
@@ -61,6 +78,16 @@ def negative_entropy(m: Tensor) -> Tensor:
     return torch.xlogy(m, m.clamp_min(torch.finfo(m.dtype).tiny)).sum()
 
 
+def mutual_information(Y: Tensor, weight: Tensor | None) -> Tensor:
+    """``I``: entropy of the mean label less the mean entropy of the labels, in nats.
+
+    Large when labels are both sharp and evenly used; the entropy term alone is
+    content with labels that say nothing (Krause, Perona and Gomes, NeurIPS 2010,
+    train a classifier without labels by it).
+    """
+    return weighted_mean(-entropies(Y), weight) - negative_entropy(mean_label(Y, weight))
+
+
 def entropies(Y: Tensor) -> Tensor:
-    """Entropy of each row of ``Y`` in nats, of shape (n,); not part of any loss."""
-    return -torch.xlogy(Y, Y).sum(1)
+    """Entropy of each row of ``Y`` in nats, of shape (n,)."""
+    return -torch.xlogy(Y, Y.clamp_min(torch.finfo(Y.dtype).tiny)).sum(1)

@@ -1,6 +1,7 @@
 """The gradient of the meta loss with respect to the auxiliary labels, three ways.
 
-With ``l(t)`` the (N, K) array of weighted auxiliary losses, one MAXL step is::
+With ``l(t)`` the (N, K) array of weighted auxiliary losses, one MAXL step is (where
+weights of the samples are learned too, read ``Y_nk`` as ``s_n Y_nk``)::
 
     L(t) = L_pri(t) + sum_nk Y_nk l_nk(t)        training loss, Y = g(x, y)
     G    = grad_t L(t)
@@ -57,6 +58,16 @@ class ForwardModeError(NotImplementedError):
     def __init__(self, operator: str):
         super().__init__(operator)
         self.operator = operator
+
+
+def training_gradient(
+    losses: Callable[[Parameters], tuple[Tensor, Tensor]], t: Parameters, Y: Tensor
+) -> dict[str, Tensor]:
+    """``G`` for a problem whose training step is not taken; unreached parameters are left out."""
+    t = {name: p.detach().requires_grad_() for name, p in t.items()}
+    L_pri, auxiliary = losses(t)
+    G = torch.autograd.grad(L_pri + (Y * auxiliary).sum(), list(t.values()), allow_unused=True)
+    return {name: g for name, g in zip(t, G, strict=True) if g is not None}
 
 
 def exact(problem: MetaProblem) -> tuple[Tensor, Tensor]:

@@ -23,17 +23,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ._data import META_BATCHES, Samples, TrainingData, resolve_batch_size
+from ._early_stopping import BestState
 from ._history import EpochSums, History, format_cell, label_columns
 from ._meta_gradient import META_GRADIENTS, ForwardModeError, double_backward, exact
 from ._networks import draws_random_numbers
 from ._random import isolated_rng, seed_rng
+from ._schedules import Rates
+from ._scores import loss, score
 from ._step import (
+    AuxiliaryTask,
     Batch,
     Recipe,
     generator_step,
+    gradient_similarity,
     label_statistics,
+    meta_problem,
     multi_task_step,
     primary_step,
+    scale_of,
 )
 from ._threads import torch_threads
 from ._virtual_step import parameters_of
@@ -61,12 +68,12 @@ class MAXLNet(NeuralNet):
     psi : array of shape (C,) or None
         Auxiliary classes per class; None trains the primary task alone.
     recipe : Recipe
-    meta_gradient, meta_batch, meta_every
+    meta_gradient, meta_batch, meta_every, alternation, schedule, gradient_similarity_every
         As in `MAXLClassifier`.
     train_batch_size : int or "auto"
         As `batch_size` in `MAXLClassifier`; skorch's ``batch_size`` is for its own inference.
     early_stopping, n_iter_no_change, tol
-        As in `MAXLClassifier`; the score is the accuracy on ``TrainingData.validation``.
+        As in `MAXLClassifier`; the score is the one on ``TrainingData.validation``.
     n_threads
         As in `MAXLClassifier`.
     random_state : numpy.random.RandomState
@@ -85,6 +92,9 @@ class MAXLNet(NeuralNet):
         meta_gradient: str = "exact",
         meta_batch: str = "same",
         meta_every: int = 1,
+        alternation: str = "batch",
+        schedule: Any = "constant",
+        gradient_similarity_every: int | None = None,
         train_batch_size: int | str = "auto",
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
@@ -101,6 +111,9 @@ class MAXLNet(NeuralNet):
         self.meta_gradient = meta_gradient
         self.meta_batch = meta_batch
         self.meta_every = meta_every
+        self.alternation = alternation
+        self.schedule = schedule
+        self.gradient_similarity_every = gradient_similarity_every
         self.train_batch_size = train_batch_size
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
@@ -127,6 +140,7 @@ class MAXLNet(NeuralNet):
             super().initialize()
         self.epochs_ = History()
         self.n_steps_ = 0
+        self.checked_ = False  # whether forward mode was tried out
         self.meta_gradient_ = META_GRADIENTS[self.meta_gradient]
         return self
 
@@ -142,7 +156,11 @@ class MAXLNet(NeuralNet):
             self.generator_optimizer_ = self.generator_optimizer(
                 parameters_of(self.generator_).values(), lr=self.generator_lr
             )
+        self.rates_ = Rates(self.schedule, self.max_epochs, self._optimizer_list())
         return self
+
+    def _optimizer_list(self) -> list[torch.optim.Optimizer]:
+        return [self.optimizer_, *([self.generator_optimizer_] if self.has_generator_ else [])]
 
     def check_data(self, X: TrainingData, y: None = None) -> None:
         if not isinstance(X, TrainingData):
@@ -166,12 +184,11 @@ class MAXLNet(NeuralNet):
                 "warm_start=True goes on with the networks of the last fit, but backbone, "
                 "generator, psi or auxiliary were changed since; use warm_start=False."
             ) from error
-        for name in ("optimizer_", "generator_optimizer_")[: 1 + self.has_generator_]:
-            mine, theirs = getattr(self, name), getattr(other, name)
+        for mine, theirs in zip(self._optimizer_list(), other._optimizer_list(), strict=True):
             if type(mine) is type(theirs):
-                lr = mine.param_groups[0]["lr"]
+                rates = [group["lr"] for group in mine.param_groups]
                 mine.load_state_dict(theirs.state_dict())
-                for group in mine.param_groups:
+                for group, lr in zip(mine.param_groups, rates, strict=True):
                     group["lr"] = lr
         self.epochs_, self.n_steps_ = other.epochs_, other.n_steps_
         self.history = other.history  # type: ignore[has-type]
@@ -188,6 +205,7 @@ class MAXLNet(NeuralNet):
         epochs = self.max_epochs if epochs is None else epochs
         try:
             for _ in range(epochs):
+                self.rates_.next_epoch(self._optimizer_list())
                 self.notify("on_epoch_begin", **datasets)
                 self._run_epoch(X)
                 try:
@@ -204,14 +222,28 @@ class MAXLNet(NeuralNet):
 
     def _run_epoch(self, data: TrainingData) -> None:
         start, sums = time.perf_counter(), EpochSums()
+        for train_step in PASSES[self.alternation if self.has_generator_ else "batch"]:
+            self._run_pass(data, partial(train_step, self), sums)
+        row = self._summary(sums, data.validation)
+        row["time"] = round(time.perf_counter() - start, 6)
+        self.epochs_.append(row)
+        self.history[-1]["batches"] = []  # a row per batch would outweigh the networks
+        for name, value in row.items():
+            self.history.record(name, value)
+        if self.verbose:
+            logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
+
+    def _run_pass(
+        self, data: TrainingData, train_step: Callable[..., dict[str, Any]], sums: EpochSums
+    ) -> None:
+        """Once through the training data."""
         batch_size = resolve_batch_size(self.train_batch_size, len(data))
-        batches = META_BATCHES[self.meta_batch](data, batch_size, self.random_state)
         self._set_training(True)
-        for pair in batches:
+        for pair in META_BATCHES[self.meta_batch](data, batch_size, self.random_state):
             if self.callbacks_:
                 self.notify("on_batch_begin", batch=pair[0], training=True)
             try:
-                step = self.train_step(pair)
+                step = train_step(pair)
             except ValueError as error:
                 if len(pair[0]) == 1 and "more than 1 value per channel" in str(error):
                     raise ValueError(
@@ -222,14 +254,6 @@ class MAXLNet(NeuralNet):
             sums.add(step["record"], len(pair[0]))
             if self.callbacks_:
                 self.notify("on_batch_end", batch=pair[0], training=True, **step)
-        row = self._summary(sums, data.validation)
-        row["time"] = round(time.perf_counter() - start, 6)
-        self.epochs_.append(row)
-        self.history[-1]["batches"] = []  # a row per batch would outweigh the networks
-        for name, value in row.items():
-            self.history.record(name, value)
-        if self.verbose:
-            logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
 
     def _summary(self, sums: EpochSums, validation: Samples | None) -> dict[str, Any]:
         means = sums.means()
@@ -245,54 +269,98 @@ class MAXLNet(NeuralNet):
         expected = LOSSES[: 1 if self.psi is None else 3 if self.has_generator_ else 2]
         row.update({name: means.get(name, np.nan) for name in expected})
         if validation is not None:
-            row["validation_score"] = self._accuracy(validation)
+            row["validation_score"] = self.score_on(validation)
         if self.psi is not None:
             row.update(label_columns(sums, self.psi))
+            if self.gradient_similarity_every:  # an epoch may be shorter
+                row["gradient_similarity"] = means.get("gradient_similarity", np.nan)
         if self.has_generator_:  # an epoch may be shorter than meta_every
             meta = means.get("meta_gradient_norm", np.nan)
-            entropy = means.get("entropy_gradient_norm", np.nan)
-            row["gradient_norm_ratio"] = meta / entropy if entropy else np.inf
+            regulariser = means.get("regulariser_gradient_norm", np.nan)
+            row["gradient_norm_ratio"] = meta / regulariser if regulariser else np.inf
         return row
 
     def train_step(self, batch: tuple[Batch, Batch], **fit_params: Any) -> dict[str, Any]:
         """One step of both networks on a batch and its meta batch."""
+        learn_labels = self.has_generator_ and self._is_due(self.meta_every)
+        return self._step(*batch, learn_labels)
+
+    def multi_task_train_step(self, batch: tuple[Batch, Batch]) -> dict[str, Any]:
+        """One step of the multi-task network, with the labels that the generator gives now."""
+        return self._step(*batch, False)
+
+    def generator_train_step(self, batch: tuple[Batch, Batch]) -> dict[str, Any]:
+        """One step of the label generator; the multi-task network stays as it is."""
         train, meta = batch
-        learn_labels = self.has_generator_ and self.n_steps_ % self.meta_every == 0
+        due = self._is_due(self.meta_every)
+        self.n_steps_ += 1
+        if not due:
+            return {"record": {}}
+        with self._replayable() as replay:
+            task = self._auxiliary_task(train, learn=True)
+            record = self._learn_labels(train, meta, task, replay, shared=False)
+        self._notify_gradients([self.generator_])
+        self.generator_optimizer_.step()
+        return {"loss": record["meta_loss"], "record": record}
+
+    def _step(self, train: Batch, meta: Batch, learn_labels: bool) -> dict[str, Any]:
+        compare = self.psi is not None and self._is_due(self.gradient_similarity_every)
         self.n_steps_ += 1
         self.optimizer_.zero_grad()
         with self._replayable() as replay:
             if self.psi is None:
                 record = primary_step(self.module_, train, self.recipe)
             else:
-                Y = self._auxiliary_targets(train, learn_labels)
+                task = self._auxiliary_task(train, learn_labels)
+                A = task.targets.detach()
                 replay()
-                record = multi_task_step(self.module_, train, Y.detach(), self.recipe)
-                record.update(label_statistics(Y.detach()))
+                record = multi_task_step(self.module_, train, A, self.recipe)
+                record.update(label_statistics(task.detach()))
                 if learn_labels:
-                    self.generator_optimizer_.zero_grad()
-                    record.update(self._generator_step(train, meta, Y, replay))
-        self._notify_gradients(learn_labels)
+                    record.update(self._learn_labels(train, meta, task, replay, shared=True))
+                if compare:
+                    record["gradient_similarity"] = gradient_similarity(
+                        self.module_, train, A, self.recipe, replay
+                    )
+        self._notify_gradients([self.module_, *([self.generator_] if learn_labels else [])])
         self.optimizer_.step()
         if learn_labels:
             self.generator_optimizer_.step()
         return {"loss": record["primary_loss"], "record": record}
 
-    def _auxiliary_targets(self, batch: Batch, learn: bool) -> Tensor:
-        """Soft labels Y of a batch: generated (with a graph if they are to be learned) or fixed."""
+    def _is_due(self, every: int | None) -> bool:
+        return every is not None and self.n_steps_ % every == 0
+
+    def _auxiliary_task(self, batch: Batch, learn: bool) -> AuxiliaryTask:
+        """Soft labels of a batch: generated (with a graph if they are to be learned) or fixed."""
         if self.has_generator_:
             with torch.set_grad_enabled(learn):
-                return self.generator_(batch.x, batch.y)
+                return AuxiliaryTask(*self.generator_.task(batch.x, batch.y))
         if batch.labels is None:
-            return self.module_.uniform_labels(batch.y)
-        return F.one_hot(batch.labels, self.module_.blocks.shape[1]).to(torch.float32)
+            return AuxiliaryTask(self.module_.uniform_labels(batch.y))
+        one_hot = F.one_hot(batch.labels, self.module_.blocks.shape[1])
+        return AuxiliaryTask(one_hot.to(torch.float32))
 
-    def _generator_step(
-        self, train: Batch, meta: Batch, Y: Tensor, replay: Callable[[], None]
+    def _learn_labels(
+        self,
+        train: Batch,
+        meta: Batch,
+        task: AuxiliaryTask,
+        replay: Callable[[], None],
+        shared: bool,
     ) -> dict[str, Tensor]:
-        step = partial(generator_step, self.module_, train, meta, Y, self.recipe, self.optimizer_)
+        """Gradient of the generator, by the chosen meta-gradient or the one that works."""
+        self.generator_optimizer_.zero_grad()
+        A = task.targets.detach()
+        problem = meta_problem(
+            self.module_, train, meta, A, self.recipe, self.optimizer_, replay, shared
+        )
+        scale = scale_of(self.recipe, self.optimizer_)
+        step = partial(generator_step, problem, task, train.weight, self.recipe, scale)
         try:
-            first = self.n_steps_ == 1 and self.meta_gradient_ is exact
-            return step(self.meta_gradient_, replay, check=first)
+            first = not self.checked_ and self.meta_gradient_ is exact
+            self.checked_ = True
+            return step(self.meta_gradient_, check=first)
         except ForwardModeError as error:
             warnings.warn(
                 f"The backbone uses {error.operator}, which forward mode can't differentiate; "
@@ -300,14 +368,15 @@ class MAXLNet(NeuralNet):
                 stacklevel=2,
             )
             self.meta_gradient_ = double_backward
-            return step(self.meta_gradient_, replay)
+            return step(self.meta_gradient_)
 
-    def _notify_gradients(self, learn_labels: bool) -> None:
+    def _notify_gradients(self, networks: list[torch.nn.Module]) -> None:
         if self.callbacks_:
-            parameters = list(self.module_.named_parameters())
-            if learn_labels:
-                named = self.generator_.named_parameters()
-                parameters += [(f"generator.{name}", p) for name, p in named]
+            parameters = [
+                (name if network is self.module_ else f"generator.{name}", p)
+                for network in networks
+                for name, p in network.named_parameters()
+            ]
             self.notify("on_grad_computed", named_parameters=parameters, training=True)
 
     # Random layers
@@ -348,11 +417,16 @@ class MAXLNet(NeuralNet):
                 outputs.append(function(*part).cpu().numpy())
         return np.concatenate(outputs)
 
-    def _accuracy(self, samples: Samples) -> float:
-        predicted = self.apply(self.module_.primary, samples.X).argmax(1)
-        right = predicted == samples.y.cpu().numpy()
-        weight = None if samples.weight is None else samples.weight.cpu().numpy()
-        return float(np.average(right, weights=weight))
+    def score_on(self, samples: Samples) -> float:
+        """Accuracy, or R2 in regression."""
+        return score(self._outputs(samples), samples)
+
+    def loss_on(self, samples: Samples) -> float:
+        """Mean primary loss."""
+        return loss(self._outputs(samples), samples, self.recipe)
+
+    def _outputs(self, samples: Samples) -> Tensor:
+        return torch.from_numpy(self.apply(self.module_.primary, samples.X))
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """A copy of the weights and buffers of both networks."""
@@ -368,24 +442,8 @@ class MAXLNet(NeuralNet):
             getattr(self, name).load_state_dict(weights)
 
 
-class BestState:
-    """Early stopping on a score: remembers the best state of both networks.
-
-    The rule is `sklearn.neural_network.MLPClassifier`'s: stop when the score has
-    not risen by `tol` for more than `n_iter_no_change` epochs in a row.
-    """
-
-    def __init__(self, net: MAXLNet):
-        self.net = net
-        self.best, self.state, self.waited = -np.inf, net.state(), 0
-
-    def stop(self, score: float) -> bool:
-        """Take in the score of an epoch and tell whether training should end."""
-        self.waited = self.waited + 1 if score < self.best + self.net.tol else 0
-        if score > self.best:
-            self.best, self.state = score, self.net.state()
-        return self.waited > self.net.n_iter_no_change
-
-    def restore(self) -> None:
-        """Put the best state back."""
-        self.net.load_state(self.state)
+# What an epoch runs through: steps of both networks, or the paper's two passes.
+PASSES: dict[str, tuple[Callable[..., dict[str, Any]], ...]] = {
+    "batch": (MAXLNet.train_step,),
+    "epoch": (MAXLNet.multi_task_train_step, MAXLNet.generator_train_step),
+}

@@ -5,6 +5,7 @@ its ``g`` (theta 2). Both standardise their input themselves.
 """
 
 import copy
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -33,9 +34,10 @@ class Standardize(nn.Module):
 
 
 class MultiTaskNet(nn.Module):
-    """Shared trunk, primary head and auxiliary head: ``x -> (primary logits, auxiliary logits)``.
+    """Shared trunk, primary head and auxiliary head: ``x -> (primary, auxiliary)``.
 
-    Without `blocks` there is no auxiliary head and its logits are None.
+    The primary outputs are logits of the classes, or predicted targets. Without
+    `blocks` there is no auxiliary head and its logits are None.
     """
 
     blocks: Tensor
@@ -45,22 +47,25 @@ class MultiTaskNet(nn.Module):
         standardize: Standardize,
         trunk: nn.Module,
         n_features: int,
-        n_classes: int,
+        n_outputs: int,
         blocks: Tensor | None,
     ):
         super().__init__()
         self.standardize = standardize
         self.trunk = trunk
-        self.primary_head = nn.Linear(n_features, n_classes)
-        self.auxiliary_head = None if blocks is None else nn.Linear(n_features, blocks.shape[1])
+        self.n_features = n_features
+        self.primary_head = make_head(trunk, n_features, n_outputs)
+        self.auxiliary_head = (
+            None if blocks is None else make_head(trunk, n_features, blocks.shape[1])
+        )
         self.register_buffer("blocks", blocks)
 
     def features(self, x: Tensor) -> Tensor:
         """Output of the trunk, shape (n, n_features)."""
-        return self.trunk(self.standardize(x).to(self.primary_head.weight.dtype))
+        return self.trunk(self.standardize(x).to(_dtype(self.primary_head)))
 
     def primary(self, x: Tensor) -> Tensor:
-        """Primary logits alone, shape (n, n_classes): what inference needs."""
+        """Primary outputs alone, shape (n, n_outputs): what inference needs."""
         return self.primary_head(self.features(x))
 
     def uniform_labels(self, y: Tensor) -> Tensor:
@@ -82,21 +87,74 @@ class LabelGenerator(nn.Module):
     """Soft auxiliary labels for labelled samples: ``(x, y) -> Y``, shape (n, K).
 
     The mass of ``Y`` lies in the block of class ``y`` only (Mask SoftMax). The
-    mask is laid on the logits, so that a masked class gets exactly 0.
+    mask is laid on the logits, so that a masked class gets exactly 0. With a
+    positive `weight_range` R there is a weight of each sample beside it, between
+    ``2^-R`` and ``2^R``.
     """
 
     blocks: Tensor
 
-    def __init__(self, standardize: Standardize, trunk: nn.Module, n_features: int, blocks: Tensor):
+    def __init__(
+        self,
+        standardize: Standardize,
+        trunk: nn.Module,
+        n_features: int,
+        blocks: Tensor,
+        weight_range: float = 0.0,
+    ):
         super().__init__()
         self.standardize = standardize
         self.trunk = trunk
-        self.head = nn.Linear(n_features, blocks.shape[1])
+        self.head = make_head(trunk, n_features, blocks.shape[1])
+        self.weight_range = weight_range
+        self.weight_head = None
+        if weight_range:
+            self.weight_head = nn.Linear(n_features, 1)
+            # Every weight starts as 1, so that training starts as it does without them.
+            nn.init.zeros_(self.weight_head.weight)
+            nn.init.zeros_(self.weight_head.bias)
         self.register_buffer("blocks", blocks)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        logits = self.head(self.trunk(self.standardize(x).to(self.head.weight.dtype)))
-        return masked_softmax(logits, self.blocks[y])
+        return self._labels(self._features(x), y)
+
+    def task(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
+        """``Y`` and the weights ``s`` of the samples, None without a range."""
+        features = self._features(x)
+        return self._labels(features, y), self._weights(features)
+
+    def weights(self, x: Tensor) -> Tensor | None:
+        """``s = 2^(R (2 w - 1))`` with w the sigmoid of the weight head, shape (n,)."""
+        return self._weights(self._features(x))
+
+    def _features(self, x: Tensor) -> Tensor:
+        return self.trunk(self.standardize(x).to(_dtype(self.head)))
+
+    def _labels(self, features: Tensor, y: Tensor) -> Tensor:
+        return masked_softmax(self.head(features), self.blocks[y])
+
+    def _weights(self, features: Tensor) -> Tensor | None:
+        if self.weight_head is None:
+            return None
+        w = torch.sigmoid(self.weight_head(features)).squeeze(1)
+        return torch.exp2(self.weight_range * (2 * w - 1))
+
+
+def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
+    """A linear head; a trunk's ``head_hidden_layer_sizes`` puts layers with ReLU before it.
+
+    The paper's VGG-16 has heads of two layers.
+    """
+    sizes = [n_features, *getattr(trunk, "head_hidden_layer_sizes", ())]
+    layers: list[nn.Module] = []
+    for width, size in itertools.pairwise(sizes):
+        layers += [nn.Linear(width, size), nn.ReLU()]
+    last = nn.Linear(sizes[-1], n_outputs)
+    return nn.Sequential(*layers, last) if layers else last
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    return next(module.parameters()).dtype
 
 
 def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
@@ -154,14 +212,14 @@ def make_multi_task_net(
     build: Callable[[tuple[int, ...]], nn.Module],
     input_shape: tuple[int, ...],
     scaling: tuple[Any, Any],
-    n_classes: int,
+    n_outputs: int,
     blocks: Any = None,
 ) -> MultiTaskNet:
     """The multi-task network with fresh weights, on the CPU."""
     trunk, n_features = build_trunk(build, input_shape, "backbone")
     standardize = Standardize(*map(torch.as_tensor, scaling))
     blocks = None if blocks is None else torch.as_tensor(blocks)
-    return MultiTaskNet(standardize, trunk, n_features, n_classes, blocks)
+    return MultiTaskNet(standardize, trunk, n_features, n_outputs, blocks)
 
 
 def make_label_generator(
@@ -169,8 +227,9 @@ def make_label_generator(
     input_shape: tuple[int, ...],
     scaling: tuple[Any, Any],
     blocks: Any,
+    weight_range: float = 0.0,
 ) -> LabelGenerator:
     """The label generator with fresh weights, on the CPU."""
     trunk, n_features = build_trunk(build, input_shape, "generator")
     standardize = Standardize(*map(torch.as_tensor, scaling))
-    return LabelGenerator(standardize, trunk, n_features, torch.as_tensor(blocks))
+    return LabelGenerator(standardize, trunk, n_features, torch.as_tensor(blocks), weight_range)

@@ -6,21 +6,25 @@ hands back what the history records. The optimizers' steps are the caller's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from ._losses import (
+    classification_loss,
     entropies,
     focal_losses,
     mean_label,
+    mutual_information,
     negative_entropy,
-    primary_loss,
+    regression_loss,
     weighted_mean,
 )
-from ._meta_gradient import MetaProblem, Parameters, check_forward_mode
+from ._meta_gradient import MetaProblem, Parameters, check_forward_mode, training_gradient
 from ._virtual_step import parameters_of, virtual_step
 
 MetaGradient = Callable[[MetaProblem], tuple[Tensor, Tensor]]
@@ -28,121 +32,215 @@ MetaGradient = Callable[[MetaProblem], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples on the device: x (n, ...), y (n,) int64, weight (n,) or None, labels (n,) or None."""
+    """Samples on the device.
+
+    x (n, ...), y (n,) int64: class, or bin of the target in regression; weight (n,),
+    labels (n,) int64, target (n, m): each may be None, target is so in classification.
+    """
 
     x: Tensor
     y: Tensor
     weight: Tensor | None = None
     labels: Tensor | None = None
+    target: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
 
+class AuxiliaryTask(NamedTuple):
+    """Soft labels ``Y`` (n, K) of a batch and, where they are learned, weights ``s`` (n,)."""
+
+    Y: Tensor
+    s: Tensor | None = None
+
+    @property
+    def targets(self) -> Tensor:
+        """``A_nk = s_n Y_nk``: the auxiliary loss is linear in it."""
+        return self.Y if self.s is None else self.s.unsqueeze(1) * self.Y
+
+    def detach(self) -> "AuxiliaryTask":
+        """The same without a graph."""
+        return AuxiliaryTask(*(None if a is None else a.detach() for a in self))  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers of the method: gamma, w and lambda of the paper."""
+    """The numbers of the method: gamma, w and lambda of the paper, and what came after it.
+
+    `meta_scale` multiplies the meta-gradient; None divides it by the learning rate.
+    `regression` names the primary loss of a regression.
+    """
 
     focal_gamma: float
     auxiliary_weight: float
     entropy_weight: float
+    information_weight: float = 0.0
+    meta_scale: float | None = 1.0
+    regression: str = "squared_error"
+
+
+def primary_loss(outputs: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
+    """``L_pri`` of a batch."""
+    if batch.target is None:
+        return classification_loss(outputs, batch.y, batch.weight, recipe.focal_gamma)
+    return regression_loss(outputs, batch.target, batch.weight, recipe.regression)
 
 
 def primary_step(f: nn.Module, batch: Batch, recipe: Recipe) -> dict[str, Tensor]:
     """Gradient of the primary loss alone: single-task training."""
-    logits, _ = f(batch.x)
-    loss = primary_loss(logits, batch.y, batch.weight, recipe.focal_gamma)
+    outputs, _ = f(batch.x)
+    loss = primary_loss(outputs, batch, recipe)
     loss.backward()
     return {"primary_loss": loss.detach()}
 
 
-def multi_task_step(f: nn.Module, batch: Batch, Y: Tensor, recipe: Recipe) -> dict[str, Tensor]:
-    """Line 1: gradient ``G`` of ``L = L_pri + w mean_n sum_k Y_nk l_nk`` for given labels ``Y``."""
-    logits, auxiliary_logits = f(batch.x)
-    primary = primary_loss(logits, batch.y, batch.weight, recipe.focal_gamma)
-    losses = (Y * focal_losses(auxiliary_logits, recipe.focal_gamma)).sum(1)
+def multi_task_step(f: nn.Module, batch: Batch, A: Tensor, recipe: Recipe) -> dict[str, Tensor]:
+    """Line 1: gradient ``G`` of ``L = L_pri + w mean_n sum_k A_nk l_nk`` for given ``A``."""
+    outputs, auxiliary_logits = f(batch.x)
+    primary = primary_loss(outputs, batch, recipe)
+    losses = (A * focal_losses(auxiliary_logits, recipe.focal_gamma)).sum(1)
     auxiliary = weighted_mean(losses, batch.weight)
     (primary + recipe.auxiliary_weight * auxiliary).backward()
     return {"primary_loss": primary.detach(), "auxiliary_loss": auxiliary.detach()}
 
 
 def generator_step(
-    f: nn.Module,
-    batch: Batch,
-    meta_batch: Batch,
-    Y: Tensor,
+    problem: MetaProblem,
+    task: AuxiliaryTask,
+    weight: Tensor | None,
     recipe: Recipe,
-    optimizer: Optimizer,
+    scale: float,
     meta_gradient: MetaGradient,
-    replay: Callable[[], None],
     check: bool = False,
 ) -> dict[str, Tensor]:
-    """Lines 2 and 3: gradient of ``L_pri(t+) + lambda H`` with respect to the generator.
+    """Lines 2 and 3: gradient of ``scale L_pri(t+) + lambda H - mu I`` for the generator.
 
-    Called after `multi_task_step`, whose gradient it shares, and before the
-    optimizers' steps. ``Y`` carries the graph of the generator. With `check`, forward mode
-    is tried out first.
+    ``task`` carries the graph of the generator, `problem` is the step it was made
+    for. With `check`, forward mode is tried out first.
     """
-    problem = meta_problem(f, batch, meta_batch, Y.detach(), recipe, optimizer, replay)
     if check:
         check_forward_mode(problem)
-    M, dM_dY = meta_gradient(problem)
+    M, dM_dA = meta_gradient(problem)
+    dM_dA = scale * dM_dA
 
-    labels = Y.detach().requires_grad_()
-    H = negative_entropy(mean_label(labels, batch.weight))
-    (dH_dY,) = torch.autograd.grad(recipe.entropy_weight * H, labels)
-    Y.backward(dM_dY + dH_dY)
+    labels = task.Y.detach().requires_grad_()
+    (dR_dY,) = torch.autograd.grad(regulariser(labels, weight, recipe), labels)
+    torch.autograd.backward([task.targets, task.Y], [dM_dA, dR_dY])
+    Y, s = task.detach()
+    dM_dY = dM_dA if s is None else s.unsqueeze(1) * dM_dA
     return {
         "meta_loss": M,
-        "meta_gradient_norm": _norm_at_logits(Y.detach(), dM_dY),
-        "entropy_gradient_norm": _norm_at_logits(Y.detach(), dH_dY),
+        "meta_gradient_norm": _norm_at_logits(Y, dM_dY),
+        "regulariser_gradient_norm": _norm_at_logits(Y, dR_dY),
     }
+
+
+def scale_of(recipe: Recipe, optimizer: Optimizer) -> float:
+    """What the meta-gradient is multiplied by; `optimizer` is the multi-task network's."""
+    if recipe.meta_scale is not None:
+        return recipe.meta_scale
+    lr = float(optimizer.param_groups[0]["lr"])
+    return 1 / lr if lr else 1.0  # without a step there is no meta-gradient to scale
+
+
+def regulariser(Y: Tensor, weight: Tensor | None, recipe: Recipe) -> Tensor:
+    """``lambda H - mu I``: keeps all auxiliary classes in use and, with mu, the labels sharp."""
+    R = recipe.entropy_weight * negative_entropy(mean_label(Y, weight))
+    if recipe.information_weight:
+        R = R - recipe.information_weight * mutual_information(Y, weight)
+    return R
 
 
 def meta_problem(
     f: nn.Module,
     batch: Batch,
     meta_batch: Batch,
-    Y: Tensor,
+    A: Tensor,
     recipe: Recipe,
     optimizer: Optimizer,
     replay: Callable[[], None] = lambda: None,
+    shared: bool = True,
 ) -> MetaProblem:
-    """Write one step as functions of the parameters; ``f``'s ``.grad`` is read as ``G``."""
-    t, gamma = parameters_of(f), recipe.focal_gamma
+    """Write one step as functions of the parameters.
+
+    With `shared`, ``f``'s ``.grad`` is ``G``, as `multi_task_step` left it;
+    without, ``G`` is computed here and nothing of ``f`` changes.
+    """
+    t = parameters_of(f)
+    losses = losses_of(f, batch, recipe, replay)
+
+    def meta_loss(t: Parameters) -> Tensor:
+        outputs, _ = evaluate(f, t, meta_batch.x, replay)
+        return primary_loss(outputs, meta_batch, recipe)
+
+    return MetaProblem(
+        t=t,
+        Y=A,
+        losses=losses,
+        meta_loss=meta_loss,
+        virtual_step=lambda G: virtual_step(optimizer, t, G),
+        G={name: p.grad for name, p in t.items() if p.grad is not None}
+        if shared
+        else training_gradient(losses, t, A),
+    )
+
+
+def losses_of(
+    f: nn.Module, batch: Batch, recipe: Recipe, replay: Callable[[], None] = lambda: None
+) -> Callable[[Parameters], tuple[Tensor, Tensor]]:
+    """``t -> (L_pri, l)`` on a batch, with w, sample weights and 1/N multiplied into l."""
     w: float | Tensor = recipe.auxiliary_weight / len(batch)
     if batch.weight is not None:
         w = w * batch.weight.unsqueeze(1)
 
-    def logits(t: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
-        replay()
-        # Cloned buffers take the update of the running statistics and are thrown
-        # away: the statistics move once a step, with the training pass.
-        buffers = {name: b.clone() for name, b in f.named_buffers()}
-        return functional_call(f, {**t, **buffers}, (x,))
-
     def losses(t: Parameters) -> tuple[Tensor, Tensor]:
-        primary, auxiliary = logits(t, batch.x)
-        L_pri = primary_loss(primary, batch.y, batch.weight, gamma)
-        return L_pri, focal_losses(auxiliary, gamma) * w
+        outputs, auxiliary = evaluate(f, t, batch.x, replay)
+        return primary_loss(outputs, batch, recipe), focal_losses(auxiliary, recipe.focal_gamma) * w
 
-    def meta_loss(t: Parameters) -> Tensor:
-        primary, _ = logits(t, meta_batch.x)
-        return primary_loss(primary, meta_batch.y, meta_batch.weight, gamma)
-
-    return MetaProblem(
-        t=t,
-        Y=Y,
-        losses=losses,
-        meta_loss=meta_loss,
-        virtual_step=lambda G: virtual_step(optimizer, t, G),
-        G={name: p.grad for name, p in t.items() if p.grad is not None},
-    )
+    return losses
 
 
-def label_statistics(Y: Tensor) -> dict[str, Tensor]:
-    """What the history needs of the labels: the mass of each auxiliary class, the mean entropy."""
-    return {"label_mass": Y.sum(0), "label_entropy": entropies(Y).mean()}
+def evaluate(
+    f: nn.Module, t: Parameters, x: Tensor, replay: Callable[[], None]
+) -> tuple[Tensor, Tensor]:
+    """``f(x)`` at parameters ``t``, with the step's random draws and the buffers left alone."""
+    replay()
+    # Cloned buffers take the update of the running statistics and are thrown
+    # away: the statistics move once a step, with the training pass.
+    buffers = {name: b.clone() for name, b in f.named_buffers()}
+    return functional_call(f, {**t, **buffers}, (x,))
+
+
+def gradient_similarity(
+    f: nn.Module,
+    batch: Batch,
+    A: Tensor,
+    recipe: Recipe,
+    replay: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """Cosine between the gradients of the two losses on the shared trunk; 0 where one is zero."""
+    t = parameters_of(f)
+    trunk = [p for name, p in t.items() if name.startswith("trunk.")]
+    L_pri, losses = losses_of(f, batch, recipe, replay)(t)
+    primary, auxiliary = (
+        torch.cat([g.flatten() for g in torch.autograd.grad(
+            loss, trunk, retain_graph=True, allow_unused=True, materialize_grads=True
+        )])
+        for loss in (L_pri, (A * losses).sum())
+    )  # fmt: skip
+    return F.cosine_similarity(primary, auxiliary, dim=0, eps=torch.finfo(primary.dtype).tiny)
+
+
+def label_statistics(task: AuxiliaryTask) -> dict[str, Tensor]:
+    """What the history needs of the labels: the mass of each auxiliary class, the mean entropy.
+
+    Where weights are learned, their mean and the mean of their squares too.
+    """
+    statistics = {"label_mass": task.Y.sum(0), "label_entropy": entropies(task.Y).mean()}
+    if task.s is not None:
+        statistics.update(sample_weight=task.s.mean(), squared_sample_weight=(task.s**2).mean())
+    return statistics
 
 
 def _norm_at_logits(Y: Tensor, dY: Tensor) -> Tensor:

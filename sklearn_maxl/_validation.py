@@ -7,13 +7,14 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ._compat import check_sample_weight
 
 
-def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: bool) -> Any:
+def validate_samples(
+    estimator: BaseEstimator, X: Any, y: Any = None, *, reset: bool, **y_checks: Any
+) -> Any:
     """Turn `X` (and `y`, if the estimator is to be fitted) into arrays.
 
     float64, float32 and uint8 stay as they are, other types become float64; the
@@ -28,7 +29,7 @@ def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: 
     X, y = _from_torch(X), _from_torch(y)
     # Not np.ndim: array-likes need not take part in NumPy's function protocol.
     table = len(X.shape if hasattr(X, "shape") else np.asarray(X).shape) <= 2
-    targets = {} if reset is False and y is None else {"y": y}
+    targets = {} if reset is False and y is None else {"y": y, **y_checks}
     try:
         validated = validate_data(
             estimator,
@@ -43,6 +44,8 @@ def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: 
         )
     except ValueError as error:
         if "could not convert string to float" in str(error):
+            if y_checks.get("y_numeric") and np.asarray(y).dtype.kind in "OSU":
+                raise ValueError(f"y must hold numbers, but holds text ({error}).") from error
             raise ValueError(
                 f"X holds text ({error}); encode categories first, for instance with "
                 "sklearn.preprocessing.OneHotEncoder in a ColumnTransformer."
@@ -61,50 +64,17 @@ def validate_samples(estimator: BaseEstimator, X: Any, y: Any = None, *, reset: 
     return validated
 
 
-def encode(estimator: BaseEstimator, y: Any, classes: NDArray[Any] | None) -> Any:
-    """Class labels as integers 0..C-1.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Named in errors.
-    y : array of shape (n,)
-    classes : array of shape (C,) or None
-        The classes to encode for; None finds them in `y`.
-
-    Returns
-    -------
-    classes : array of shape (C,), sorted
-    encoded : array of shape (n,), int64
-    """
-    check_classification_targets(y)
-    if classes is None:
-        classes, encoded = np.unique(y, return_inverse=True)
-    else:
-        known, encoded = np.isin(y, classes), np.searchsorted(classes, y).clip(max=len(classes) - 1)
-        if not known.all():
-            raise ValueError(
-                f"y holds classes that {type(estimator).__name__} was not fitted for: "
-                f"{np.unique(y[~known]).tolist()}; the known ones are {classes.tolist()}."
-            )
-    if len(classes) < 2:
-        raise ValueError(
-            f"{type(estimator).__name__} needs samples of at least 2 classes, but y contains only "
-            f"one class: {classes.tolist()[0]!r}."
-        )
-    return classes, encoded.astype(np.int64)
-
-
 def combined_weight(
     X: NDArray[Any],
     y: NDArray[Any],
-    classes: NDArray[Any],
+    classes: NDArray[Any] | None,
     sample_weight: Any,
     class_weight: Any,
 ) -> NDArray[np.float64] | None:
     """Sample weights times class weights; None where there are neither.
 
-    A class that a dictionary leaves out has weight 1.
+    A regression has neither `classes` nor `class_weight`. A class that a dictionary
+    leaves out has weight 1.
 
     Returns
     -------
@@ -116,7 +86,7 @@ def combined_weight(
     weight = check_sample_weight(
         _from_torch(sample_weight), X, dtype=np.float64, ensure_non_negative=True
     )
-    if isinstance(class_weight, dict):
+    if classes is not None and isinstance(class_weight, dict):
         unknown = [key for key in class_weight if key not in classes.tolist()]
         values = [class_weight.get(c, 1.0) for c in classes.tolist()]
         if unknown or not (np.isfinite(values).all() and min(values) >= 0):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from sklearn_maxl._auxiliary import blocks, resolve_psi
 from sklearn_maxl._networks import LabelGenerator, MultiTaskNet, Standardize
-from sklearn_maxl._step import Batch, Recipe, multi_task_step
+from sklearn_maxl._step import AuxiliaryTask, Batch, Recipe, multi_task_step
 
 C = 3  # primary classes
 
@@ -119,6 +119,8 @@ def make_networks(
     psi: int | list[int] = 2,
     dtype: torch.dtype = torch.float64,
     seed: int = 0,
+    weight_range: float = 0.0,
+    n_outputs: int = C,
 ) -> tuple[MultiTaskNet, LabelGenerator]:
     """Multi-task net and label generator in training mode; the generator is an MLP."""
     torch.manual_seed(seed)
@@ -130,20 +132,29 @@ def make_networks(
     for module in body.modules():  # the pass above is not a training pass
         if hasattr(module, "reset_running_stats"):
             module.reset_running_stats()
-    f = MultiTaskNet(standardize, body, n_features, C, mask).to(dtype)
-    g = LabelGenerator(standardize, TRUNKS["mlp"](), 6, mask).to(dtype)
+    f = MultiTaskNet(standardize, body, n_features, n_outputs, mask).to(dtype)
+    g = LabelGenerator(standardize, TRUNKS["mlp"](), 6, mask, weight_range).to(dtype)
+    if g.weight_head is not None:  # it starts as zero, where some gradients are zero too
+        nn.init.normal_(g.weight_head.weight)
     return f, g
 
 
 def make_batch(
-    n: int = 7, weighted: bool = False, dtype: torch.dtype = torch.float64, seed: int = 0
+    n: int = 7,
+    weighted: bool = False,
+    dtype: torch.dtype = torch.float64,
+    seed: int = 0,
+    n_targets: int = 0,
 ) -> Batch:
     """Random images of shape (1, 4, 4) with every class among them."""
     rng = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 1, 4, 4, generator=rng, dtype=torch.float64).to(dtype)
     y = torch.arange(n) % C
     weight = torch.rand(n, generator=rng, dtype=torch.float64).to(dtype) + 0.2 if weighted else None
-    return Batch(x, y, weight)
+    target = None
+    if n_targets:
+        target = 1.5 * torch.randn(n, n_targets, generator=rng, dtype=torch.float64).to(dtype)
+    return Batch(x, y, weight, target=target)
 
 
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
@@ -178,20 +189,28 @@ def make_case(
     optimizer: str = "sgd",
     steps: int = 0,
     gamma: float = 2.0,
+    weight_range: float = 0.0,
+    n_targets: int = 0,
+    **numbers: Any,
 ) -> Case:
     """Networks, batches and an optimizer that has taken some real steps."""
-    f, g = make_networks(net, psi, dtype)
-    batch = make_batch(7, weighted, dtype)
-    meta = make_batch(6, weighted, dtype, seed=1) if another else batch
-    recipe = Recipe(focal_gamma=gamma, auxiliary_weight=0.7, entropy_weight=0.2)
+    f, g = make_networks(net, psi, dtype, weight_range=weight_range, n_outputs=n_targets or C)
+    batch = make_batch(7, weighted, dtype, n_targets=n_targets)
+    meta = make_batch(6, weighted, dtype, seed=1, n_targets=n_targets) if another else batch
+    recipe = Recipe(focal_gamma=gamma, auxiliary_weight=0.7, entropy_weight=0.2, **numbers)
     opt = OPTIMIZERS[optimizer]([p for p in f.parameters() if p.requires_grad])
     for i in range(steps):
         opt.zero_grad()
-        other = make_batch(7, weighted, dtype, seed=20 + i)
+        other = make_batch(7, weighted, dtype, seed=20 + i, n_targets=n_targets)
         multi_task_step(f, other, g(other.x, other.y).detach(), recipe)
         opt.step()
     opt.zero_grad()
     return Case(f, g, batch, meta, opt, recipe)
+
+
+def task_of(g: LabelGenerator, batch: Batch) -> AuxiliaryTask:
+    """What the generator makes of a batch, with its graph."""
+    return AuxiliaryTask(*g.task(batch.x, batch.y))
 
 
 def flat(gradients: dict[str, Tensor]) -> Tensor:

@@ -39,6 +39,20 @@ def entropy_term(Y: Tensor, weight: Tensor) -> Tensor:
     return (m * torch.log(m)).sum()
 
 
+def information(Y: Tensor, weight: Tensor) -> Tensor:
+    """``I = -sum_k m_k log m_k + mean_n sum_k Y_nk log Y_nk``."""
+    inside = torch.where(Y > 0, Y, torch.ones_like(Y))
+    per_sample = (Y * torch.log(inside)).sum(1)
+    return (weight * per_sample).sum() / len(Y) - entropy_term(Y, weight)
+
+
+def regression_error(outputs: Tensor, target: Tensor, name: str) -> Tensor:
+    """Mean over the columns of ``e^2``, or Huber's ``e^2 / 2`` up to 1 and ``|e| - 1/2`` beyond."""
+    e = outputs - target
+    huber = torch.where(e.abs() <= 1, e**2 / 2, e.abs() - 0.5)
+    return (e**2 if name == "squared_error" else huber).mean(1)
+
+
 def sgd_rule(t: Tensor, G: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]) -> Tensor:
     """``b <- mu b + d,  t <- t - lr b``; the first buffer is ``d``."""
     d = G + group["weight_decay"] * t
@@ -77,16 +91,19 @@ def maxl_step(
     batch: Any,
     meta: Any,
     optimizer: torch.optim.Optimizer,
-    gamma: float,
-    w: float,
-    lam: float,
+    recipe: Any,
     replay: Callable[[], Any],
 ) -> tuple[Tensor, Tensor, Tensor, Tensors, Tensors]:
-    """Return Y, M, dM/dY, G and the gradient of ``M + lambda H`` for each generator parameter."""
+    """Return Y, M, dM/dA, G and the gradient of ``M + lambda H - mu I`` for the generator.
+
+    ``A`` are the labels times the weights of the samples, where those are learned.
+    """
+    gamma, w, lam = recipe.focal_gamma, recipe.auxiliary_weight, recipe.entropy_weight
+    mu, scale, R = recipe.information_weight, recipe.meta_scale, g.weight_range
     t = {name: p for name, p in f.named_parameters() if p.requires_grad}
     theta2 = {name: p for name, p in g.named_parameters() if p.requires_grad}
-    C, n = f.primary_head.out_features, len(batch.y)
-    ones = torch.ones(n, dtype=batch.x.dtype)
+    C = f.primary_head.out_features
+    ones = torch.ones(len(batch.y), dtype=batch.x.dtype)
     weight = ones if batch.weight is None else batch.weight
     meta_weight = (
         torch.ones(len(meta.y), dtype=batch.x.dtype) if meta.weight is None else meta.weight
@@ -97,13 +114,21 @@ def maxl_step(
         untouched = {name: b.clone() for name, b in f.named_buffers()}
         return functional_call(f, {**values, **untouched}, (x,))
 
-    def primary(logits: Tensor, y: Tensor, weights: Tensor) -> Tensor:
-        return (weights * focal_loss(logits, torch.eye(C, dtype=logits.dtype)[y], gamma)).mean()
+    def primary(outputs: Tensor, samples: Any, weights: Tensor) -> Tensor:
+        if samples.target is not None:
+            return (weights * regression_error(outputs, samples.target, recipe.regression)).mean()
+        one_hot = torch.eye(C, dtype=outputs.dtype)[samples.y]
+        return (weights * focal_loss(outputs, one_hot, gamma)).mean()
 
     Y = mask_softmax(LabelLogits(g)(batch.x), g.blocks[batch.y].to(batch.x.dtype))
+    s = ones
+    if R:
+        logit = g.weight_head(g.trunk(g.standardize(batch.x)))[:, 0]
+        s = 2 ** (2 * R / (1 + torch.exp(-logit)) - R)
+    A = s.unsqueeze(1) * Y
     z_primary, z_auxiliary = forward(t, batch.x)
-    L = primary(z_primary, batch.y, weight) + w * (
-        (weight * focal_loss(z_auxiliary, Y, gamma)).mean()
+    L = primary(z_primary, batch, weight) + w * (
+        (weight * focal_loss(z_auxiliary, A, gamma)).mean()
     )
     gradients = torch.autograd.grad(L, list(t.values()), create_graph=True, allow_unused=True)
     G = {name: d for name, d in zip(t, gradients, strict=True) if d is not None}
@@ -112,14 +137,14 @@ def maxl_step(
         group = next(q for q in optimizer.param_groups if any(p is t[name] for p in q["params"]))
         rule = RULES[type(optimizer)]
         t_plus[name] = rule(t[name].detach(), d, optimizer.state.get(t[name], {}), group)
-    M = primary(forward(t_plus, meta.x)[0], meta.y, meta_weight)
-    (dM_dY,) = torch.autograd.grad(M, Y, retain_graph=True)
-    total = M + lam * entropy_term(Y, weight)
+    M = primary(forward(t_plus, meta.x)[0], meta, meta_weight)
+    (dM_dA,) = torch.autograd.grad(M, A, retain_graph=True)
+    total = scale * M + lam * entropy_term(Y, weight) - mu * information(Y, weight)
     descended = torch.autograd.grad(total, list(theta2.values()))
     return (
         Y.detach(),
         M.detach(),
-        dM_dY,
+        dM_dA,
         {name: d.detach() for name, d in G.items()},
         dict(zip(theta2, descended, strict=True)),
     )

@@ -66,7 +66,6 @@ def test_psi_is_one_integer_per_class_in_their_order(psi, classes, expected):
         ([2, 3, 4, 5], r"4 entries, but y has 3 classes"),
         ([], r"0 entries, but y has 3 classes"),
         ([[2, 3, 4]], "psi"),
-        ("auto", "psi='auto'"),
         ({"a": 1, "b": 2}, r"missing \['c'\]"),
         ({"a": 1, "b": 2, "c": 3, "d": 4}, r"not in y \['d'\]"),
         ({"a": 1, "b": 2, "c": 2.5}, "integer"),

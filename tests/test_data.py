@@ -119,10 +119,15 @@ def test_samples_are_rows_with_weights_of_mean_one_and_labels():
 def test_rows_are_taken_together_and_those_of_no_weight_dropped():
     y = np.array([0, 1, 2, 0])
     arrays = Arrays(
-        np.arange(4.0)[:, None], y, np.array([1.0, 0.0, 2.0, 0.0]), np.array(list("abcd"))
+        np.arange(4.0)[:, None],
+        y,
+        np.array([1.0, 0.0, 2.0, 0.0]),
+        np.array(list("abcd")),
+        np.array([[4.0], [5.0], [6.0], [7.0]], dtype=np.float32),
     )
     kept = arrays.without_zero_weights()
-    assert [column.tolist() for column in kept] == [[[0.0], [2.0]], [0, 2], [1, 2], ["a", "c"]]
+    rows = [[[0.0], [2.0]], [0, 2], [1, 2], ["a", "c"], [[4.0], [6.0]]]
+    assert [column.tolist() for column in kept] == rows
     assert arrays._replace(weight=None).without_zero_weights().X is arrays.X
 
 

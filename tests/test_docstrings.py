@@ -6,7 +6,8 @@ import pytest
 from numpydoc.validate import validate
 
 import sklearn_maxl
-from sklearn_maxl import backbones
+from sklearn_maxl import MAXLRegressor, backbones
+from sklearn_maxl._docstrings import entries, with_parameters_of
 
 ERRORS = {f"PR{n:02}" for n in range(1, 11)} | {"RT01", "RT02", "RT03", "SS03", "GL08"}
 
@@ -18,7 +19,8 @@ def public_names():
             yield f"{module.__name__}.{name}"
             if inspect.isclass(obj):
                 # Not what is inherited or generated: scikit-learn documents its own methods.
-                own = [m for m, value in vars(obj).items() if hasattr(value, "__get__")]
+                ours = [c for c in inspect.getmro(obj) if c.__module__.startswith("sklearn_maxl")]
+                own = sorted({m for c in ours for m, v in vars(c).items() if hasattr(v, "__get__")})
                 yield from (
                     f"{module.__name__}.{name}.{m}"
                     for m in own
@@ -36,14 +38,33 @@ def test_docstring_is_complete(name):
 
 
 def test_conditional_methods_and_backbones_are_among_the_names():
-    assert "sklearn_maxl.MAXLClassifier.generate_auxiliary_labels" in NAMES
+    assert "sklearn_maxl.MAXLRegressor.generate_auxiliary_labels" in NAMES
     assert "sklearn_maxl.MAXLClassifier.load" in NAMES
     assert "sklearn_maxl.backbones.Custom.build" in NAMES
 
 
-def test_every_attribute_of_a_fitted_classifier_is_documented(iris):
-    clf = sklearn_maxl.MAXLClassifier(max_epochs=1).fit(*iris)
-    fitted = {name for name in vars(clf) if name.endswith("_") and not name.startswith("_")}
-    text = inspect.getdoc(type(clf)).split("Attributes\n")[1]
+@pytest.mark.parametrize("estimator", [sklearn_maxl.MAXLClassifier, sklearn_maxl.MAXLRegressor])
+def test_every_fitted_attribute_is_documented(estimator, iris):
+    fitted_one = estimator(max_epochs=1).fit(*iris)
+    fitted = {n for n in vars(fitted_one) if n.endswith("_") and not n.startswith("_")}
+    text = inspect.getdoc(estimator).split("Attributes\n")[1]
     documented = {line.split(" : ")[0] for line in text.splitlines() if " : " in line}
     assert fitted <= documented
+
+
+def test_both_estimators_give_a_shared_parameter_one_default_and_one_text():
+    classifier, regressor = (
+        inspect.signature(e).parameters for e in (sklearn_maxl.MAXLClassifier, MAXLRegressor)
+    )
+    shared = set(classifier) & set(regressor)
+    assert set(classifier) - shared == {"class_weight"}
+    assert set(regressor) - shared == {"loss", "n_bins"}
+    assert all(classifier[name].default == regressor[name].default for name in shared)
+    texts = entries(sklearn_maxl.MAXLClassifier.__doc__), entries(MAXLRegressor.__doc__)
+    different = {name for name in shared if texts[0][name] != texts[1][name]}
+    assert different == {"focal_gamma", "early_stopping", "tol"}
+
+
+def test_a_placeholder_for_what_is_not_documented_is_an_error():
+    with pytest.raises(KeyError, match="nonsense"):
+        with_parameters_of(sklearn_maxl.MAXLClassifier)(type("E", (), {"__doc__": "{nonsense}"}))

@@ -73,7 +73,7 @@ WRONG_FITS = {
     "psi 0": ({"psi": 0}, X, Y, {}, r"'psi' parameter .* int in the range \[1, inf\).*Got 0"),
     "psi 2.5": ({"psi": 2.5}, X, Y, {}, r"'psi' parameter"),
     "psi True": ({"psi": True}, X, Y, {}, r"psi must be at least 1 and integer"),
-    "psi auto": ({"psi": "auto"}, X, Y, {}, r"psi='auto' is not available yet; give psi as an int"),
+    "psi many": ({"psi": "many"}, X, Y, {}, r"'psi' parameter .*'auto'.*Got 'many'"),
     "psi too short": ({"psi": [2, 3]}, X, Y, {}, r"psi has 2 entries, but y has 3 classes"),
     "psi 2-D": ({"psi": [[2, 3, 4]]}, X, Y, {}, r"psi"),
     "psi with a 0": ({"psi": [2, 0, 3]}, X, Y, {}, r"psi must be at least 1"),

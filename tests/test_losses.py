@@ -11,11 +11,11 @@ from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
 from sklearn_maxl._losses import (
+    classification_loss,
     entropies,
     focal_losses,
     mean_label,
     negative_entropy,
-    primary_loss,
     primary_losses,
     weighted_mean,
 )
@@ -162,4 +162,4 @@ def test_the_primary_loss_is_the_weighted_mean_over_samples(gamma, weight):
     logits = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     y = torch.tensor([0, 3, 1])
     expected = weighted_mean(primary_losses(logits, y, gamma), weight)
-    torch.testing.assert_close(primary_loss(logits, y, weight, gamma), expected)
+    torch.testing.assert_close(classification_loss(logits, y, weight, gamma), expected)

@@ -15,6 +15,7 @@ from networks import (
     relative,
     replay,
     sample_grid,
+    task_of,
 )
 from reference import maxl_step
 from torch.autograd import forward_ad
@@ -45,6 +46,19 @@ SITUATIONS = {
     "Adam": {"optimizer": "adam", "steps": 3, "another": True},
     "cross-entropy": {"gamma": 0.0},
     "fractional gamma": {"gamma": 0.5},
+    "information": {"information_weight": 0.3, "weighted": True},
+    "scale": {"meta_scale": 7.0},
+    "sample weights learned": {"weight_range": 3.0, "another": True},
+    "all that came later": {
+        "weight_range": 2.0,
+        "information_weight": 0.1,
+        "meta_scale": 3.0,
+        "weighted": True,
+        "optimizer": "adam",
+        "steps": 3,
+    },
+    "squared error": {"n_targets": 2, "another": True, "weighted": True},
+    "huber": {"n_targets": 1, "regression": "huber", "optimizer": "momentum", "steps": 2},
 }
 
 
@@ -59,19 +73,17 @@ def run(case, meta_gradient):
         seen["M"], seen["dM_dY"] = meta_gradient(problem)
         return seen["M"], seen["dM_dY"]
 
-    Y = g(batch.x, batch.y)
+    task = task_of(g, batch)
+    A = task.targets.detach()
     replay()
-    multi_task_step(f, batch, Y.detach(), recipe)
-    generator_step(f, batch, meta, Y, recipe, opt, spy, replay)
+    multi_task_step(f, batch, A, recipe)
+    problem = meta_problem(f, batch, meta, A, recipe, opt, replay)
+    generator_step(problem, task, batch.weight, recipe, recipe.meta_scale, spy)
     return seen["M"], seen["dM_dY"], {name: p.grad for name, p in g.named_parameters()}
 
 
 def expected(case):
-    f, g, batch, meta, opt, recipe = case
-    return maxl_step(
-        f, g, batch, meta, opt, recipe.focal_gamma, recipe.auxiliary_weight,
-        recipe.entropy_weight, replay,
-    )  # fmt: skip
+    return maxl_step(*case, replay)
 
 
 def problem_of(case):

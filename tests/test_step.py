@@ -7,19 +7,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from networks import make_batch, make_case, relative, replay
+from networks import flat, make_batch, make_case, relative, replay, task_of
 from reference import entropy_term, focal_loss, maxl_step
 from torch import nn
 
 import sklearn_maxl
 from sklearn_maxl._meta_gradient import META_GRADIENTS
 from sklearn_maxl._step import (
+    AuxiliaryTask,
     Batch,
     Recipe,
     generator_step,
+    gradient_similarity,
     label_statistics,
+    meta_problem,
     multi_task_step,
     primary_step,
+    scale_of,
 )
 
 # torch's forward mode scripts a table when it is first used.
@@ -29,10 +33,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWar
 def maxl(case, way="exact", Y=None):
     """Both gradients of one step; returns the record."""
     f, g, batch, meta, optimizer, recipe = case
-    Y = g(batch.x, batch.y) if Y is None else Y
+    task = task_of(g, batch) if Y is None else AuxiliaryTask(Y)
+    A = task.targets.detach()
     replay()
-    record = multi_task_step(f, batch, Y.detach(), recipe)
-    record.update(generator_step(f, batch, meta, Y, recipe, optimizer, META_GRADIENTS[way], replay))
+    record = multi_task_step(f, batch, A, recipe)
+    problem = meta_problem(f, batch, meta, A, recipe, optimizer, replay)
+    scale = scale_of(recipe, optimizer)
+    ways = META_GRADIENTS[way]
+    record.update(generator_step(problem, task, batch.weight, recipe, scale, ways))
     return record
 
 
@@ -54,7 +62,7 @@ def test_the_primary_step_is_the_gradient_of_the_weighted_focal_loss():
 @pytest.mark.parametrize("net", ["mlp", "conv", "dropout", "unreached"])
 def test_the_real_step_gets_the_gradient_of_the_whole_training_loss(net, way):
     case = make_case(net, another=True, weighted=True)
-    _, M, _, G, _ = maxl_step(*case[:5], 2.0, 0.7, 0.2, replay)
+    _, M, _, G, _ = maxl_step(*case, replay)
     record = maxl(case, way)
     grads = {name: p.grad for name, p in case.f.named_parameters() if p.grad is not None}
     assert grads.keys() == G.keys()
@@ -97,7 +105,7 @@ def test_the_recorded_norms_are_those_at_the_generators_logits():
     (by_entropy,) = torch.autograd.grad(entropy, logits, retain_graph=True)
     record = maxl(case, Y=Y)
     by_meta = logits.grad - by_entropy
-    for name, gradient in (("entropy", by_entropy), ("meta", by_meta)):
+    for name, gradient in (("regulariser", by_entropy), ("meta", by_meta)):
         norm = torch.linalg.vector_norm(gradient)
         assert float(record[f"{name}_gradient_norm"]) == pytest.approx(norm.item(), rel=1e-8)
 
@@ -135,18 +143,68 @@ def test_a_class_absent_from_the_batch_has_a_finite_entropy_gradient():
 
 def test_without_an_entropy_weight_the_generator_descends_the_meta_loss_alone():
     case = make_case("mlp", another=True)
-    f, g, batch, meta, optimizer, _ = case
-    expected = maxl_step(f, g, batch, meta, optimizer, 2.0, 0.7, 0.0, replay)[4]
-    maxl(case._replace(recipe=Recipe(2.0, 0.7, 0.0)))
-    got = torch.cat([p.grad.flatten() for p in g.parameters()])
-    assert relative(got, torch.cat([expected[n].flatten() for n, _ in g.named_parameters()])) < 1e-9
+    case = case._replace(recipe=Recipe(2.0, 0.7, 0.0))
+    expected = maxl_step(*case, replay)[4]
+    maxl(case)
+    got = {name: p.grad for name, p in case.g.named_parameters()}
+    assert relative(flat(got), flat(expected)) < 1e-9
+
+
+@pytest.mark.parametrize("net", ["mlp", "conv", "dropout"])
+def test_a_gradient_of_its_own_is_the_shared_one_and_changes_nothing(net):
+    f, g, batch, meta, optimizer, recipe = make_case(net, another=True, weighted=True)
+    A = g(batch.x, batch.y).detach()
+    before = copy.deepcopy(f.state_dict())
+    own = meta_problem(f, batch, meta, A, recipe, optimizer, replay, shared=False).G
+    assert all(p.grad is None for p in f.parameters())
+    assert all(torch.equal(before[name], value) for name, value in f.state_dict().items())
+    replay()
+    multi_task_step(f, batch, A, recipe)
+    shared = meta_problem(f, batch, meta, A, recipe, optimizer, replay).G
+    assert own.keys() == shared.keys()
+    assert relative(flat(own), flat(shared)) < 1e-12
+
+
+def test_gradient_similarity_is_the_cosine_on_the_trunk():
+    f, g, batch, _, _, recipe = make_case("conv", weighted=True)
+    Y = g(batch.x, batch.y).detach()
+    before = copy.deepcopy(f.state_dict())
+    got = gradient_similarity(f, batch, Y, recipe, replay)
+    assert all(torch.equal(before[name], value) for name, value in f.state_dict().items())
+    other = copy.deepcopy(f)
+    outputs, auxiliary = other(batch.x)
+    one_hot = torch.eye(3, dtype=torch.float64)[batch.y]
+    gradients = []
+    for loss in (focal_loss(outputs, one_hot, 2.0), focal_loss(auxiliary, Y, 2.0)):
+        parts = torch.autograd.grad(
+            (batch.weight * loss).mean(), list(other.trunk.parameters()), retain_graph=True
+        )
+        gradients.append(torch.cat([part.flatten() for part in parts]))
+    a, b = gradients
+    assert float(got) == pytest.approx(float(a @ b / (a.norm() * b.norm())), rel=1e-9)
+    none = gradient_similarity(f, batch, Y, Recipe(2.0, 0.0, 0.2), replay)
+    assert float(none) == 0.0
+
+
+@pytest.mark.parametrize("lr", [0.3, 1e-8, 0.0])
+def test_the_scale_divides_the_learning_rate_out_unless_there_is_none(lr):
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr)
+    assert scale_of(Recipe(2.0, 0.7, 0.2, meta_scale=None), optimizer) == (1 / lr if lr else 1.0)
+    assert scale_of(Recipe(2.0, 0.7, 0.2, meta_scale=7.0), optimizer) == 7.0
 
 
 def test_label_statistics_sum_mass_and_average_entropy():
     Y = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
-    statistics = label_statistics(Y)
+    statistics = label_statistics(AuxiliaryTask(Y))
     assert statistics["label_mass"].tolist() == [0.5, 0.5, 1.0]
     assert float(statistics["label_entropy"]) == pytest.approx(torch.log(torch.tensor(2.0)) / 2)
+
+
+def test_label_statistics_average_weights_and_their_squares():
+    s = torch.tensor([1.0, 3.0])
+    statistics = label_statistics(AuxiliaryTask(torch.eye(2), s))
+    assert float(statistics["sample_weight"]) == 2.0
+    assert float(statistics["squared_sample_weight"]) == 5.0
 
 
 def test_a_batch_has_as_many_samples_as_labels():
@@ -164,7 +222,7 @@ found = {"sklearn", "skorch", "scipy", "joblib"} & sys.modules.keys()
 assert not found, found
 """
 MATHEMATICS = ["_auxiliary", "_devices", "_history", "_losses", "_meta_gradient", "_networks"]
-MATHEMATICS += ["_random", "_step", "_virtual_step"]
+MATHEMATICS += ["_augment", "_autoencoder", "_random", "_schedules", "_step", "_virtual_step"]
 
 
 def test_the_mathematics_needs_neither_skorch_nor_scikit_learn():

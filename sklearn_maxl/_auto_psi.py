@@ -1,0 +1,46 @@
+"""``psi="auto"``: a short trial of each number of auxiliary classes, judged on held-out data.
+
+The paper's own numbers (2, 3, 5, 10; its Table 1) are tried. Together the trials
+take half the epochs of the fit, so the choice costs at most half of it again.
+"""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ._data import Samples
+from ._fit import Plan, hold_out, replaced, run
+from ._net import logger
+
+CANDIDATES = (5, 2, 10, 3)  # the first stays where nothing can be tried, or losses are equal
+SHARE = 0.5  # of the fit's epochs, for all trials together
+
+
+def choose_psi(estimator: Any, plan: Plan) -> tuple[int, dict[int, float]]:
+    """The number with the least primary loss on held-out samples, and the losses of all.
+
+    Each trial trains fresh networks, from the same start and on the same batches,
+    without the part that it is judged on. Fits of less than eight epochs try fewer
+    numbers, fits of less than four none.
+    """
+    affordable = int(SHARE * estimator.max_epochs)
+    candidates = CANDIDATES[:affordable]
+    if len(candidates) < 2:
+        return CANDIDATES[0], {}
+    parts = dict(plan.parts)
+    if "validation" not in parts:
+        rng = copy.deepcopy(plan.rng)
+        parts = hold_out(parts, "validation", estimator.validation_fraction, rng)
+    held = parts.pop("validation")
+    shared = replace(plan, parts=parts)
+    epochs = affordable // len(candidates)
+    trial = replaced(estimator, max_epochs=epochs, early_stopping=False, callbacks=None, verbose=0)
+    losses = {}
+    for psi in candidates:
+        net = run(trial, shared, estimator.auxiliary, psi).net
+        losses[psi] = net.loss_on(Samples.from_arrays(held, torch.device(net.device)))
+        if estimator.verbose:
+            logger.info("psi %d: held-out loss %.4f after %d epochs", psi, losses[psi], epochs)
+    return min(losses, key=losses.__getitem__), losses

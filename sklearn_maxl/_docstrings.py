@@ -1,0 +1,38 @@
+"""One text for a parameter that two estimators share."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+PLACEHOLDER = re.compile(r"^ *\{(\w+)\}$", re.MULTILINE)
+
+
+def with_parameters_of(source: type) -> Callable[[Any], Any]:
+    """Class decorator: a line ``{name}`` in the docstring becomes `source`'s entry for it.
+
+    A line ``{...}`` would hide an entry that is missing; a name that `source` does
+    not document is an error at import.
+    """
+
+    def fill(cls: type) -> type:
+        if cls.__doc__ and source.__doc__:  # there are none under ``python -OO``
+            texts = entries(source.__doc__)
+            cls.__doc__ = PLACEHOLDER.sub(lambda match: texts[match.group(1)], cls.__doc__)
+        return cls
+
+    return fill
+
+
+def entries(docstring: str) -> dict[str, str]:
+    """Entries of the sections "Parameters" and "Attributes", by name, as they are indented."""
+    found = {}
+    text = inspect.cleandoc(docstring)
+    for section in ("Parameters", "Attributes"):
+        body = re.split(rf"^{section}\n-+\n", text, flags=re.MULTILINE)[1]
+        body = re.split(r"^[A-Z][\w ]*\n-+\n", body, flags=re.MULTILINE)[0]
+        for entry in re.split(r"^(?=\w+ : )", body, flags=re.MULTILINE):
+            if entry.strip():
+                indented = re.sub("^(?=.)", "    ", entry.rstrip(), flags=re.MULTILINE)
+                found[entry.split(" : ")[0]] = indented
+    return found

@@ -1,0 +1,208 @@
+"""From an estimator's parameters and checked arrays to trained networks.
+
+All arms of one fit (the auxiliary task, the single task that guards it, the
+trials that choose psi) run through `run`: from the same plan they start with
+the same weights and see the same batches.
+"""
+
+import copy
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from . import backbones
+from ._augment import resolve_augment
+from ._auxiliary import PSI_SOURCES, HumanSource, blocks
+from ._data import Arrays, Samples, TrainingData, holdout_split
+from ._devices import resolve_device
+from ._kmeans import KMeansSource
+from ._net import MAXLNet, logger
+from ._networks import make_label_generator, make_multi_task_net
+from ._optimizers import resolve_optimizer
+from ._step import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all arms of a fit share.
+
+    Attributes
+    ----------
+    arrays : Arrays
+        All samples.
+    parts : dict of str to Arrays
+        "train" and, where they are held out, "validation" and "meta".
+    targets : Classes or Bins
+    scaling : tuple of arrays
+        Mean and scale of the inputs.
+    rng : RandomState
+        Where every arm's random numbers start; arms draw from copies.
+    """
+
+    arrays: Arrays
+    parts: dict[str, Arrays]
+    targets: Any
+    scaling: tuple[NDArray[Any], NDArray[Any]]
+    rng: np.random.RandomState
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.arrays.X.shape[1:])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One arm after training: the net, and where its auxiliary labels came from."""
+
+    net: MAXLNet
+    source: Any
+    arm: str | None
+
+    @property
+    def psi(self) -> NDArray[np.int64] | None:
+        """Auxiliary classes of each class; None without an auxiliary task."""
+        return None if self.source is None else self.source.psi
+
+
+def split(estimator: Any, arrays: Arrays, rng: np.random.RandomState) -> dict[str, Arrays]:
+    """Set apart what is held out for early stopping or the guard, and for the meta loss."""
+    parts = {"train": arrays}
+    validation = estimator.early_stopping or estimator.guard
+    meta = estimator.auxiliary == "maxl" and estimator.meta_batch == "holdout"
+    for name, wanted in (("validation", validation), ("meta", meta)):
+        if wanted:
+            parts = hold_out(parts, name, estimator.validation_fraction, rng)
+    return parts
+
+
+def hold_out(
+    parts: dict[str, Arrays], name: str, fraction: float, rng: np.random.RandomState
+) -> dict[str, Arrays]:
+    """Move a part of the training samples into a part of its own."""
+    rest = parts["train"]
+    keep, held = holdout_split(rest.y, fraction, rng)
+    return {**parts, "train": rest.take(keep), name: rest.take(held)}
+
+
+def run(
+    estimator: Any, plan: Plan, arm: str | None, psi: Any, epochs: int | None = None
+) -> Trained:
+    """Train fresh networks, for as many epochs as the estimator says or as are given here."""
+    rng = copy.deepcopy(plan.rng)
+    source = label_source(estimator, plan, arm, psi)
+    net = make_net(estimator, plan, arm, source, rng)
+    train(estimator, plan, net, source, epochs or estimator.max_epochs)
+    return Trained(net, source, arm)
+
+
+def train(estimator: Any, plan: Plan, net: MAXLNet, source: Any, epochs: int) -> None:
+    """Train a net on the plan's samples, for some epochs more."""
+    # Labels draw from a stream of their own, so that they do not shift the batches.
+    own = np.random.RandomState(copy.deepcopy(net.random_state).randint(2**31 - 1))
+    labels = source and source.assign(plan.parts["train"], own)
+    device = torch.device(net.device)
+    samples = {name: Samples.from_arrays(part, device) for name, part in plan.parts.items()}
+    samples["train"] = Samples.from_arrays(plan.parts["train"], device, labels)
+    augment = resolve_augment(estimator.augment, plan.input_shape)
+    net.train_for(TrainingData(**samples, augment=augment), epochs)
+
+
+def label_source(estimator: Any, plan: Plan, arm: str | None, psi: Any) -> Any:
+    """Where the auxiliary labels of an arm come from; None without an auxiliary task."""
+    names = plan.targets.names
+    if arm is None:
+        return None
+    if arm == "human":
+        return HumanSource(plan.arrays, len(names))
+    if arm == "kmeans":
+        trunk = backbones.builder(estimator.backbone, plan.input_shape)
+        return KMeansSource(
+            psi,
+            names,
+            build=trunk,
+            input_shape=plan.input_shape,
+            scaling=plan.scaling,
+            device=str(resolve_device(estimator.device)),
+            n_threads=estimator.n_threads,
+        )
+    return PSI_SOURCES[arm](psi, names)
+
+
+def make_net(
+    estimator: Any, plan: Plan, arm: str | None, source: Any, rng: np.random.RandomState
+) -> MAXLNet:
+    """The skorch net with fresh weights: `net_` before training."""
+    show_log(estimator.verbose)
+    learned = arm == "maxl"
+    mask = None if source is None else blocks(source.psi)
+    shape, scaling = plan.input_shape, plan.scaling
+    trunk = backbones.builder(estimator.backbone, shape)
+    module = partial(make_multi_task_net, trunk, shape, scaling, plan.targets.n_outputs, mask)
+    other = estimator.backbone if estimator.generator is None else estimator.generator
+    generator = partial(
+        make_label_generator,
+        backbones.builder(other, shape, "generator"),
+        shape,
+        scaling,
+        mask,
+        estimator.auxiliary_weight_range,
+    )
+    return MAXLNet(
+        module,
+        generator=generator if learned else None,
+        psi=None if source is None else source.psi,
+        recipe=recipe(estimator),
+        meta_gradient=estimator.meta_gradient,
+        meta_batch=estimator.meta_batch if learned else "same",
+        meta_every=estimator.meta_every,
+        alternation=estimator.alternation,
+        schedule=estimator.schedule,
+        gradient_similarity_every=estimator.gradient_similarity_every,
+        optimizer=resolve_optimizer(estimator.optimizer),
+        lr=estimator.lr,
+        generator_optimizer=resolve_optimizer(estimator.generator_optimizer),
+        generator_lr=estimator.generator_lr,
+        train_batch_size=estimator.batch_size,
+        max_epochs=estimator.max_epochs,
+        early_stopping=estimator.early_stopping,
+        n_iter_no_change=estimator.n_iter_no_change,
+        tol=estimator.tol,
+        device=str(resolve_device(estimator.device)),
+        n_threads=estimator.n_threads,
+        callbacks=copy.deepcopy(estimator.callbacks),  # skorch keeps its state in them
+        verbose=estimator.verbose,
+        random_state=rng,
+    ).initialize()
+
+
+def recipe(estimator: Any) -> Recipe:
+    """The numbers of the method."""
+    return Recipe(
+        focal_gamma=estimator.focal_gamma,
+        auxiliary_weight=estimator.auxiliary_weight,
+        entropy_weight=estimator.entropy_weight,
+        information_weight=estimator.information_weight,
+        meta_scale=None if estimator.meta_scale == "inverse_lr" else estimator.meta_scale,
+        regression=getattr(estimator, "loss", "squared_error"),
+    )
+
+
+def replaced(estimator: Any, **parameters: Any) -> Any:
+    """The same estimator with other parameters, for a run on the side."""
+    other = copy.copy(estimator)
+    vars(other).update(parameters)
+    return other
+
+
+def show_log(verbose: int) -> None:
+    """Make the lines of `verbose` visible where the program has set up no logging."""
+    if verbose:
+        logger.setLevel(logging.INFO)
+        if not logger.hasHandlers():
+            logger.addHandler(logging.StreamHandler())

@@ -1,0 +1,128 @@
+"""What the primary task is asked to predict, and the classes that own the auxiliary ones.
+
+A classifier's classes are the classes of ``y``. A regressor has none, so its
+targets are cut into quantile bins and each bin is one "primary class" for the
+hierarchy ``psi`` and the mask; the primary loss never sees the bins.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
+
+
+class Encoded(NamedTuple):
+    """Codes of the classes (n,) and, in regression, the standardised targets (n, m)."""
+
+    y: NDArray[np.int64]
+    target: NDArray[np.float32] | None = None
+
+
+class Classes:
+    """Class labels as integers 0..C-1.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+    known : array of shape (C,) or None
+        All classes there will ever be; None finds them in `y`.
+    name : str
+        The estimator that errors name.
+    """
+
+    def __init__(self, y: NDArray[Any], known: NDArray[Any] | None, name: str):
+        check_classification_targets(y)
+        self.names = np.unique(y) if known is None else known
+        self.name = name
+        if len(self.names) < 2:
+            raise ValueError(
+                f"{name} needs samples of at least 2 classes, but y contains only one class: "
+                f"{self.names.tolist()[0]!r}."
+            )
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the primary head."""
+        return len(self.names)
+
+    def encode(self, y: NDArray[Any]) -> Encoded:
+        """Position of each label among the classes."""
+        check_classification_targets(y)
+        known = np.isin(y, self.names)
+        if not known.all():
+            raise ValueError(
+                f"y holds classes that {self.name} was not fitted for: "
+                f"{np.unique(y[~known]).tolist()}; the known ones are {self.names.tolist()}."
+            )
+        return Encoded(np.searchsorted(self.names, y).astype(np.int64))
+
+
+class Bins:
+    """Standardised targets, and their quantile bins 0..B-1.
+
+    Targets of several columns are binned along their first principal component,
+    the direction in which they differ most.
+
+    Parameters
+    ----------
+    y : array of shape (n,) or (n, m)
+    weight : array of shape (n,) or None
+        Weights of the samples for the mean, the deviation and the quantiles.
+    n_bins : int
+        Bins asked for; there are fewer where equal targets would fall on both
+        sides of an edge.
+    name : str
+        The estimator that errors name.
+    """
+
+    def __init__(
+        self, y: NDArray[np.float64], weight: NDArray[np.float64] | None, n_bins: int, name: str
+    ):
+        self.name, self.shape = name, y.shape[1:]
+        columns = self._columns(y)
+        self.mean = np.average(columns, axis=0, weights=weight)
+        deviation = np.sqrt(np.average((columns - self.mean) ** 2, axis=0, weights=weight))
+        self.scale = np.where(deviation > 0, deviation, 1.0)
+        z = (columns - self.mean) / self.scale
+        self.direction = np.linalg.svd(z, full_matrices=False)[2][0]
+        along = z @ self.direction
+        edges = np.unique(quantiles(along, weight, np.linspace(0, 1, n_bins + 1)[1:-1]))
+        self.edges = edges[edges < along.max()]  # no bin without a sample
+        self.names = np.arange(len(self.edges) + 1)
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the primary head."""
+        return len(self.mean)
+
+    def encode(self, y: NDArray[np.float64]) -> Encoded:
+        """Bin and standardised value of each target."""
+        if y.shape[1:] != self.shape:
+            raise ValueError(
+                f"y has targets of shape {y.shape[1:]}, but {self.name} was fitted for targets of "
+                f"shape {self.shape}."
+            )
+        z = (self._columns(y) - self.mean) / self.scale
+        bins = np.searchsorted(self.edges, z @ self.direction)  # an edge ends its bin
+        return Encoded(bins.astype(np.int64), z.astype(np.float32))
+
+    def decode(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Predicted targets, in the units and the shape of ``y``."""
+        return (outputs * self.scale + self.mean).reshape(-1, *self.shape)
+
+    @staticmethod
+    def _columns(y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return y.reshape(len(y), -1).astype(np.float64)
+
+
+def quantiles(
+    values: NDArray[np.float64], weight: NDArray[np.float64] | None, q: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Least values at which a share `q` of the weight is reached."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(np.ones(len(values)) if weight is None else weight[order])
+    share = reached / reached[-1]
+    # Rounding must not push an edge to the next value.
+    at = np.searchsorted(share, q - 1e-12).clip(max=len(values) - 1)
+    return values[order][at]
