@@ -1,0 +1,75 @@
+"""From what a user may give as `backbone` to a function that builds a trunk."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from torch import nn
+
+from ._convnet import ConvNet
+from ._mlp import MLP
+from ._resnet import ResNet50
+from ._vgg import VGG16
+
+NAMED: dict[str, Callable[[], BaseEstimator]] = {
+    "mlp": MLP,
+    "convnet": ConvNet,
+    "vgg16": VGG16,
+    "resnet50": ResNet50,
+}
+
+
+def builder(
+    backbone: Any, input_shape: tuple[int, ...], name: str = "backbone"
+) -> Callable[[tuple[int, ...]], nn.Module]:
+    """Turn what a user may give as `backbone` into a function of the samples' shape.
+
+    Parameters
+    ----------
+    backbone : str, backbone, torch.nn.Module or callable
+    input_shape : tuple of int
+        Shape of one sample: decides what ``"auto"`` is.
+    name : str
+        The parameter that errors name.
+
+    Returns
+    -------
+    callable
+        ``input_shape -> torch.nn.Module``; picklable if `backbone` is.
+    """
+    if isinstance(backbone, str):
+        if backbone == "auto":
+            by_ndim = {1: "mlp", 2: "convnet", 3: "convnet"}
+            if len(input_shape) not in by_ndim:
+                raise ValueError(
+                    f"{name}='auto' knows tables (n, n_features), signals (n, channels, length) "
+                    "and images (n, channels, height, width), but X has samples of shape "
+                    f"{input_shape}; pass your own backbone."
+                )
+            backbone = by_ndim[len(input_shape)]
+        if backbone not in NAMED:
+            raise ValueError(
+                f"{name}={backbone!r} is not available; use 'auto', "
+                f"{', '.join(map(repr, NAMED))}, a backbone such as sklearn_maxl.backbones.MLP(), "
+                "or a function input_shape -> torch.nn.Module."
+            )
+        return NAMED[backbone]().build
+    if isinstance(backbone, type) and hasattr(backbone, "build"):
+        raise ValueError(
+            f"{name} is the class {backbone.__name__}; pass an object, {backbone.__name__}()."
+        )
+    if hasattr(backbone, "build"):
+        return backbone.build
+    if isinstance(backbone, nn.Module):
+        return _Copy(backbone)
+    return backbone
+
+
+class _Copy:
+    """A live module as a builder; the networks are made from copies of it, never from itself."""
+
+    def __init__(self, module: nn.Module):
+        self.module = module
+
+    def __call__(self, input_shape: tuple[int, ...]) -> nn.Module:
+        return self.module

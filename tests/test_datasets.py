@@ -1,0 +1,258 @@
+"""CIFAR-100's levels, and a download that breaks, goes on, and is checked."""
+
+import hashlib
+import http.server
+import io
+import pickle
+import tarfile
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_maxl import MAXLClassifier, datasets
+from sklearn_maxl.datasets import (
+    CIFAR100_PAIRS,
+    NumbersOnly,
+    cifar100_levels,
+    fetch_cifar100_hierarchy,
+    level_names,
+)
+
+# Sizes of the levels' classes in coarse classes: the authors' hand-made maps.
+MEMBERS = {10: [4, 2, 2, 2, 1, 3, 2, 1, 1, 2], 3: [11, 3, 6]}
+
+
+def contents(n, seed):
+    """What one of the original files holds."""
+    rng = np.random.RandomState(seed)
+    fine = rng.randint(100, size=n).tolist()
+    return {
+        b"filenames": [b"a.png"] * n,
+        b"batch_label": b"training batch 1 of 1",
+        b"fine_labels": fine,
+        b"coarse_labels": cifar100_levels(fine)[20].tolist(),
+        b"data": rng.randint(256, size=(n, 3072)).astype(np.uint8),
+    }
+
+
+def write_archive(path, files):
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            raw = content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
+            info = tarfile.TarInfo(f"cifar-100-python/{name}")
+            info.size = len(raw)
+            archive.addfile(info, io.BytesIO(raw))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves one file, in the way that `server.behaviour` says."""
+
+    def do_GET(self):
+        server = self.server
+        whole, start = server.content, 0
+        asked = self.headers.get("Range")
+        server.asked.append(asked)
+        if asked and server.behaviour != "no ranges":
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(whole):
+            self.send_error(416)
+            return
+        body = whole[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if server.behaviour == "breaks" and len(server.asked) < 3:
+            body = body[: len(body) // 2]
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A server of a tiny archive with 12 training and 5 test images."""
+    source = tmp_path / "source.tar.gz"
+    write_archive(source, {"train": contents(12, 0), "test": contents(5, 1)})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.content, server.behaviour, server.asked = source.read_bytes(), "", []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    digest = hashlib.sha256(server.content).hexdigest()
+    url = f"http://127.0.0.1:{server.server_port}/{datasets.ARCHIVE.name}"
+    archive = datasets.Archive(url, datasets.ARCHIVE.name, digest)
+    monkeypatch.setattr(datasets, "ARCHIVE", archive)
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def fetch(tmp_path):
+    return partial(fetch_cifar100_hierarchy, data_home=tmp_path / "home", delay=0.0)
+
+
+def test_images_and_labels_are_those_of_the_archive(site, fetch):
+    cifar = fetch("train", level=20, finer=100)
+    original = contents(12, 0)
+    assert cifar.data.shape == (12, 3, 32, 32)
+    assert cifar.data.dtype == np.uint8
+    np.testing.assert_array_equal(cifar.data.reshape(12, -1), original[b"data"])
+    assert cifar.target.tolist() == original[b"coarse_labels"]
+    assert cifar.auxiliary_labels.tolist() == original[b"fine_labels"]
+    assert set(cifar.labels) == {3, 10, 20, 100}
+    assert len(cifar.target_names) == 20
+    both = fetch("all")
+    np.testing.assert_array_equal(both.data[:12], cifar.data)
+    assert both.auxiliary_labels is None
+    assert len(both.target) == 17
+    X, y = fetch("test", level=3, return_X_y=True)
+    np.testing.assert_array_equal(X, both.data[12:])
+    assert set(y.tolist()) <= {0, 1, 2}
+
+
+def test_the_second_time_nothing_is_downloaded(site, fetch):
+    fetch()
+    fetch("test")
+    assert site.asked == [None]
+    assert fetch(download_if_missing=False).data.shape == (12, 3, 32, 32)
+
+
+def test_a_download_that_breaks_goes_on_where_it_stopped(site, fetch):
+    site.behaviour = "breaks"
+    assert len(fetch().target) == 12
+    half = len(site.content) // 2
+    assert site.asked[:2] == [None, f"bytes={half}-"]
+    assert len(site.asked) == 3
+
+
+def test_a_later_call_goes_on_too(site, fetch):
+    site.behaviour = "breaks"
+    with pytest.raises(OSError, match="goes on where it stopped"):
+        fetch(n_retries=0)
+    assert len(fetch().target) == 12
+    assert site.asked[1] == f"bytes={len(site.content) // 2}-"
+
+
+def test_a_server_without_ranges_starts_anew(site, fetch, tmp_path):
+    (tmp_path / "home").mkdir()
+    part = tmp_path / "home" / (datasets.ARCHIVE.name + ".part")
+    part.write_bytes(b"something else")
+    site.behaviour = "no ranges"
+    assert len(fetch().target) == 12
+    assert not part.exists()
+
+
+def test_a_part_that_is_already_whole_is_taken(site, fetch, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / (datasets.ARCHIVE.name + ".part")).write_bytes(site.content)
+    assert len(fetch().target) == 12
+
+
+def test_a_wrong_checksum_is_refused_and_nothing_stays(site, fetch, tmp_path):
+    site.content = site.content[:-1] + b"x"
+    with pytest.raises(OSError, match="another SHA-256"):
+        fetch()
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_damaged_file_is_named(site, fetch, tmp_path):
+    fetch()
+    path = tmp_path / "home" / datasets.ARCHIVE.name
+    path.write_bytes(b"cut")
+    with pytest.raises(OSError, match=r"is damaged: .*Remove it and call again"):
+        fetch()
+
+
+def test_without_a_network_the_error_says_what_to_do(monkeypatch, fetch, tmp_path):
+    nowhere = datasets.Archive("http://127.0.0.1:9/x.tar.gz", "x.tar.gz", "0")
+    monkeypatch.setattr(datasets, "ARCHIVE", nowhere)
+    with pytest.raises(
+        OSError, match=r"can't be downloaded .*put the file at .*x\.tar\.gz by hand"
+    ):
+        fetch(n_retries=1)
+    with pytest.raises(OSError, match="download_if_missing is False"):
+        fetch(download_if_missing=False)
+
+
+class Malicious:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('code ran')",))
+
+
+@pytest.mark.parametrize("payload", [Malicious(), [np.float64], Exception("x"), getattr])
+def test_a_pickle_that_asks_for_anything_else_is_refused(payload):
+    raw = pickle.dumps({b"data": payload}, protocol=2)
+    with pytest.raises(pickle.UnpicklingError, match="not the original and was not read"):
+        NumbersOnly(io.BytesIO(raw), encoding="bytes").load()
+
+
+def test_an_archive_with_code_in_it_runs_none(site, fetch, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    path = home / datasets.ARCHIVE.name
+    write_archive(path, {"train": {b"data": Malicious()}})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(datasets, "ARCHIVE", datasets.ARCHIVE._replace(sha256=digest))
+    with pytest.raises(pickle.UnpicklingError, match="exec"):
+        fetch()
+
+
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=50))
+def test_every_level_refines_the_one_before(fine):
+    levels = cifar100_levels(fine)
+    for coarse, finer in ((3, 10), (10, 20), (20, 100)):
+        pairs = set(zip(levels[finer].tolist(), levels[coarse].tolist(), strict=True))
+        assert len(pairs) == len({a for a, _ in pairs})
+        assert all(0 <= b < coarse for _, b in pairs)
+
+
+def test_the_maps_have_the_known_sizes():
+    levels = cifar100_levels(np.arange(100))
+    assert np.bincount(levels[20]).tolist() == [5] * 20
+    for level, sizes in MEMBERS.items():
+        assert (np.bincount(levels[level]) // 5).tolist() == sizes
+    fine, coarse = level_names(100), level_names(20)
+    assert len(set(fine)) == 100
+    assert fine == sorted(fine)
+    for name, group in (("whale", "aquatic_mammals"), ("woman", "people"), ("tank", "vehicles_2")):
+        assert coarse[levels[20][fine.index(name)]] == group
+    assert sum(len(name.split(" + ")) for name in level_names(10)) == 20
+    assert len(level_names(3)) == 3
+
+
+@pytest.mark.parametrize("pair", CIFAR100_PAIRS)
+def test_all_pairs_of_the_paper_fit_with_human_and_learned_labels(pair):
+    rng = np.random.RandomState(0)
+    level, finer = pair
+    images = rng.randint(256, size=(100, 3, 32, 32)).astype(np.uint8)
+    cifar = fetch_cifar100_hierarchy(arrays=(images, np.arange(100)), level=level, finer=finer)
+    clf = MAXLClassifier("mlp", auxiliary="human", max_epochs=1, random_state=0)
+    clf.fit(cifar.data, cifar.target, auxiliary_labels=cifar.auxiliary_labels)
+    assert len(clf.psi_) == level
+    assert clf.psi_.sum() == finer
+    learned = MAXLClassifier("mlp", psi=clf.psi_, max_epochs=1, random_state=0)
+    assert learned.fit(cifar.data, cifar.target).psi_.tolist() == clf.psi_.tolist()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"subset": "valid"}, r"subset='valid' must be one of 'train', 'test', 'all'"),
+        ({"level": 5}, r"level=5 must be one of 3, 10, 20, 100"),
+        ({"finer": 20}, r"finer=20 must be None or one of \[100\] with level=20"),
+        ({"arrays": (np.zeros((2, 32, 32, 3), np.uint8), [0, 1])}, r"channels come first"),
+        ({"arrays": (np.zeros((2, 3, 32, 32)), [0, 1])}, r"images are float64"),
+        ({"arrays": (np.zeros((2, 3, 32, 32), np.uint8), [0])}, r"of the same length"),
+        ({"arrays": (np.zeros((1, 3, 32, 32), np.uint8), [100])}, r"integers from 0 to 99"),
+        ({"arrays": (np.zeros((1, 3, 32, 32), np.uint8), [0.5])}, r"integers from 0 to 99"),
+    ],
+)
+def test_wrong_use_is_named(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        fetch_cifar100_hierarchy(**parameters)
