@@ -4,14 +4,13 @@ The paper's own numbers (2, 3, 5, 10; its Table 1) are tried. Together the trial
 take half the epochs of the fit, so the choice costs at most half of it again.
 """
 
-import copy
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ._data import Samples
-from ._fit import Plan, hold_out, replaced, run
+from ._fit import Plan, replaced, run, with_validation
 from ._net import logger
 
 CANDIDATES = (5, 2, 10, 3)  # the first stays where nothing can be tried, or losses are equal
@@ -29,10 +28,7 @@ def choose_psi(estimator: Any, plan: Plan) -> tuple[int, dict[int, float]]:
     candidates = CANDIDATES[:affordable]
     if len(candidates) < 2:
         return CANDIDATES[0], {}
-    parts = dict(plan.parts)
-    if "validation" not in parts:
-        rng = copy.deepcopy(plan.rng)
-        parts = hold_out(parts, "validation", estimator.validation_fraction, rng)
+    parts = dict(with_validation(plan, estimator.validation_fraction).parts)
     held = parts.pop("validation")
     shared = replace(plan, parts=parts)
     epochs = affordable // len(candidates)

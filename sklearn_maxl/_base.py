@@ -45,7 +45,7 @@ def _needs_arm(*arms: str) -> Callable[[Any], bool]:
         raise AttributeError(
             f"auxiliary={arm!r} has no such method; it needs auxiliary to be "
             f"{' or '.join(map(repr, arms))}."
-            + (" guard=True kept the single-task network here." if fell_back else "")
+            + (" guard=True kept the single task here." if fell_back else "")
         )
 
     return check
@@ -207,7 +207,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         ConvergenceWarning
             If less than half of the auxiliary classes are in use at the end.
         UserWarning
-            If ``guard=True`` kept the single-task network.
+            If ``guard=True`` kept the single task.
         """
         again = self.warm_start and hasattr(self, "net_")
         if self.warm_start and self.guard:
@@ -227,9 +227,10 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         psi, psi_losses, found = self.psi, None, None
         if isinstance(psi, str) and self.auxiliary in PSI_ARMS:
             psi, psi_losses = choose_psi(self, plan)
-        trained = run(self, plan, self.auxiliary, psi)
         if self.guard and self.auxiliary is not None:
-            trained, found = guarded(self, plan, trained)
+            trained, found = guarded(self, plan, psi)
+        else:
+            trained = run(self, plan, self.auxiliary, psi)
         _warn_of_collapse(trained)
         trained.net.epochs_.psi_losses, trained.net.epochs_.guard = psi_losses, found
         return self._keep(plan, trained)

@@ -117,13 +117,14 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         does not rise by `tol` for more than `n_iter_no_change` epochs, and restore
         the best state of both networks.
     guard : bool, default=False
-        Hold out `validation_fraction` of the data, train a single-task network
-        beside the other on the same batches, and keep it if the score of the other
-        is not higher there. Says so in a warning and in ``history_.guard``. Costs
-        one single-task training.
+        First try the auxiliary task and the single task side by side, without
+        `validation_fraction` of the data, and train for the single task only if the
+        other's score there is not higher. Says so in a warning and in
+        ``history_.guard``. The fit is the same as with the setting that won; the two
+        trials cost about as much again.
     validation_fraction : float, default=0.1
         Share of each class held out by `early_stopping`, `guard` and ``psi="auto"``
-        (the same part), and by ``meta_batch="holdout"`` (a separate part).
+        (the same part), and by ``meta_batch="holdout"`` (a separate one).
     n_iter_no_change : int, default=10
         Patience of `early_stopping`, in epochs.
     tol : float, default=1e-4

@@ -7,7 +7,7 @@ the same weights and see the same batches.
 
 import copy
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -71,11 +71,10 @@ class Trained:
 
 
 def split(estimator: Any, arrays: Arrays, rng: np.random.RandomState) -> dict[str, Arrays]:
-    """Set apart what is held out for early stopping or the guard, and for the meta loss."""
+    """Set apart what is held out for early stopping and for the meta loss."""
     parts = {"train": arrays}
-    validation = estimator.early_stopping or estimator.guard
     meta = estimator.auxiliary == "maxl" and estimator.meta_batch == "holdout"
-    for name, wanted in (("validation", validation), ("meta", meta)):
+    for name, wanted in (("validation", estimator.early_stopping), ("meta", meta)):
         if wanted:
             parts = hold_out(parts, name, estimator.validation_fraction, rng)
     return parts
@@ -88,6 +87,14 @@ def hold_out(
     rest = parts["train"]
     keep, held = holdout_split(rest.y, fraction, rng)
     return {**parts, "train": rest.take(keep), name: rest.take(held)}
+
+
+def with_validation(plan: Plan, fraction: float) -> Plan:
+    """The plan with a part held out to judge by; the plan itself if it has one."""
+    if "validation" in plan.parts:
+        return plan
+    rng = copy.deepcopy(plan.rng)
+    return replace(plan, parts=hold_out(plan.parts, "validation", fraction, rng))
 
 
 def run(

@@ -6,31 +6,39 @@ from typing import Any
 import torch
 
 from ._data import Samples
-from ._fit import Plan, Trained, run
+from ._fit import Plan, Trained, run, with_validation
 
 
-def guarded(estimator: Any, plan: Plan, trained: Trained) -> tuple[Trained, dict[str, Any]]:
-    """The better of the trained arm and a single-task net, and what was found.
+def guarded(estimator: Any, plan: Plan, psi: Any) -> tuple[Trained, dict[str, Any]]:
+    """The better of the estimator's arm and the single task, and what was found.
 
-    Both start from the same weights and see the same batches. The higher score on
-    the held-out samples wins; of equal scores, the lower loss.
+    Both are tried without the held-out part, from the same weights and on the same
+    batches. The higher score on that part wins; of equal scores, the lower loss. The
+    winner is then trained on all samples, so that nothing is lost by the trial; with
+    early stopping, which holds that part out anyway, the trial is the fit.
     """
-    single = run(estimator, plan, None, None)
-    found: dict[str, Any] = {}
-    for name, arm in (("auxiliary", trained), ("single_task", single)):
-        held = Samples.from_arrays(plan.parts["validation"], torch.device(arm.net.device))
-        found[name] = {"score": arm.net.score_on(held), "loss": arm.net.loss_on(held)}
+    trial = with_validation(plan, estimator.validation_fraction)
+    arms = {
+        "auxiliary": run(estimator, trial, estimator.auxiliary, psi),
+        "single_task": run(estimator, trial, None, None),
+    }
+    found = {name: _figures(arm, trial) for name, arm in arms.items()}
     worth = {name: (values["score"], -values["loss"]) for name, values in found.items()}
-    helps = worth["auxiliary"] > worth["single_task"]
-    found = {"kept": "auxiliary" if helps else "single_task", **found}
-    if helps:
-        return trained, found
-    scores = [f"{found[name]['score']:.4f}" for name in ("auxiliary", "single_task")]
-    warnings.warn(
-        f"The auxiliary task (auxiliary={estimator.auxiliary!r}) did not help on the "
-        f"{len(plan.parts['validation'].y)} samples that guard=True held out: score {scores[0]}, "
-        f"single task {scores[1]}. The single-task network was kept; history_.guard has the "
-        "figures.",
-        stacklevel=6,
-    )
-    return single, found
+    kept = "auxiliary" if worth["auxiliary"] > worth["single_task"] else "single_task"
+    if kept == "single_task":
+        warnings.warn(
+            f"The auxiliary task (auxiliary={estimator.auxiliary!r}) did not help on the "
+            f"{len(trial.parts['validation'].y)} samples that guard=True held out: score "
+            f"{found['auxiliary']['score']:.4f}, single task {found['single_task']['score']:.4f}. "
+            "The network was trained for the single task; history_.guard has the figures.",
+            stacklevel=5,
+        )
+    chosen = arms[kept]
+    if trial is not plan:
+        chosen = run(estimator, plan, chosen.arm, psi)
+    return chosen, {"kept": kept, **found}
+
+
+def _figures(arm: Trained, plan: Plan) -> dict[str, float]:
+    held = Samples.from_arrays(plan.parts["validation"], torch.device(arm.net.device))
+    return {"score": arm.net.score_on(held), "loss": arm.net.loss_on(held)}

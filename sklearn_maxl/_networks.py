@@ -123,9 +123,10 @@ class LabelGenerator(nn.Module):
         features = self._features(x)
         return self._labels(features, y), self._weights(features)
 
-    def weights(self, x: Tensor) -> Tensor | None:
-        """``s = 2^(R (2 w - 1))`` with w the sigmoid of the weight head, shape (n,)."""
-        return self._weights(self._features(x))
+    def weights(self, x: Tensor) -> Tensor:
+        """The weights ``s`` of samples, shape (n,): ones without a range."""
+        s = None if self.weight_head is None else self._weights(self._features(x))
+        return torch.ones(len(x), device=x.device) if s is None else s
 
     def _features(self, x: Tensor) -> Tensor:
         return self.trunk(self.standardize(x).to(_dtype(self.head)))
@@ -134,6 +135,7 @@ class LabelGenerator(nn.Module):
         return masked_softmax(self.head(features), self.blocks[y])
 
     def _weights(self, features: Tensor) -> Tensor | None:
+        """``s = 2^(R (2 w - 1))`` with w the sigmoid of the weight head."""
         if self.weight_head is None:
             return None
         w = torch.sigmoid(self.weight_head(features)).squeeze(1)

@@ -27,6 +27,8 @@ def validate_samples(
     y : array of shape (n,), only if it was given
     """
     X, y = _from_torch(X), _from_torch(y)
+    if y_checks.get("y_numeric"):
+        _refuse_text(y)
     # Not np.ndim: array-likes need not take part in NumPy's function protocol.
     table = len(X.shape if hasattr(X, "shape") else np.asarray(X).shape) <= 2
     targets = {} if reset is False and y is None else {"y": y, **y_checks}
@@ -44,8 +46,6 @@ def validate_samples(
         )
     except ValueError as error:
         if "could not convert string to float" in str(error):
-            if y_checks.get("y_numeric") and np.asarray(y).dtype.kind in "OSU":
-                raise ValueError(f"y must hold numbers, but holds text ({error}).") from error
             raise ValueError(
                 f"X holds text ({error}); encode categories first, for instance with "
                 "sklearn.preprocessing.OneHotEncoder in a ColumnTransformer."
@@ -62,6 +62,15 @@ def validate_samples(
             f"expecting samples of shape {estimator.input_shape_} as input."
         )
     return validated
+
+
+def _refuse_text(y: Any) -> None:
+    values = np.asarray(y)
+    kinds = {type(value) for value in values.ravel()} if values.dtype.kind == "O" else set()
+    if values.dtype.kind in "SU" or kinds & {str, bytes}:
+        raise ValueError(
+            "y must hold numbers, but holds text; convert it, or use MAXLClassifier for classes."
+        )
 
 
 def combined_weight(

@@ -15,8 +15,10 @@ from sklearn_maxl._losses import (
     entropies,
     focal_losses,
     mean_label,
+    mutual_information,
     negative_entropy,
     primary_losses,
+    regression_loss,
     weighted_mean,
 )
 
@@ -163,3 +165,34 @@ def test_the_primary_loss_is_the_weighted_mean_over_samples(gamma, weight):
     y = torch.tensor([0, 3, 1])
     expected = weighted_mean(primary_losses(logits, y, gamma), weight)
     torch.testing.assert_close(classification_loss(logits, y, weight, gamma), expected)
+
+
+@given(st.integers(2, 6), st.integers(2, 5), st.booleans(), st.integers(0, 999))
+def test_mutual_information_is_that_of_sample_and_label(n, k, weighted, seed):
+    """``sum_nk p(n) Y_nk log(Y_nk / m_k)``: the definition."""
+    rng = torch.Generator().manual_seed(seed)
+    Y = torch.softmax(3 * torch.randn(n, k, generator=rng, dtype=torch.float64), 1)
+    weight = torch.rand(n, generator=rng, dtype=torch.float64) + 0.1 if weighted else None
+    weight = None if weight is None else weight / weight.mean()
+    p = torch.full((n,), 1 / n, dtype=torch.float64) if weight is None else weight / n
+    m = (p[:, None] * Y).sum(0)
+    expected = (p[:, None] * Y * torch.log(Y / m)).sum()
+    assert float(mutual_information(Y, weight)) == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_mutual_information_is_zero_for_equal_labels_and_log_k_for_sharp_even_ones():
+    assert float(mutual_information(torch.full((4, 3), 1 / 3), None)) == pytest.approx(0, abs=1e-6)
+    sharp = torch.eye(3, dtype=torch.float64, requires_grad=True)
+    information = mutual_information(sharp, None)
+    assert float(information.detach()) == pytest.approx(math.log(3))
+    information.backward()
+    assert torch.isfinite(sharp.grad).all()
+
+
+def test_regression_losses_are_means_over_targets_and_weights():
+    outputs, target = torch.tensor([[0.0, 3.0], [0.5, 0.0]]), torch.zeros(2, 2)
+    weight = torch.tensor([0.5, 1.5])
+    squared = (0.5 * 4.5 + 1.5 * 0.125) / 2
+    huber = (0.5 * 1.25 + 1.5 * 0.0625) / 2
+    for name, expected in (("squared_error", squared), ("huber", huber)):
+        assert float(regression_loss(outputs, target, weight, name)) == pytest.approx(expected)

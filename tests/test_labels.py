@@ -1,0 +1,116 @@
+"""Options of the generated labels: weights, information, scale, and what the history says."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_maxl import MAXLClassifier, _base
+from sklearn_maxl._history import share_in_use
+from sklearn_maxl.backbones import ConvNet
+
+X, Y = load_iris(return_X_y=True)
+
+
+def fit(**parameters):
+    return MAXLClassifier(**{"max_epochs": 20, "random_state": 0, **parameters}).fit(X, Y)
+
+
+def test_learned_weights_stay_in_their_range_and_are_recorded():
+    clf = fit(auxiliary_weight_range=1.5, generator_lr=0.05)
+    weights = clf.generate_auxiliary_weights(X)
+    assert weights.shape == (150,)
+    assert (weights >= 2**-1.5).all()
+    assert (weights <= 2**1.5).all()
+    assert weights.std() > 0.01
+    last = clf.history_[-1]
+    assert last["sample_weight"] == pytest.approx(weights.mean(), rel=0.1)
+    assert last["sample_weight_deviation"] == pytest.approx(weights.std(), rel=0.5)
+
+
+def test_without_a_range_all_weights_are_one_and_nothing_is_recorded():
+    clf = fit(max_epochs=1)
+    np.testing.assert_array_equal(clf.generate_auxiliary_weights(X), np.ones(150, np.float32))
+    assert "sample_weight" not in clf.history_.columns()
+    assert not hasattr(fit(auxiliary="uniform", max_epochs=1), "generate_auxiliary_weights")
+
+
+def test_weights_start_at_one():
+    """The first epoch of one step is the same as without weights."""
+    a, b = (fit(max_epochs=1, batch_size=150, auxiliary_weight_range=r) for r in (0.0, 3.0))
+    np.testing.assert_allclose(a.predict_proba(X), b.predict_proba(X), rtol=1e-5)
+    assert b.history_[0]["sample_weight"] == 1.0
+
+
+def test_information_makes_labels_sharp_and_keeps_them_in_use():
+    plain, sharp = fit(), fit(information_weight=0.3, max_epochs=60, generator_lr=0.01)
+    assert plain.history_[-1]["label_entropy"] > 0.9 * np.log(5)
+    assert sharp.history_[-1]["label_entropy"] < 0.3 * np.log(5)
+    assert sharp.history_[-1]["mean_label_entropy"] > 0.8 * np.log(5)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_scale_is_a_factor_of_the_meta_gradient(optimizer):
+    ratios = {
+        scale: fit(max_epochs=1, batch_size=150, optimizer=optimizer, lr=0.01, meta_scale=scale)
+        for scale in (1.0, 100.0, "inverse_lr", 0.0)
+    }
+    ratio = {scale: clf.history_[0]["gradient_norm_ratio"] for scale, clf in ratios.items()}
+    assert ratio[100.0] == pytest.approx(100 * ratio[1.0], rel=1e-4)
+    assert ratio["inverse_lr"] == pytest.approx(100 * ratio[1.0], rel=1e-4)
+    assert ratio[0.0] == 0
+
+
+def test_gradient_similarity_is_recorded_where_it_is_asked_for():
+    clf = fit(gradient_similarity_every=2, max_epochs=3)
+    similarity = clf.history_["gradient_similarity"]
+    assert similarity.shape == (3,)
+    assert (np.abs(similarity) <= 1).all()
+    assert similarity.any()
+    np.testing.assert_array_equal(clf.predict_proba(X), fit(max_epochs=3).predict_proba(X))
+    assert "gradient_similarity" not in fit(max_epochs=1).history_.columns()
+    for arm in ("uniform", "random"):
+        other = fit(auxiliary=arm, gradient_similarity_every=1, max_epochs=1)
+        assert np.isfinite(other.history_["gradient_similarity"]).all()
+    alone = fit(auxiliary=None, gradient_similarity_every=1, max_epochs=1)
+    assert "gradient_similarity" not in alone.history_.columns()
+    rare = fit(gradient_similarity_every=10**6, max_epochs=2).history_["gradient_similarity"]
+    assert np.isfinite(rare[0])
+    assert np.isnan(rare[1])
+
+
+def test_similarity_with_dropout_and_batch_norm_changes_no_result(images):
+    pictures, y = images
+    clf = MAXLClassifier(ConvNet(channels=(4,), dropout=0.3), max_epochs=2, random_state=0)
+    a = clf.fit(pictures, y).predict_proba(pictures)
+    b = clf.set_params(gradient_similarity_every=1).fit(pictures, y).predict_proba(pictures)
+    np.testing.assert_array_equal(a, b)
+
+
+def test_collapsed_labels_are_told(monkeypatch):
+    monkeypatch.setattr(_base, "share_in_use", lambda in_use, psi: 0.4)
+    with pytest.warns(ConvergenceWarning, match=r"Only 40% .*\. Raise entropy_weight") as w:
+        fit(max_epochs=1)
+    assert w[0].filename == __file__
+
+
+def test_labels_that_really_collapse_are_told():
+    """Sharp labels without the entropy term, from a single step on a single class each."""
+    generator = torch.nn.Linear(4, 3)
+    torch.nn.init.constant_(generator.weight, 50.0)  # far into the softmax's flat part
+    with pytest.warns(ConvergenceWarning, match="have collapsed"):
+        fit(generator=generator, entropy_weight=0.0, generator_lr=1e-9, max_epochs=2, psi=8)
+
+
+@pytest.mark.parametrize(
+    ("in_use", "psi", "share"),
+    [
+        ([1.0, 1.0], [5, 5], 1.0),
+        ([0.2, 1.0], [5, 1], 1 / 3),
+        ([0.0, 0.5], [9, 2], 0.5),  # the first class had no samples
+        ([0.0, 0.0], [2, 2], 1.0),
+    ],
+)
+def test_the_share_counts_auxiliary_classes_of_classes_with_samples(in_use, psi, share):
+    assert share_in_use(np.array(in_use), np.array(psi)) == pytest.approx(share)

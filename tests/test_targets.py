@@ -1,0 +1,91 @@
+"""Targets: classes, and quantile bins of numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sklearn_maxl._targets import Bins, Classes, quantiles
+
+numbers = st.floats(-1e6, 1e6, width=32)
+columns = hnp.arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=numbers)
+
+
+@given(columns, st.integers(1, 8))
+def test_decoding_gives_the_targets_back(y, n_bins):
+    coder = Bins(y, None, n_bins, "R")
+    bins, target = coder.encode(y)
+    back = coder.decode(target)
+    assert back.shape == y.shape
+    np.testing.assert_allclose(back, y, rtol=1e-5, atol=1e-5 * max(1.0, abs(y).max()))
+    assert target.dtype == np.float32
+    assert bins.dtype == np.int64
+
+
+@given(columns, st.integers(1, 8))
+def test_every_bin_has_a_sample_and_there_are_no_more_than_asked_for(y, n_bins):
+    coder = Bins(y, None, n_bins, "R")
+    bins = coder.encode(y).y
+    assert set(bins.tolist()) == set(coder.names.tolist())
+    assert len(coder.names) <= n_bins
+
+
+@given(st.integers(1, 30), st.integers(1, 6), st.integers(0, 1000))
+def test_distinct_targets_fill_bins_evenly_and_in_order(n, n_bins, seed):
+    assume(n >= n_bins)
+    y = np.random.RandomState(seed).permutation(n).astype(float)
+    bins = Bins(y, None, n_bins, "R").encode(y).y
+    sizes = np.bincount(bins)
+    assert len(sizes) == n_bins
+    assert sizes.max() - sizes.min() <= 1
+    order = bins[np.argsort(y)]
+    assert (np.diff(order) >= 0).all() or (np.diff(order) <= 0).all()
+
+
+@given(
+    hnp.arrays(np.float64, st.integers(1, 20), elements=st.integers(-5, 5).map(float)),
+    st.data(),
+)
+def test_weights_are_repetitions(y, data):
+    weight = data.draw(hnp.arrays(np.int64, len(y), elements=st.integers(1, 4)))
+    q = np.linspace(0, 1, 5)[1:-1]
+    expected = quantiles(np.repeat(y, weight), None, q)
+    np.testing.assert_array_equal(quantiles(y, weight.astype(float), q), expected)
+    a, b = Bins(y, weight.astype(float), 4, "R"), Bins(np.repeat(y, weight), None, 4, "R")
+    np.testing.assert_allclose([a.mean, a.scale], [b.mean, b.scale], rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(a.encode(y).y, b.encode(y).y)
+
+
+def test_several_columns_are_binned_where_they_differ_most():
+    rng = np.random.RandomState(0)
+    hidden = rng.normal(size=200)
+    y = np.c_[hidden, 10 * hidden + 0.01 * rng.normal(size=200), 0.1 * rng.normal(size=200)]
+    bins = Bins(y, None, 4, "R").encode(y).y
+    means = [hidden[bins == b].mean() for b in range(4)]
+    assert (np.diff(means) > 0).all() or (np.diff(means) < 0).all()
+    assert np.bincount(bins).tolist() == [50] * 4
+
+
+def test_a_constant_target_has_one_bin_and_scale_one():
+    coder = Bins(np.full(6, 3.0), None, 5, "R")
+    assert coder.names.tolist() == [0]
+    assert coder.decode(coder.encode(np.full(6, 3.0)).target).tolist() == [3.0] * 6
+
+
+def test_targets_beyond_the_known_ones_fall_into_the_outer_bins():
+    coder = Bins(np.arange(10.0), None, 5, "R")
+    assert sorted(coder.encode(np.array([-99.0, 99.0])).y.tolist()) == [0, 4]
+
+
+def test_another_number_of_columns_is_refused():
+    with pytest.raises(ValueError, match=r"targets of shape \(2,\), but R was fitted for .*\(\)"):
+        Bins(np.arange(5.0), None, 2, "R").encode(np.ones((5, 2)))
+
+
+def test_classes_encode_what_they_know():
+    coder = Classes(np.array(["b", "a", "b"]), None, "C")
+    assert coder.encode(np.array(["a", "b"])).y.tolist() == [0, 1]
+    assert coder.n_outputs == 2
+    with pytest.raises(ValueError, match=r"C was not fitted for: \['z'\]"):
+        coder.encode(np.array(["a", "z"]))
