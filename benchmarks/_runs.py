@@ -57,7 +57,7 @@ def resume(
             delayed(_one)(run, key) for key in missing
         )
         for key, result in zip(missing, results, strict=True):
-            writer.writerow([*key, *result])
+            writer.writerow([*map(str, key), *result])
             file.flush()
     return read(path)
 

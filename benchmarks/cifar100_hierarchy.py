@@ -1,0 +1,145 @@
+"""All arms on CIFAR-100 at a chosen pair of its levels, from few labels to all.
+
+    SKLEARN_MAXL_DATA=folder python benchmarks/cifar100_hierarchy.py --fraction 0.05
+    python benchmarks/cifar100_hierarchy.py --network vgg16 --preset neurips2019 --fraction 1
+
+Question: with the same number of auxiliary classes for each class, how do learned labels
+compare to the true finer ones ("human"), to labels that teach nothing ("uniform") and to
+none? Six arms; 5, 20 or 100 % of the training images (stratified by fine class), the whole
+test set. A seed decides the subset and the training alike, so that differences are paired;
+nothing is selected on the test images. Data come from the folder in SKLEARN_MAXL_DATA
+(``cifar100_train_0.npz``, ``cifar100_train_1.npz``, ``cifar100_test.npz``, images as strips
+of WebP, which needs Pillow), else from `sklearn_maxl.datasets`. Writes
+results/cifar100_hierarchy.csv, one row per run; rows that are there are not run again, so
+that later calls add seeds.
+"""
+
+import argparse
+import io
+import os
+import time
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+from _runs import RESULTS, column, mean_and_error, resume
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.datasets import fetch_cifar100_hierarchy
+
+ARMS = (None, "uniform", "random", "kmeans", "human", "maxl")
+NETWORKS = {
+    "small": ConvNet(channels=(32, 64, 128)),
+    "convnet": "convnet",
+    "vgg16": "vgg16",
+    "resnet50": "resnet50",
+}
+KEYS = ["level", "finer", "fraction", "network", "preset", "epochs", "arm", "seed"]
+VALUES = ["accuracy", "log_loss", "seconds"]
+
+
+def strips(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, 3, 32, 32) and fine labels of a file whose pixels are WebP strips."""
+    from PIL import Image
+
+    with np.load(path) as file:
+        offsets, (_, _, height, width) = file["offsets"], file["shape"]
+        stream, fine = file["webp"].tobytes(), file["fine"]
+    parts = []
+    for start, stop in pairwise(offsets):
+        strip = np.asarray(Image.open(io.BytesIO(stream[start:stop])).convert("RGB"))
+        parts.append(strip.reshape(-1, height, width, 3))
+    return np.ascontiguousarray(np.concatenate(parts).transpose(0, 3, 1, 2)), fine
+
+
+def load(subset: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images and fine labels of "train" or "test"."""
+    folder = os.environ.get("SKLEARN_MAXL_DATA")
+    if folder is None:
+        return fetch_cifar100_hierarchy(subset, level=100, return_X_y=True)
+    names = {"train": ("train_0", "train_1"), "test": ("test",)}[subset]
+    parts = [strips(Path(folder) / f"cifar100_{name}.npz") for name in names]
+    return tuple(map(np.concatenate, zip(*parts, strict=True)))
+
+
+def take(fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A part of the training images, with as many of each fine class as of the others."""
+    X, fine = load("train")
+    if fraction == 1:
+        return X, fine
+    kept, _ = train_test_split(
+        np.arange(len(fine)), train_size=fraction, stratify=fine, random_state=seed
+    )
+    return X[kept], fine[kept]
+
+
+def classifier(network: str, preset: str, epochs: int, arm: str | None) -> MAXLClassifier:
+    settings = {"backbone": NETWORKS[network], "auxiliary": arm, "max_epochs": epochs}
+    if preset == "default":
+        return MAXLClassifier(**settings)
+    return MAXLClassifier.from_preset(preset, **settings)
+
+
+def run(
+    level: int,
+    finer: int,
+    fraction: float,
+    network: str,
+    preset: str,
+    epochs: int,
+    arm: str | None,
+    seed: int,
+) -> tuple:
+    train = fetch_cifar100_hierarchy(arrays=take(fraction, seed), level=level, finer=finer)
+    test = fetch_cifar100_hierarchy(arrays=load("test"), level=level)
+    pairs = np.unique(np.c_[train.target, train.auxiliary_labels], axis=0)
+    clf = classifier(network, preset, epochs, arm)
+    # As many auxiliary classes for each class as the finer level has.
+    clf.set_params(psi=np.bincount(pairs[:, 0]).tolist(), random_state=seed)
+    start = time.perf_counter()
+    clf.fit(train.data, train.target, auxiliary_labels=train.auxiliary_labels)
+    seconds = time.perf_counter() - start
+    probabilities = clf.predict_proba(test.data)
+    accuracy = (probabilities.argmax(1) == test.target).mean()
+    return round(accuracy, 6), round(log_loss(test.target, probabilities), 6), round(seconds, 1)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--level", type=int, default=20, choices=(3, 10, 20))
+    parser.add_argument("--finer", type=int, default=100, choices=(10, 20, 100))
+    parser.add_argument("--fraction", type=float, default=0.05)
+    parser.add_argument("--network", default="small", choices=NETWORKS)
+    presets = ("default", "neurips2019", "iclr2019")
+    parser.add_argument("--preset", default="default", choices=presets)
+    parser.add_argument("--epochs", type=int, help="default: 40, or the preset's 200")
+    parser.add_argument("--arms", nargs="+", default=list(map(str, ARMS)), help="default: all")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2, help="processes; use 1 on a GPU")
+    parser.add_argument("--output", type=Path, default=RESULTS / "cifar100_hierarchy.csv")
+    parsed = parser.parse_args()
+    parsed.epochs = parsed.epochs or (40 if parsed.preset == "default" else 200)
+    return parsed
+
+
+def main() -> None:
+    a = arguments()
+    arms = [None if arm == "None" else arm for arm in a.arms]
+    setting = (a.level, a.finer, a.fraction, a.network, a.preset, a.epochs)
+    runs = [(*setting, arm, seed) for seed, arm in product(range(a.seeds), arms)]
+    rows = resume(a.output, KEYS, VALUES, runs, run, a.jobs)
+    where = dict(zip(KEYS, setting, strict=False))
+    single = column(rows, "accuracy", arm=None, **where)
+    for arm in arms:
+        values = column(rows, "accuracy", arm=arm, **where)
+        seconds = column(rows, "seconds", arm=arm, **where).mean()
+        paired = len(single) == len(values)
+        difference = mean_and_error(values - single, sign="+") if paired else ""
+        print(f"{arm!s:8} {mean_and_error(values)}  to single task {difference}  {seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
