@@ -2,7 +2,7 @@
 BIN ?= .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart examples test lint format types spelling doctest docs hooks check ci clean
+.PHONY: help setup quickstart examples smoke test lint format types spelling doctest docs hooks check ci clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,6 +17,11 @@ quickstart:  ## Run the main example
 examples:  ## Run the other examples
 	$(BIN)python examples/grid_search_images.py
 	$(BIN)python examples/own_network.py
+	$(BIN)python examples/plot_hidden_clusters.py
+	$(BIN)python examples/options.py
+
+smoke:  ## Run the paper's seven networks once, on images that are made up
+	$(BIN)python benchmarks/paper_table1.py --smoke
 
 test:  ## Run the tests, two at a time
 	$(BIN)python -m pytest -n 2
@@ -51,4 +56,4 @@ ci:  ## What continuous integration runs, in a fresh environment
 	bash .ci/run
 
 clean:  ## Remove what the routines leave behind
-	rm -rf build dist docs/_build docs/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis quickstart.png
+	rm -rf build dist docs/_build docs/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis quickstart.png hidden_clusters.png
