@@ -16,7 +16,7 @@ def positive_ints(name: str, values: Any) -> list[int]:
 
 
 def scaled(channels: int, width: Any) -> int:
-    """Channels times a width factor, at least one."""
+    """Channels times a width factor, rounded, and at least one."""
     if not isinstance(width, Real) or not 0 < float(width) < np.inf:
         raise ValueError(f"width must be a positive number, got {width!r}.")
     return max(1, round(channels * float(width)))
@@ -27,7 +27,7 @@ def image_shape(name: str, input_shape: tuple[int, ...], least: int) -> tuple[in
     if len(input_shape) != 3:
         raise ValueError(
             f"{name} takes images of shape (n, channels, height, width), but a sample has shape "
-            f"{input_shape}; use MLP for tables."
+            f"{input_shape}; use MLP for tables, ConvNet for signals."
         )
     channels, height, width = input_shape
     if min(height, width) < least:

@@ -1,6 +1,5 @@
 """The small convolutional trunk, for images and signals."""
 
-import math
 from collections.abc import Sequence
 
 from sklearn.base import BaseEstimator
@@ -22,17 +21,23 @@ class ConvNet(BaseEstimator):
     default is a 4-layer network of the kind that the MAXL paper uses on MNIST and
     SVHN (Liu, Davison and Johns, NeurIPS 2019, Table 1); its widths are not known
     from the paper's text, so those here are our choice. A map is halved after a layer
-    as long as all its sides are at least 4, so that batch normalisation never sees a
-    single pixel, and averaged at the end; any size fits.
+    as long as all its sides are at least 4, so that no halving leaves batch
+    normalisation a single pixel, and averaged at the end; any size fits.
 
     Parameters
     ----------
     channels : sequence of int, default=(32, 64, 128, 128)
         Filters of each layer; the last one is the number of features.
     width : float, default=1.0
-        Factor of all `channels`, rounded.
+        Factor of all `channels`; the products are rounded, and at least 1. It makes
+        the whole network wider or narrower with one parameter; 1 leaves `channels`.
     dropout : float, default=0.0
         Probability with which a feature is dropped in training, after the average.
+        None by default: batch normalisation regularises already.
+
+    See Also
+    --------
+    VGG16 : Thirteen convolutions, for images from 16 x 16.
 
     Examples
     --------
@@ -66,6 +71,11 @@ class ConvNet(BaseEstimator):
         -------
         torch.nn.Sequential
             Maps (n, \\*input_shape) to (n, ``channels[-1]`` times `width`).
+
+        Raises
+        ------
+        ValueError
+            If samples are neither images nor signals, or a parameter is of no use.
         """
         n, *side = input_shape
         if len(side) not in LAYERS:
@@ -80,7 +90,7 @@ class ConvNet(BaseEstimator):
             layers += [conv(n, filters, 3, padding=1, bias=False), norm(filters), nn.ReLU()]
             if min(side) >= 4:
                 layers.append(pool(2))
-                side = [math.floor(length / 2) for length in side]
+                side = [length // 2 for length in side]
             n = filters
         layers += [average(1), nn.Flatten()]
         if self.dropout:

@@ -18,7 +18,8 @@ class MLP(BaseEstimator):
         Width of each hidden layer; the last one is the number of features. The
         default is that of :class:`sklearn.neural_network.MLPClassifier`.
     dropout : float, default=0.0
-        Probability with which a hidden unit is dropped in training.
+        Probability with which a hidden unit is dropped in training. None by default,
+        as in :class:`sklearn.neural_network.MLPClassifier`.
 
     Examples
     --------
@@ -43,6 +44,11 @@ class MLP(BaseEstimator):
         -------
         torch.nn.Sequential
             Maps (n, \\*input_shape) to (n, ``hidden_layer_sizes[-1]``).
+
+        Raises
+        ------
+        ValueError
+            If `hidden_layer_sizes` is not a sequence of positive integers.
         """
         sizes = positive_ints("hidden_layer_sizes", self.hidden_layer_sizes)
         layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) != 1 else []

@@ -17,15 +17,21 @@ class ResNet50(BaseEstimator):
     The paper's network for CINIC-10 and UCF-101 (Liu, Davison and Johns, NeurIPS 2019,
     Table 1). Images of 64 pixels and more go through the original stem (7x7 with
     stride 2, max-pooling); smaller ones, as in He et al.'s CIFAR networks, through one
-    3x3 convolution that keeps their size. A later stage halves the map as long as both
-    sides are at least 4, so that batch normalisation never sees a single pixel.
+    3x3 convolution that keeps their size. Each later stage halves the map, which ends
+    with sides of at least 2, so that batch normalisation never sees a single pixel.
 
     Parameters
     ----------
     width : float, default=1.0
-        Factor of all filters, rounded. 1 is the paper's.
+        Factor of all filters; the products are rounded, and at least 1. 1 is the
+        paper's; 0.25 has a sixteenth of the parameters and of the operations.
     dropout : float, default=0.0
         Probability with which a feature is dropped in training, after the average.
+        None by default: batch normalisation regularises already.
+
+    See Also
+    --------
+    VGG16 : The paper's network for CIFAR.
 
     Notes
     -----
@@ -60,22 +66,27 @@ class ResNet50(BaseEstimator):
         Returns
         -------
         torch.nn.Sequential
-            Maps (n, \\*input_shape) to (n, 2048 times `width`).
+            Maps (n, \\*input_shape) to (n, 4 times the width of the last stage, 512 times
+            `width`).
+
+        Raises
+        ------
+        ValueError
+            If samples are no images or smaller than 16 x 16, or `width` is not positive.
         """
         channels, height, width = image_shape("ResNet50", input_shape, 16)
-        side, n = min(height, width), scaled(64, self.width)
-        large = side >= LARGE
+        n = scaled(STAGES[0][0], self.width)
+        large = min(height, width) >= LARGE
         stem = conv_norm(channels, n, 7, stride=2) if large else conv_norm(channels, n, 3)
         layers: list[nn.Module] = [stem, nn.ReLU()]
         if large:
             layers.append(nn.MaxPool2d(3, stride=2, padding=1))
-            side = -(-side // 4)
         for stage, (filters, depth) in enumerate(STAGES):
             inner = scaled(filters, self.width)
             for block in range(depth):
-                stride = 2 if stage and not block and side >= 4 else 1
-                layers.append(Bottleneck(n, inner, stride))
-                n, side = inner * EXPANSION, -(-side // stride)
+                halve = stage > 0 and block == 0
+                layers.append(Bottleneck(n, inner, stride=2 if halve else 1))
+                n = inner * EXPANSION
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         if self.dropout:
             layers.append(nn.Dropout(self.dropout))

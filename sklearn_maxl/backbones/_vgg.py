@@ -15,20 +15,28 @@ class VGG16(BaseEstimator):
     and Johns, NeurIPS 2019, Table 1; filters 64-128-256-512-512 and heads of two
     layers as in the authors' code). The map is halved after each block; between
     blocks only as long as both sides are at least 4, so that batch normalisation
-    never sees a single pixel. What is left at the end is averaged.
+    never sees a single pixel. What is left at the end is averaged. At 32 x 32 these
+    are the paper's five halvings, down to one pixel.
 
     Parameters
     ----------
     width : float, default=1.0
-        Factor of all filters, rounded. 1 is the paper's.
+        Factor of all filters; the products are rounded, and at least 1. 1 is the
+        paper's; 0.25 has a sixteenth of the parameters and of the operations.
     dropout : float, default=0.0
         Probability with which a feature is dropped in training, after the average.
+        None by default: batch normalisation regularises already.
+
+    See Also
+    --------
+    ConvNet : Smaller, and for images of any size.
 
     Notes
     -----
     Convolutions start with He's normal initialisation, as VGG with batch
     normalisation usually does; the authors' code has Xavier's, uniform for the
-    multi-task network and normal for the label generator.
+    multi-task network and normal for the label generator. Convolutions have no
+    bias, which batch normalisation would take away again.
 
     References
     ----------
@@ -60,6 +68,11 @@ class VGG16(BaseEstimator):
         torch.nn.Sequential
             Maps (n, \\*input_shape) to (n, 512 times `width`). Its
             ``head_hidden_layer_sizes`` asks for heads with a hidden layer.
+
+        Raises
+        ------
+        ValueError
+            If samples are no images or smaller than 16 x 16, or `width` is not positive.
         """
         n, height, width = image_shape("VGG16", input_shape, 16)
         side = min(height, width)
@@ -70,7 +83,7 @@ class VGG16(BaseEstimator):
                 conv = nn.Conv2d(before, n, 3, padding=1, bias=False)
                 nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
                 layers += [conv, nn.BatchNorm2d(n), nn.ReLU()]
-            if side >= 4 or (block == len(BLOCKS) - 1 and side >= 2):
+            if side >= 4 or block == len(BLOCKS) - 1:
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]

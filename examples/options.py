@@ -1,0 +1,97 @@
+"""
+One line for each option
+========================
+
+Everything beyond the defaults, on data that scikit-learn brings along: recipes,
+augmentation, learned weights, sharp labels, the choice of psi, the guard, regression and
+the similarity of gradients. The scores are of single runs on one split: they show how each
+option is used, not which is better.
+
+Run it with ``python examples/options.py``; it takes well under a minute.
+"""
+
+import warnings
+
+import torch
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.model_selection import train_test_split
+
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl.backbones import ConvNet
+
+X, y = load_digits(return_X_y=True)
+X = X.reshape(-1, 1, 8, 8)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, train_size=300, stratify=y, random_state=0
+)
+SMALL = {"backbone": ConvNet(channels=(16, 32)), "max_epochs": 16, "random_state": 0}
+
+
+def show(what: str, model: MAXLClassifier, note: str = "") -> MAXLClassifier:
+    """Fit, and print the score."""
+    model.fit(X_train, y_train)
+    print(f"{what:46} accuracy {model.score(X_test, y_test):.3f}  {note}")
+    return model
+
+
+# %%
+# Recipes
+# -------
+# A preset sets many parameters at once; yours come after.
+
+recipe = MAXLClassifier.from_preset("neurips2019", **SMALL)
+recipe.set_params(batch_size=10, augment=None)  # a small set, of digits that have a left and right
+show("the NeurIPS 2019 recipe, but for the batches", recipe)
+show("a cosine schedule", MAXLClassifier(schedule="cosine", **SMALL))
+
+# %%
+# Augmentation
+# ------------
+# A name, or any function of a batch. The label generator and the meta loss see the same
+# images as the training pass.
+
+show("augment: shifts and mirrors (bad for digits)", MAXLClassifier(augment="crop_flip", **SMALL))
+show(
+    "augment: a function of a batch (noise)",
+    MAXLClassifier(augment=lambda x: x + torch.randn_like(x), **SMALL),
+)
+
+# %%
+# What the labels say
+# -------------------
+
+sharp = {"information_weight": 0.5, "generator_lr": 0.01}
+clf = show("sharp labels", MAXLClassifier(**sharp, **SMALL))
+print(f"    entropy of a label: {clf.history_[-1]['label_entropy']:.2f} of at most 1.61")
+clf = show("learned weights, 1/8 to 8", MAXLClassifier(auxiliary_weight_range=3.0, **SMALL))
+weights = clf.generate_auxiliary_weights(X_train)
+print(f"    weights from {weights.min():.2f} to {weights.max():.2f}")
+
+# %%
+# The choice of psi, and the guard
+# --------------------------------
+
+clf = show("psi chosen on held-out samples", MAXLClassifier(psi="auto", **SMALL))
+losses = {psi: round(loss, 3) for psi, loss in clf.history_.psi_losses.items()}
+print(f"    psi_ = {clf.psi_[0]}; held-out losses {losses}")
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    clf = show("guarded", MAXLClassifier(guard=True, **SMALL))
+print(f"    kept: {clf.history_.guard['kept']}", *(f"\n    told: {w.message}" for w in told))
+
+# %%
+# How the two losses get along
+# ----------------------------
+
+clf = show("cosine of the gradients", MAXLClassifier(gradient_similarity_every=5, **SMALL))
+print("    by epoch:", *(f"{value:.2f}" for value in clf.history_["gradient_similarity"]))
+
+# %%
+# Regression
+# ----------
+
+X, y = load_diabetes(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+for loss in ("squared_error", "huber"):
+    reg = MAXLRegressor(loss=loss, max_epochs=40, random_state=0).fit(X_train, y_train)
+    print(f"{'regression, loss=' + loss:46} R2 {reg.score(X_test, y_test):.3f}")
