@@ -36,7 +36,7 @@ FINE_TO_COARSE = np.array(
      2, 0, 17, 4, 18, 17, 10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16, 12, 9, 13, 15, 13,
      16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13]
 )  # fmt: skip
-COARSE_TO_TEN = np.array([0, 1, 2, 5, 6, 5, 6, 3, 0, 7, 8, 0, 1, 3, 4, 0, 2, 5, 9, 9])
+COARSE_TO_TEN = np.array([1, 2, 5, 6, 5, 6, 6, 3, 0, 7, 8, 0, 1, 3, 4, 0, 2, 5, 9, 9])
 TEN_TO_THREE = np.array([0, 0, 0, 0, 0, 1, 2, 2, 2, 2])
 
 FINE_NAMES = (
@@ -101,7 +101,7 @@ def cifar100_levels(fine: ArrayLike) -> dict[int, NDArray[np.int64]]:
     --------
     >>> from sklearn_maxl.datasets import cifar100_levels
     >>> {n: labels.tolist() for n, labels in cifar100_levels([0, 4, 99]).items()}
-    {3: [2, 0, 0], 10: [6, 0, 3], 20: [4, 0, 13], 100: [0, 4, 99]}
+    {3: [1, 0, 0], 10: [5, 1, 3], 20: [4, 0, 13], 100: [0, 4, 99]}
     """
     labels = np.asarray(fine)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not np.isin(labels, range(100)).all():
@@ -174,7 +174,7 @@ def fetch_cifar100_hierarchy(
     >>> images = np.zeros((3, 3, 32, 32), dtype=np.uint8)  # your own, or leave `arrays` out
     >>> cifar = fetch_cifar100_hierarchy(arrays=(images, [0, 4, 99]), level=3, finer=10)
     >>> cifar.target.tolist(), cifar.auxiliary_labels.tolist()
-    ([2, 0, 0], [6, 0, 3])
+    ([1, 0, 0], [5, 1, 3])
     """
     _check_choice("subset", subset, tuple(SUBSETS))
     _check_choice("level", level, (3, 10, 20, 100))

@@ -166,20 +166,6 @@ def n_weights(modules):
     return sum(p.numel() for module in modules for p in module.parameters())
 
 
-def maps_in_batch_norm(net, shape):
-    """Height times width of what every batch normalisation sees in training, of one image."""
-    pixels = []
-
-    def look(norm, inputs):
-        pixels.append(inputs[0][0, 0].numel())
-
-    hooks = [norm.register_forward_pre_hook(look) for norm in layers_of(net, nn.BatchNorm2d)]
-    net.train()(torch.rand(1, *shape))
-    for hook in hooks:
-        hook.remove()
-    return pixels
-
-
 @pytest.fixture(scope="module")
 def digits():
     """Digits enlarged to 16 x 16: the least that the deep networks take."""
@@ -205,18 +191,22 @@ def test_deep_networks_take_any_image_from_16_pixels_on(kind, size, channels):
 @example(63, 63, 3, 1.0)
 @example(64, 64, 3, 1.0)
 @example(16, 224, 3, 1.0)
-@example(224, 224, 3, 1.0)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_batch_norm_never_sees_a_single_pixel(kind, height, width, channels, factor):
-    shape = (channels, height, width)
+    pixels = []
+
+    def look(norm, inputs):
+        pixels.append(inputs[0][0, 0].numel())
+
     with torch.device("meta"):  # shapes without arithmetic
-        net = kind(width=factor).build(shape)
-        pixels = maps_in_batch_norm(net, shape)
-        features = net(torch.rand(2, *shape)).shape
-    assert len(pixels) == len(layers_of(net, nn.BatchNorm2d)) in (13, 53)
+        net = kind(width=factor).build((channels, height, width))
+        for norm in layers_of(net, nn.BatchNorm2d):
+            norm.register_forward_pre_hook(look)
+        features = net.train()(torch.rand(1, channels, height, width))  # torch refuses one number
+    assert len(pixels) == len(layers_of(net, nn.BatchNorm2d)) == {VGG16: 13, ResNet50: 53}[kind]
     assert min(pixels) > 1
     inner = max(1, round(512 * factor))
-    assert features == (2, inner * DEEP[kind] // 512)
+    assert features.shape == (1, inner * DEEP[kind] // 512)
 
 
 def test_vgg16_has_the_weights_that_its_filters_give():
@@ -267,10 +257,9 @@ def test_the_forward_derivative_is_the_slope_of_the_network(kind):
     def at(epsilon):
         return functional_call(net, {name: p + epsilon * u[name] for name, p in t.items()}, (x,))
 
+    zero, one = torch.tensor([0.0, 1.0]).double()
     with torch.no_grad(), forward_ad.dual_level():
-        slope = forward_ad.unpack_dual(
-            at(forward_ad.make_dual(torch.tensor(0.0).double(), torch.tensor(1.0).double()))
-        ).tangent
+        slope = forward_ad.unpack_dual(at(forward_ad.make_dual(zero, one))).tangent
     numerical = (at(1e-7) - at(-1e-7)) / 2e-7
     assert relative(numerical, slope) <= 1e-5
 
@@ -429,7 +418,7 @@ def torchvision_resnet18(**kwargs):
 def test_a_torchvision_network_trains(digits, meta_gradient):
     pytest.importorskip("torchvision")
     X, y = digits
-    X = np.repeat(X, 3, axis=1)
+    X, y = np.repeat(X[:60], 3, axis=1), y[:60]
     clf = MAXLClassifier(
         Custom(torchvision_resnet18, width_per_group=64),
         generator=ConvNet((8,)),
@@ -437,7 +426,7 @@ def test_a_torchvision_network_trains(digits, meta_gradient):
         max_epochs=1,
         random_state=0,
     ).fit(X, y)
-    assert clf.transform(X).shape == (120, 512)
+    assert clf.transform(X).shape == (60, 512)
     assert (clf.history_["gradient_norm_ratio"] > 0).all()
 
 

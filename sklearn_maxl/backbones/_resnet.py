@@ -24,7 +24,7 @@ class ResNet50(BaseEstimator):
     ----------
     width : float, default=1.0
         Factor of all filters; the products are rounded, and at least 1. 1 is the
-        paper's; 0.25 has a sixteenth of the parameters and of the operations.
+        paper's; 0.25 has about a sixteenth of the parameters and operations.
     dropout : float, default=0.0
         Probability with which a feature is dropped in training, after the average.
         None by default: batch normalisation regularises already.
