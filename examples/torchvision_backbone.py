@@ -8,7 +8,7 @@ grid search reach the function's arguments, ``backbone__name`` and
 ``backbone__weights``.
 
 It needs torchvision, which is not among the package's dependencies. Run it with
-``python examples/torchvision_backbone.py``; a few seconds.
+``python examples/torchvision_backbone.py``; a quarter of a minute.
 """
 
 import sys
@@ -53,5 +53,6 @@ if __name__ == "__main__":
         max_epochs=4,
         random_state=0,
     ).fit(X_train, y_train)
-    print(f"{clf.transform(X_test).shape[1]} features, test accuracy {clf.score(X_test, y_test):.3f}")
+    print(f"test accuracy {clf.score(X_test, y_test):.3f}")
+    print("features of a sample:", clf.transform(X_test).shape[1])
     print("parameters:", [name for name in clf.get_params() if name.startswith("backbone__")])

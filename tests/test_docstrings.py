@@ -1,6 +1,9 @@
 """Every public name is documented in numpydoc's form."""
 
+import ast
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 from numpydoc.validate import validate
@@ -70,3 +73,12 @@ def test_both_estimators_give_a_shared_parameter_one_default_and_one_text():
 def test_a_placeholder_for_what_is_not_documented_is_an_error():
     with pytest.raises(KeyError, match="nonsense"):
         with_parameters_of(sklearn_maxl.MAXLClassifier)(type("E", (), {"__doc__": "{nonsense}"}))
+
+
+def test_the_page_of_defaults_has_every_parameter_with_its_default():
+    page = (Path(__file__).parents[1] / "docs" / "defaults.rst").read_text()
+    value = r"None|True|False|[\d\"]\S*"
+    rows = re.findall(rf"^``(\w+)`` +({value})", page, flags=re.MULTILINE)
+    shown = {name: ast.literal_eval(value) for name, value in rows}
+    parameters = inspect.signature(sklearn_maxl.MAXLClassifier).parameters
+    assert shown == {name: p.default for name, p in parameters.items()}
