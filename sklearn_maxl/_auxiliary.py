@@ -32,14 +32,15 @@ def resolve_psi(psi: Any, classes: NDArray[Any]) -> Ints:
         unknown = [c for c in psi if c not in classes.tolist()]
         if missing or unknown:
             raise ValueError(
-                f"psi must name every class of y once: missing {missing}, not in y {unknown}."
+                f"psi must name every class of y (in regression, every bin) once: missing "
+                f"{missing}, not in y {unknown}."
             )
         psi = [psi[c] for c in classes.tolist()]
     values = np.full(len(classes), psi) if np.ndim(psi) == 0 else np.asarray(psi)
     if values.shape != classes.shape:
         raise ValueError(
             f"psi has {values.shape[0] if values.ndim else 0} entries, but y has {len(classes)} "
-            f"classes; give one number for each of {classes.tolist()}."
+            f"classes (in regression, bins); give one number for each of {classes.tolist()}."
         )
     if not np.issubdtype(values.dtype, np.integer) or (values < 1).any():
         raise ValueError(f"psi must be at least 1 and integer for every class, got {psi!r}.")

@@ -123,8 +123,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         ``history_.guard``. The fit is the same as with the setting that won; the two
         trials cost about as much again.
     validation_fraction : float, default=0.1
-        Share of each class held out by `early_stopping`, `guard` and ``psi="auto"``
-        (the same part), and by ``meta_batch="holdout"`` (a separate one).
+        Share of each class held out by `early_stopping`, by `guard` and ``psi="auto"``
+        (parts of their own, unless there is one for `early_stopping`), and by
+        ``meta_batch="holdout"``.
     n_iter_no_change : int, default=10
         Patience of `early_stopping`, in epochs.
     tol : float, default=1e-4

@@ -234,6 +234,6 @@ def holdout_split(
     if len(out) == 0:
         raise ValueError(
             "No sample can be held out, because every class has a single one; use "
-            "early_stopping=False and meta_batch='same'."
+            "early_stopping=False, guard=False, a number for psi, and meta_batch='same'."
         )
     return np.setdiff1d(np.arange(len(y)), out), out

@@ -89,11 +89,15 @@ def hold_out(
     return {**parts, "train": rest.take(keep), name: rest.take(held)}
 
 
-def with_validation(plan: Plan, fraction: float) -> Plan:
-    """The plan with a part held out to judge by; the plan itself if it has one."""
+def with_validation(plan: Plan, fraction: float, draw: int = 0) -> Plan:
+    """The plan with a part held out to judge by; the plan itself if it has one.
+
+    Each `draw` holds out another part, so that one decision is not judged by the
+    samples that made another.
+    """
     if "validation" in plan.parts:
         return plan
-    rng = copy.deepcopy(plan.rng)
+    rng = np.random.RandomState(copy.deepcopy(plan.rng).randint(2**31 - 1, size=draw + 1)[draw])
     return replace(plan, parts=hold_out(plan.parts, "validation", fraction, rng))
 
 

@@ -17,7 +17,7 @@ def guarded(estimator: Any, plan: Plan, psi: Any) -> tuple[Trained, dict[str, An
     winner is then trained on all samples, so that nothing is lost by the trial; with
     early stopping, which holds that part out anyway, the trial is the fit.
     """
-    trial = with_validation(plan, estimator.validation_fraction)
+    trial = with_validation(plan, estimator.validation_fraction, draw=1)  # psi's is 0
     arms = {
         "auxiliary": run(estimator, trial, estimator.auxiliary, psi),
         "single_task": run(estimator, trial, None, None),

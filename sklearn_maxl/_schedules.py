@@ -52,7 +52,7 @@ class Rates:
         if not (isinstance(factor, (int, float)) and 0 <= factor < math.inf):
             raise ValueError(
                 f"schedule must return a factor of the learning rate that is finite and not "
-                f"negative, but returned {factor!r} for {progress}."
+                f"negative, but returned {factor!r} for progress {progress}."
             )
         for optimizer, first in zip(optimizers, self.first, strict=True):
             for group, lr in zip(optimizer.param_groups, first, strict=True):

@@ -32,7 +32,7 @@ class Classes:
     """
 
     def __init__(self, y: NDArray[Any], known: NDArray[Any] | None, name: str):
-        check_classification_targets(y)
+        _check_classes(y)
         self.names = np.unique(y) if known is None else known
         self.name = name
         if len(self.names) < 2:
@@ -48,7 +48,7 @@ class Classes:
 
     def encode(self, y: NDArray[Any]) -> Encoded:
         """Position of each label among the classes."""
-        check_classification_targets(y)
+        _check_classes(y)
         known = np.isin(y, self.names)
         if not known.all():
             raise ValueError(
@@ -56,6 +56,13 @@ class Classes:
                 f"{np.unique(y[~known]).tolist()}; the known ones are {self.names.tolist()}."
             )
         return Encoded(np.searchsorted(self.names, y).astype(np.int64))
+
+
+def _check_classes(y: NDArray[Any]) -> None:
+    try:
+        check_classification_targets(y)
+    except ValueError as error:
+        raise ValueError(f"{error} Use MAXLRegressor for numbers.") from error
 
 
 class Bins:

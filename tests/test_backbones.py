@@ -318,7 +318,6 @@ def test_exact_and_double_backward_agree_through_every_network(trunk, optimizer)
     check_forward_mode(problem)
     M, dM_dY = exact(problem)
     expected_M, expected = double_backward(problem)
-    print("REL", float(relative(dM_dY, expected)))
     assert float(abs(M - expected_M)) <= 1e-12
     assert float(expected.abs().max()) > 0
     assert relative(dM_dY, expected) <= 1e-10
