@@ -6,7 +6,6 @@ those of the MAXL authors' code (Liu, Davison and Johns 2019).
 """
 
 import hashlib
-import io
 import logging
 import pickle
 import tarfile
@@ -15,13 +14,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.datasets import get_data_home
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_scalar
 
 __all__ = ["CIFAR100_PAIRS", "cifar100_levels", "fetch_cifar100_hierarchy"]
 
@@ -158,7 +158,7 @@ def fetch_cifar100_hierarchy(
     Bunch or tuple
         ``data`` uint8 (n, 3, 32, 32); ``target`` int64 (n,) at `level`;
         ``target_names``, a list; ``auxiliary_labels`` int64 (n,) at `finer`, or None;
-        ``labels``, all four levels by their number; ``DESCR``.
+        ``labels`` and ``label_names``, all four levels by their number; ``DESCR``.
 
     Raises
     ------
@@ -181,13 +181,20 @@ def fetch_cifar100_hierarchy(
     if finer is not None and (level, finer) not in CIFAR100_PAIRS:
         choices = [f for at, f in CIFAR100_PAIRS if at == level]
         raise ValueError(f"finer={finer!r} must be None or one of {choices} with level={level}.")
+    if finer is not None and return_X_y:
+        raise ValueError(
+            f"return_X_y=True has no place for the labels of finer={finer!r}: take them from the "
+            "result of return_X_y=False."
+        )
+    check_scalar(n_retries, "n_retries", Integral, min_val=0)
+    check_scalar(delay, "delay", Real, min_val=0)
     fine: Any
     if arrays is None:
         path = Path(get_data_home(data_home)) / ARCHIVE.name
         _provide(path, download_if_missing, n_retries, delay)
         data, fine = _read(path, SUBSETS[subset])
     else:
-        data, fine = _check_arrays(*arrays)
+        data, fine = _check_arrays(arrays)
     labels = cifar100_levels(fine)
     if return_X_y:
         return data, labels[level]
@@ -197,6 +204,7 @@ def fetch_cifar100_hierarchy(
         target_names=level_names(level),
         auxiliary_labels=None if finer is None else labels[finer],
         labels=labels,
+        label_names={n: level_names(n) for n in labels},
         DESCR=__doc__,
     )
 
@@ -219,9 +227,13 @@ def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
         raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, choices))}.")
 
 
-def _check_arrays(images: Any, fine: Any) -> tuple[NDArray[np.uint8], Any]:
-    data = np.asarray(images)
-    same_length = len(data) == len(np.asarray(fine))
+def _check_arrays(arrays: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[np.uint8], Any]:
+    if not isinstance(arrays, tuple | list) or len(arrays) != 2:
+        raise ValueError(
+            f"arrays must be a pair (images, fine labels), got {type(arrays).__name__}."
+        )
+    data, fine = map(np.asarray, arrays)
+    same_length = data.shape[:1] == fine.shape[:1]
     if data.dtype != np.uint8 or data.shape[1:] != (3, 32, 32) or not same_length:
         raise ValueError(
             "arrays must be (images, fine labels) of the same length, with images in uint8 of "
@@ -261,6 +273,7 @@ def _download(path: Path, n_retries: int, delay: float) -> None:
                     f"goes on where it stopped; or put the file at {path} by hand; or pass "
                     "arrays=(images, fine labels)."
                 ) from error
+            logger.warning("Download broke off (%s); trying again in %g s.", error, delay)
             time.sleep(delay)
     if _sha256(part) != ARCHIVE.sha256:
         part.unlink()
@@ -281,6 +294,7 @@ def _append(part: Path) -> None:
     try:
         answer = urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as error:
+        error.close()
         if have and error.code == 416:  # nothing is left to send
             return
         raise
@@ -302,38 +316,66 @@ def _sha256(path: Path) -> str:
 # The pickles in the archive
 
 
-class NumbersOnly(pickle.Unpickler):
-    """Reads the original pickles, which hold arrays of numbers, lists and bytes; no code runs."""
+class Pixels:
+    """In place of numpy.ndarray, and of the function that makes an empty one."""
 
-    ALLOWED = frozenset(
-        {
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("_codecs", "encode"),  # how newer Pythons write bytes in old formats
-        }
-    )
+    array: NDArray[np.uint8]
+
+    def __init__(self, *ignored: Any):
+        pass
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, _, column_major, pixels = state
+        order: Any = "F" if column_major else "C"
+        self.array = np.frombuffer(pixels, np.uint8).reshape(shape, order=order)
+
+
+class Uint8:
+    """In place of numpy.dtype: the files hold no arrays of another type.
+
+    numpy 2.4.0 to 2.4.4 warn when their own is called by pickles as old as these.
+    """
+
+    def __init__(self, name: bytes, *ignored: Any):
+        if name != b"u1":
+            raise pickle.UnpicklingError(f"CIFAR-100 holds no arrays of type {name!r}.")
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+KNOWN = {
+    ("numpy", "ndarray"): Pixels,
+    ("numpy", "dtype"): Uint8,
+    ("numpy.core.multiarray", "_reconstruct"): Pixels,
+    ("numpy._core.multiarray", "_reconstruct"): Pixels,
+}
+
+
+class NumbersOnly(pickle.Unpickler):
+    """Reads the original pickles, which hold uint8 arrays, lists and bytes; no code runs."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Refuse everything but what an array is made of."""
-        if (module, name) not in self.ALLOWED:
+        """Refuse everything but what an array is made of, and make that ourselves."""
+        if (module, name) not in KNOWN:
             raise pickle.UnpicklingError(
                 f"The archive asks for {module}.{name}, which an array of numbers does not need; "
                 "it is not the original and was not read."
             )
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        return KNOWN[module, name]
 
 
 def _read(path: Path, members: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images and fine labels of some members of the archive; nothing is unpacked to disk."""
-    images, fine = [], []
-    with tarfile.open(path) as archive:
-        for member in members:
-            file = archive.extractfile(f"cifar-100-python/{member}")
-            if file is None:
-                raise OSError(f"{path} has no file cifar-100-python/{member}.")
-            content = NumbersOnly(io.BytesIO(file.read()), encoding="bytes").load()
-            images.append(content[b"data"].reshape(-1, 3, 32, 32))
-            fine.append(content[b"fine_labels"])
-    return np.concatenate(images), np.concatenate(fine).astype(np.int64)
+    wanted = {f"cifar-100-python/{member}" for member in members}
+    # As a stream: going back for each file would decompress all before it again.
+    with tarfile.open(path, "r|gz", bufsize=2**20) as archive:
+        contents = {
+            info.name: NumbersOnly(file, encoding="bytes").load()
+            for info in archive
+            if info.name in wanted and (file := archive.extractfile(info))
+        }
+    parts = [contents[f"cifar-100-python/{member}"] for member in members]
+    data = np.concatenate([part[b"data"].array for part in parts])
+    fine = np.concatenate([part[b"fine_labels"] for part in parts])
+    return data.reshape(-1, 3, 32, 32), fine.astype(np.int64)

@@ -1,9 +1,12 @@
 """CIFAR-100's levels, and a download that breaks, goes on, and is checked."""
 
+import codecs
 import hashlib
 import http.server
 import io
+import logging
 import pickle
+import struct
 import tarfile
 import threading
 from functools import partial
@@ -43,10 +46,32 @@ def contents(n, seed):
     }
 
 
+def python2(value):
+    """The opcodes with which Python 2 pickled a value in protocol 2: text is bytes."""
+    if isinstance(value, dict):
+        items = b"".join(python2(k) + python2(v) for k, v in value.items())
+        return b"}(" + items + b"u"
+    if isinstance(value, list):
+        return b"](" + b"".join(map(python2, value)) + b"e"
+    if isinstance(value, bytes):
+        return b"T" + struct.pack("<i", len(value)) + value
+    if isinstance(value, int):
+        return b"J" + struct.pack("<i", value)
+    return (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01("
+        + b"".join(map(python2, value.shape))
+        + b"tcnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNN"
+        + b"J\xff\xff\xff\xff" * 2
+        + b"K\x00tb\x89"
+        + python2(value.tobytes())
+        + b"tb"
+    )
+
+
 def write_archive(path, files):
     with tarfile.open(path, "w:gz") as archive:
         for name, content in files.items():
-            raw = content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
+            raw = content if isinstance(content, bytes) else b"\x80\x02" + python2(content) + b"."
             info = tarfile.TarInfo(f"cifar-100-python/{name}")
             info.size = len(raw)
             archive.addfile(info, io.BytesIO(raw))
@@ -90,6 +115,7 @@ def site(tmp_path, monkeypatch):
     url = f"http://127.0.0.1:{server.server_port}/{datasets.ARCHIVE.name}"
     archive = datasets.Archive(url, datasets.ARCHIVE.name, digest)
     monkeypatch.setattr(datasets, "ARCHIVE", archive)
+    monkeypatch.setenv("no_proxy", "*")
     yield server
     server.shutdown()
     thread.join()
@@ -111,6 +137,9 @@ def test_images_and_labels_are_those_of_the_archive(site, fetch):
     assert cifar.auxiliary_labels.tolist() == original[b"fine_labels"]
     assert set(cifar.labels) == {3, 10, 20, 100}
     assert len(cifar.target_names) == 20
+    assert {level: len(names) for level, names in cifar.label_names.items()} == {
+        level: level for level in (3, 10, 20, 100)
+    }
     both = fetch("all")
     np.testing.assert_array_equal(both.data[:12], cifar.data)
     assert both.auxiliary_labels is None
@@ -122,14 +151,16 @@ def test_images_and_labels_are_those_of_the_archive(site, fetch):
 
 def test_the_second_time_nothing_is_downloaded(site, fetch):
     fetch()
-    fetch("test")
+    assert fetch("test").data.flags.writeable
     assert site.asked == [None]
     assert fetch(download_if_missing=False).data.shape == (12, 3, 32, 32)
 
 
-def test_a_download_that_breaks_goes_on_where_it_stopped(site, fetch):
+def test_a_download_that_breaks_goes_on_where_it_stopped(site, fetch, caplog):
     site.behaviour = "breaks"
-    assert len(fetch().target) == 12
+    with caplog.at_level(logging.WARNING, "sklearn_maxl"):
+        assert len(fetch().target) == 12
+    assert caplog.text.count("trying again") == 2
     half = len(site.content) // 2
     assert site.asked[:2] == [None, f"bytes={half}-"]
     assert len(site.asked) == 3
@@ -189,18 +220,49 @@ class Malicious:
         return (exec, ("raise SystemExit('code ran')",))
 
 
-@pytest.mark.parametrize("payload", [Malicious(), [np.float64], Exception("x"), getattr])
-def test_a_pickle_that_asks_for_anything_else_is_refused(payload):
-    raw = pickle.dumps({b"data": payload}, protocol=2)
-    with pytest.raises(pickle.UnpicklingError, match="not the original and was not read"):
+class Encoded:
+    def __reduce__(self):
+        return (codecs.encode, ("text", "rot13"))
+
+
+@pytest.mark.parametrize(
+    ("payload", "asked"),
+    [
+        (Malicious(), "__builtin__.exec"),
+        (Encoded(), "_codecs.encode"),
+        ([np.float64], "numpy.float64"),
+        (Exception("x"), "exceptions.Exception"),
+        (getattr, "__builtin__.getattr"),
+    ],
+)
+def test_a_pickle_that_asks_for_anything_else_is_refused(payload, asked):
+    raw = pickle.dumps({"data": payload}, protocol=2)
+    with pytest.raises(pickle.UnpicklingError, match=f"asks for {asked}.*was not read"):
         NumbersOnly(io.BytesIO(raw), encoding="bytes").load()
+
+
+def test_arrays_of_another_type_than_uint8_are_refused():
+    raw = b"\x80\x02" + python2(np.zeros(3, np.uint8)).replace(b"u1", b"O8") + b"."
+    with pytest.raises(pickle.UnpicklingError, match="no arrays of type b'O8'"):
+        NumbersOnly(io.BytesIO(raw), encoding="bytes").load()
+
+
+def test_a_path_in_the_archive_writes_no_file(site, fetch, tmp_path, monkeypatch):
+    path = tmp_path / "home" / datasets.ARCHIVE.name
+    path.parent.mkdir()
+    write_archive(path, {"../../outside": b"text", "train": contents(2, 0)})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(datasets, "ARCHIVE", datasets.ARCHIVE._replace(sha256=digest))
+    before = set(tmp_path.rglob("*"))
+    assert len(fetch().target) == 2
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_an_archive_with_code_in_it_runs_none(site, fetch, tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()
     path = home / datasets.ARCHIVE.name
-    write_archive(path, {"train": {b"data": Malicious()}})
+    write_archive(path, {"train": pickle.dumps({"data": Malicious()}, protocol=2)})
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setattr(datasets, "ARCHIVE", datasets.ARCHIVE._replace(sha256=digest))
     with pytest.raises(pickle.UnpicklingError, match="exec"):
@@ -253,6 +315,11 @@ def test_all_pairs_of_the_paper_fit_with_human_and_learned_labels(pair):
         ({"subset": "valid"}, r"subset='valid' must be one of 'train', 'test', 'all'"),
         ({"level": 5}, r"level=5 must be one of 3, 10, 20, 100"),
         ({"finer": 20}, r"finer=20 must be None or one of \[100\] with level=20"),
+        ({"level": 100, "finer": 100}, r"finer=100 must be None or one of \[\] with level=100"),
+        ({"finer": 100, "return_X_y": True}, r"return_X_y=True has no place for .*finer=100"),
+        ({"n_retries": -1}, r"n_retries == -1, must be >= 0"),
+        ({"arrays": np.zeros((3, 3, 32, 32), np.uint8)}, r"must be a pair .*got ndarray"),
+        ({"arrays": (np.uint8(0), 0)}, r"images are uint8 of shape \(\)"),
         ({"arrays": (np.zeros((2, 32, 32, 3), np.uint8), [0, 1])}, r"channels come first"),
         ({"arrays": (np.zeros((2, 3, 32, 32)), [0, 1])}, r"images are float64"),
         ({"arrays": (np.zeros((2, 3, 32, 32), np.uint8), [0])}, r"of the same length"),
