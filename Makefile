@@ -19,6 +19,7 @@ examples:  ## Run the other examples
 	$(BIN)python examples/own_network.py
 	$(BIN)python examples/plot_hidden_clusters.py
 	$(BIN)python examples/options.py
+	$(BIN)python examples/torchvision_backbone.py
 
 smoke:  ## Run the paper's seven networks once, on images that are made up
 	$(BIN)python benchmarks/paper_table1.py --smoke

@@ -46,6 +46,9 @@ SETTINGS = {
     "maxl, exact": {},
     "maxl, exact, every 2nd step": {"meta_every": 2},
     "maxl, exact, every 4th step": {"meta_every": 4},
+    "maxl, exact, alternating by epochs": {"alternation": "epoch"},
+    "maxl, exact, learned sample weights": {"auxiliary_weight_range": 3.0},
+    "maxl, exact, gradient similarity": {"gradient_similarity_every": 1},
     "maxl, finite difference": {"meta_gradient": "finite_difference"},
     "maxl, double backward": {"meta_gradient": "double_backward"},
 }
@@ -72,7 +75,7 @@ def main() -> None:
             count = operations(backbone, shape, settings)
             single = single or count
             rows.append((network, name, int(count), round(count / single, 3)))
-            print(f"{network:26} {name:30} {count:16,.0f} {count / single:6.2f}")
+            print(f"{network:26} {name:36} {count:16,.0f} {count / single:6.2f}")
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -360,6 +360,8 @@ class MAXLNet(NeuralNet):
         try:
             first = not self.checked_ and self.meta_gradient_ is exact
             self.checked_ = True
+            if self.meta_gradient_ is double_backward:
+                return self._twice_differentiated(step)
             return step(self.meta_gradient_, check=first)
         except ForwardModeError as error:
             warnings.warn(
@@ -368,7 +370,19 @@ class MAXLNet(NeuralNet):
                 stacklevel=2,
             )
             self.meta_gradient_ = double_backward
-            return step(self.meta_gradient_)
+            return self._twice_differentiated(step)
+
+    def _twice_differentiated(self, step: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
+        try:
+            return step(double_backward)
+        except RuntimeError as error:
+            if "not implemented" not in str(error):
+                raise
+            other = "exact" if self.meta_gradient == "double_backward" else "finite_difference"
+            raise ValueError(
+                f"The backbone can't be differentiated twice ({error}); use "
+                f"meta_gradient={other!r}."
+            ) from error
 
     def _notify_gradients(self, networks: list[torch.nn.Module]) -> None:
         if self.callbacks_:

@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.backbones import MLP, ConvNet, Custom
 
 ARMS = ["maxl", "uniform", "random", "kmeans", "human", None]
 
@@ -209,3 +209,17 @@ def test_all_arms_start_from_the_same_weights_for_one_seed(iris):
         clf = MAXLClassifier(auxiliary=arm, optimizer="sgd", lr=1e-30, max_epochs=1, random_state=0)
         weights.append(clf.fit(X, y).net_.module_.primary_head.weight.detach())
     assert all(torch.equal(weights[0], w) for w in weights[1:])
+
+
+def test_an_operator_without_a_second_derivative_is_named_with_the_cure(iris):
+    class Hard(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 8)
+
+        def forward(self, x):
+            return nn.functional.hardsigmoid(self.linear(x))
+
+    with pytest.raises(ValueError, match=r"can't be differentiated twice .*hardsigmoid.*='exact'"):
+        fitted(iris, backbone=Custom(Hard), meta_gradient="double_backward", max_epochs=1)
+    assert fitted(iris, backbone=Custom(Hard), max_epochs=1).n_iter_ == 1
