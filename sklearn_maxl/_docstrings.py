@@ -11,14 +11,13 @@ PLACEHOLDER = re.compile(r"^ *\{(\w+)\}$", re.MULTILINE)
 def with_parameters_of(source: type) -> Callable[[Any], Any]:
     """Class decorator: a line ``{name}`` in the docstring becomes `source`'s entry for it.
 
-    A line ``{...}`` would hide an entry that is missing; a name that `source` does
-    not document is an error at import.
+    A name that `source` does not document is an error at import.
     """
 
     def fill(cls: type) -> type:
-        if cls.__doc__ and source.__doc__:  # there are none under ``python -OO``
-            texts = entries(source.__doc__)
-            cls.__doc__ = PLACEHOLDER.sub(lambda match: texts[match.group(1)], cls.__doc__)
+        assert cls.__doc__ and source.__doc__
+        texts = entries(source.__doc__)
+        cls.__doc__ = PLACEHOLDER.sub(lambda match: texts[match.group(1)], cls.__doc__)
         return cls
 
     return fill

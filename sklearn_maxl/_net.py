@@ -51,6 +51,13 @@ logger = logging.getLogger("sklearn_maxl")
 # so that large images do not fill the memory.
 INFERENCE_VALUES = 2**19
 
+# The steps of each pass through the data in an epoch: of both networks, or, as in the
+# NeurIPS 2019 code, of one after the other.
+PASSES = {
+    "batch": ("train_step",),
+    "epoch": ("multi_task_train_step", "generator_train_step"),
+}
+
 LOSSES = ("primary_loss", "auxiliary_loss", "meta_loss")
 
 
@@ -222,8 +229,8 @@ class MAXLNet(NeuralNet):
 
     def _run_epoch(self, data: TrainingData) -> None:
         start, sums = time.perf_counter(), EpochSums()
-        for train_step in PASSES[self.alternation if self.has_generator_ else "batch"]:
-            self._run_pass(data, partial(train_step, self), sums)
+        for step in PASSES[self.alternation if self.has_generator_ else "batch"]:
+            self._run_pass(data, getattr(self, step), sums)
         row = self._summary(sums, data.validation)
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
@@ -454,10 +461,3 @@ class MAXLNet(NeuralNet):
         """Put back what `state` copied."""
         for name, weights in state.items():
             getattr(self, name).load_state_dict(weights)
-
-
-# What an epoch runs through: steps of both networks, or the paper's two passes.
-PASSES: dict[str, tuple[Callable[..., dict[str, Any]], ...]] = {
-    "batch": (MAXLNet.train_step,),
-    "epoch": (MAXLNet.multi_task_train_step, MAXLNet.generator_train_step),
-}
