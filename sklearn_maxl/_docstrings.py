@@ -15,7 +15,8 @@ def with_parameters_of(source: type) -> Callable[[Any], Any]:
     """
 
     def fill(cls: type) -> type:
-        assert cls.__doc__ and source.__doc__
+        assert cls.__doc__
+        assert source.__doc__
         texts = entries(source.__doc__)
         cls.__doc__ = PLACEHOLDER.sub(lambda match: texts[match.group(1)], cls.__doc__)
         return cls
