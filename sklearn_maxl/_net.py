@@ -12,7 +12,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ._data import META_BATCHES, Samples, TrainingData, resolve_batch_size
+from ._dependable import Dependable
 from ._early_stopping import BestState
 from ._history import EpochSums, History, format_cell, label_columns
-from ._meta_gradient import META_GRADIENTS, ForwardModeError, double_backward, exact
 from ._networks import draws_random_numbers
 from ._random import isolated_rng, seed_rng
 from ._schedules import Rates
@@ -147,8 +146,7 @@ class MAXLNet(NeuralNet):
             super().initialize()
         self.epochs_ = History()
         self.n_steps_ = 0
-        self.checked_ = False  # whether forward mode was tried out
-        self.meta_gradient_ = META_GRADIENTS[self.meta_gradient]
+        self.meta_gradient_ = Dependable(self.meta_gradient)
         return self
 
     def initialize_module(self) -> "MAXLNet":
@@ -356,40 +354,14 @@ class MAXLNet(NeuralNet):
         replay: Callable[[], None],
         shared: bool,
     ) -> dict[str, Tensor]:
-        """Gradient of the generator, by the chosen meta-gradient or the one that works."""
+        """Gradient of the generator."""
         self.generator_optimizer_.zero_grad()
         A = task.targets.detach()
         problem = meta_problem(
             self.module_, train, meta, A, self.recipe, self.optimizer_, replay, shared
         )
         scale = scale_of(self.recipe, self.optimizer_)
-        step = partial(generator_step, problem, task, train.weight, self.recipe, scale)
-        try:
-            first = not self.checked_ and self.meta_gradient_ is exact
-            self.checked_ = True
-            if self.meta_gradient_ is double_backward:
-                return self._twice_differentiated(step)
-            return step(self.meta_gradient_, check=first)
-        except ForwardModeError as error:
-            warnings.warn(
-                f"The backbone uses {error.operator}, which forward mode can't differentiate; "
-                "falling back to meta_gradient='double_backward' (same result, slower).",
-                stacklevel=2,
-            )
-            self.meta_gradient_ = double_backward
-            return self._twice_differentiated(step)
-
-    def _twice_differentiated(self, step: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
-        try:
-            return step(double_backward)
-        except RuntimeError as error:
-            if "not implemented" not in str(error):
-                raise
-            other = "exact" if self.meta_gradient == "double_backward" else "finite_difference"
-            raise ValueError(
-                f"The backbone can't be differentiated twice ({error}); use "
-                f"meta_gradient={other!r}."
-            ) from error
+        return generator_step(problem, task, train.weight, self.recipe, scale, self.meta_gradient_)
 
     def _notify_gradients(self, networks: list[torch.nn.Module]) -> None:
         if self.callbacks_:

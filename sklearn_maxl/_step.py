@@ -24,7 +24,7 @@ from ._losses import (
     regression_loss,
     weighted_mean,
 )
-from ._meta_gradient import MetaProblem, Parameters, check_forward_mode, training_gradient
+from ._meta_gradient import MetaProblem, Parameters, training_gradient
 from ._virtual_step import parameters_of, virtual_step
 
 MetaGradient = Callable[[MetaProblem], tuple[Tensor, Tensor]]
@@ -112,15 +112,11 @@ def generator_step(
     recipe: Recipe,
     scale: float,
     meta_gradient: MetaGradient,
-    check: bool = False,
 ) -> dict[str, Tensor]:
     """Lines 2 and 3: gradient of ``scale L_pri(t+) + lambda H - mu I`` for the generator.
 
-    ``task`` carries the graph of the generator, `problem` is the step it was made
-    for. With `check`, forward mode is tried out first.
+    ``task`` carries the graph of the generator, `problem` is the step it was made for.
     """
-    if check:
-        check_forward_mode(problem)
     M, dM_dA = meta_gradient(problem)
     dM_dA = scale * dM_dA
 

@@ -222,7 +222,15 @@ found = {"sklearn", "skorch", "scipy", "joblib"} & sys.modules.keys()
 assert not found, found
 """
 MATHEMATICS = ["_auxiliary", "_devices", "_history", "_losses", "_meta_gradient", "_networks"]
-MATHEMATICS += ["_augment", "_autoencoder", "_random", "_schedules", "_step", "_virtual_step"]
+MATHEMATICS += [
+    "_augment",
+    "_autoencoder",
+    "_dependable",
+    "_random",
+    "_schedules",
+    "_step",
+    "_virtual_step",
+]
 
 
 def test_the_mathematics_needs_neither_skorch_nor_scikit_learn():
