@@ -112,8 +112,8 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
         averaged over the samples' classes; log(psi) when all are used evenly.
         ``label_entropy``: mean entropy of a single label. The difference of the two
         is what a label tells about its sample beyond the class.
-        Where weights of the samples are learned, ``sample_weight`` and
-        ``sample_weight_deviation``: their mean and standard deviation.
+        Where weights of the samples are learned, ``generated_weight`` and
+        ``generated_weight_deviation``: their mean and standard deviation.
     """
     if "label_mass" not in sums.sums:
         return {}
@@ -131,11 +131,11 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
         "mean_label_entropy": entropy / max(total, 1.0),
         "label_entropy": sums.mean("label_entropy"),
     }
-    if "sample_weight" in sums.scalars:
-        mean = sums.mean("sample_weight")
-        columns["sample_weight"] = mean
-        variance = sums.mean("squared_sample_weight") - mean**2
-        columns["sample_weight_deviation"] = max(variance, 0.0) ** 0.5
+    if "generated_weight" in sums.scalars:
+        mean = sums.mean("generated_weight")
+        columns["generated_weight"] = mean
+        variance = sums.mean("squared_generated_weight") - mean**2
+        columns["generated_weight_deviation"] = max(variance, 0.0) ** 0.5
     return columns
 
 

@@ -235,7 +235,9 @@ def label_statistics(task: AuxiliaryTask) -> dict[str, Tensor]:
     """
     statistics = {"label_mass": task.Y.sum(0), "label_entropy": entropies(task.Y).mean()}
     if task.s is not None:
-        statistics.update(sample_weight=task.s.mean(), squared_sample_weight=(task.s**2).mean())
+        statistics.update(
+            generated_weight=task.s.mean(), squared_generated_weight=(task.s**2).mean()
+        )
     return statistics
 
 

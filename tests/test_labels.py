@@ -25,14 +25,14 @@ def test_learned_weights_stay_in_their_range_and_are_recorded():
     assert (weights <= 2**1.5).all()
     assert weights.std() > 0.01
     last = clf.history_[-1]
-    assert last["sample_weight"] == pytest.approx(weights.mean(), rel=0.1)
-    assert last["sample_weight_deviation"] == pytest.approx(weights.std(), rel=0.5)
+    assert last["generated_weight"] == pytest.approx(weights.mean(), rel=0.1)
+    assert last["generated_weight_deviation"] == pytest.approx(weights.std(), rel=0.5)
 
 
 def test_without_a_range_all_weights_are_one_and_nothing_is_recorded():
     clf = fit(max_epochs=1)
     np.testing.assert_array_equal(clf.generate_auxiliary_weights(X), np.ones(150, np.float32))
-    assert "sample_weight" not in clf.history_.columns()
+    assert "generated_weight" not in clf.history_.columns()
     assert not hasattr(fit(auxiliary="uniform", max_epochs=1), "generate_auxiliary_weights")
 
 
@@ -40,7 +40,7 @@ def test_weights_start_at_one():
     """The first epoch of one step is the same as without weights."""
     a, b = (fit(max_epochs=1, batch_size=150, auxiliary_weight_range=r) for r in (0.0, 3.0))
     np.testing.assert_allclose(a.predict_proba(X), b.predict_proba(X), rtol=1e-5)
-    assert b.history_[0]["sample_weight"] == 1.0
+    assert b.history_[0]["generated_weight"] == 1.0
 
 
 def test_information_makes_labels_sharp_and_keeps_them_in_use():

@@ -203,8 +203,8 @@ def test_label_statistics_sum_mass_and_average_entropy():
 def test_label_statistics_average_weights_and_their_squares():
     s = torch.tensor([1.0, 3.0])
     statistics = label_statistics(AuxiliaryTask(torch.eye(2), s))
-    assert float(statistics["sample_weight"]) == 2.0
-    assert float(statistics["squared_sample_weight"]) == 5.0
+    assert float(statistics["generated_weight"]) == 2.0
+    assert float(statistics["squared_generated_weight"]) == 5.0
 
 
 def test_a_batch_has_as_many_samples_as_labels():
