@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._data import resolve_batch_size, split_into_batches
+from ._data import INFERENCE_VALUES, resolve_batch_size, split_into_batches
 from ._networks import Standardize, build_trunk, draws_random_numbers
 from ._random import isolated_rng
 from ._virtual_step import parameters_of
@@ -30,9 +30,6 @@ MAX_STEPS = 1000
 
 # Larger images are reconstructed coarsely, so that the decoder does not outgrow the trunk.
 MAX_SIDE = 32
-
-# Values of samples that go through the encoder at once outside training.
-INFERENCE_VALUES = 2**19
 
 
 class Encoder(nn.Module):

@@ -12,6 +12,10 @@ from torch import Tensor
 from ._augment import Augment
 from ._step import Batch
 
+# Samples that go through a network at once outside training, bounded by values
+# so that large images do not fill the memory.
+INFERENCE_VALUES = 2**19
+
 
 def mean_one(weight: NDArray[np.float64]) -> NDArray[np.float32]:
     """Weights scaled to have mean 1; only their ratios matter."""

@@ -21,7 +21,7 @@ from skorch import NeuralNet
 from torch import Tensor
 from torch.nn import functional as F
 
-from ._data import META_BATCHES, Samples, TrainingData, resolve_batch_size
+from ._data import INFERENCE_VALUES, META_BATCHES, Samples, TrainingData, resolve_batch_size
 from ._dependable import Dependable
 from ._early_stopping import BestState
 from ._history import EpochSums, History, format_cell, label_columns
@@ -45,10 +45,6 @@ from ._threads import torch_threads
 from ._virtual_step import parameters_of
 
 logger = logging.getLogger("sklearn_maxl")
-
-# Samples that go through a network at once outside training, bounded by values
-# so that large images do not fill the memory.
-INFERENCE_VALUES = 2**19
 
 # The steps of each pass through the data in an epoch: of both networks, or, as in the
 # NeurIPS 2019 code, of one after the other.
