@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ._data import Samples
-from ._fit import Plan, replaced, run, with_validation
+from ._fit import Plan, hold_out, replaced, run, stream
 from ._net import logger
 
 CANDIDATES = (5, 2, 10, 3)  # the first stays where nothing can be tried, or losses are equal
@@ -28,8 +28,12 @@ def choose_psi(estimator: Any, plan: Plan) -> tuple[int, dict[int, float]]:
     candidates = CANDIDATES[:affordable]
     if len(candidates) < 2:
         return CANDIDATES[0], {}
-    parts = dict(with_validation(plan, estimator.validation_fraction).parts)
-    held = parts.pop("validation")
+    parts = dict(plan.parts)
+    if "validation" in parts:
+        held = parts.pop("validation")
+    else:
+        rng = stream(plan.start, 0)
+        parts["train"], held = hold_out(parts["train"], estimator.validation_fraction, rng)
     shared = replace(plan, parts=parts)
     epochs = affordable // len(candidates)
     trial = replaced(estimator, max_epochs=epochs, early_stopping=False, callbacks=None, verbose=0)

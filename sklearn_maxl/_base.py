@@ -22,8 +22,8 @@ from ._augment import AUGMENTATIONS
 from ._auto_psi import choose_psi
 from ._auxiliary import ARMS, PSI_ARMS, check_auxiliary_labels, resolve_psi
 from ._compat import HasMethods, Interval, StrOptions, fit_context
-from ._data import META_BATCHES, Arrays, moments
-from ._fit import Plan, Trained, make_net, run, split, train
+from ._data import META_BATCHES, Arrays
+from ._fit import Plan, Trained, make_net, make_plan, run, train
 from ._guard import guarded
 from ._history import History, share_in_use
 from ._meta_gradient import META_GRADIENTS
@@ -223,7 +223,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     def _start(self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any) -> Self:
         """Fit from scratch: choose psi if asked to, train, and compare if asked to."""
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, None)
-        plan = self._plan(arrays, targets, _own_random_state(self.random_state))
+        plan = make_plan(self, arrays, targets, _own_random_state(self.random_state))
         psi, psi_losses, found = self.psi, None, None
         if isinstance(psi, str) and self.auxiliary in PSI_ARMS:
             psi, psi_losses = choose_psi(self, plan)
@@ -247,10 +247,10 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, self._targets)
         # On copies, so that a training that fails loses nothing.
         net, source = copy.deepcopy((self.net_, self._source))
-        plan = replace(self._plan(arrays, targets, net.random_state), scaling=self._scaling)
+        plan = replace(make_plan(self, arrays, targets, net.random_state), scaling=self._scaling)
         if epochs is not None:
             self._check_same_labels()
-            fresh = make_net(self, plan, self.auxiliary, source, net.random_state)
+            fresh = make_net(self, plan, self.auxiliary, source, plan.rng)
             fresh.take_over(net)
             net = fresh
         train(self, plan, net, source, epochs or 1)
@@ -261,7 +261,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     ) -> Self:
         """The first call of `partial_fit`: fresh networks, one epoch."""
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
-        plan = self._plan(arrays, targets, _own_random_state(self.random_state))
+        plan = make_plan(self, arrays, targets, _own_random_state(self.random_state))
         return self._keep(plan, run(self, plan, self.auxiliary, self.psi, epochs=1))
 
     def _check_partial(self) -> None:
@@ -313,11 +313,6 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         targets, weight = self._check_targets(X, y, sample_weight, known)
         codes, target = targets.encode(y)
         return Arrays(X, codes, weight, finer, target).without_zero_weights(), targets
-
-    def _plan(self, arrays: Arrays, targets: Any, rng: np.random.RandomState) -> Plan:
-        parts = split(self, arrays, rng)
-        scaling = moments(parts["train"].X, parts["train"].weight)
-        return Plan(arrays, parts, targets, scaling, rng)
 
     # Inference
 

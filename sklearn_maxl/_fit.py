@@ -7,7 +7,7 @@ the same weights and see the same batches.
 
 import copy
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from . import backbones
 from ._augment import resolve_augment
 from ._auxiliary import PSI_SOURCES, HumanSource, blocks
-from ._data import Arrays, Samples, TrainingData, holdout_split
+from ._data import Arrays, Samples, TrainingData, holdout_split, moments
 from ._devices import resolve_device
 from ._kmeans import KMeansSource
 from ._net import MAXLNet, logger
@@ -42,6 +42,8 @@ class Plan:
         Mean and scale of the inputs.
     rng : RandomState
         Where every arm's random numbers start; arms draw from copies.
+    start : RandomState
+        Where the plan's own began, for another plan like it.
     """
 
     arrays: Arrays
@@ -49,6 +51,7 @@ class Plan:
     targets: Any
     scaling: tuple[NDArray[Any], NDArray[Any]]
     rng: np.random.RandomState
+    start: np.random.RandomState
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -70,35 +73,29 @@ class Trained:
         return None if self.source is None else self.source.psi
 
 
-def split(estimator: Any, arrays: Arrays, rng: np.random.RandomState) -> dict[str, Arrays]:
-    """Set apart what is held out for early stopping and for the meta loss."""
-    parts = {"train": arrays}
+def make_plan(estimator: Any, arrays: Arrays, targets: Any, start: np.random.RandomState) -> Plan:
+    """Set apart what is held out for early stopping and for the meta loss; find the scaling."""
+    rng, parts = copy.deepcopy(start), {"train": arrays}
     meta = estimator.auxiliary == "maxl" and estimator.meta_batch == "holdout"
     for name, wanted in (("validation", estimator.early_stopping), ("meta", meta)):
         if wanted:
-            parts = hold_out(parts, name, estimator.validation_fraction, rng)
-    return parts
+            parts["train"], parts[name] = hold_out(
+                parts["train"], estimator.validation_fraction, rng
+            )
+    scaling = moments(parts["train"].X, parts["train"].weight)
+    return Plan(arrays, parts, targets, scaling, rng, start)
 
 
-def hold_out(
-    parts: dict[str, Arrays], name: str, fraction: float, rng: np.random.RandomState
-) -> dict[str, Arrays]:
-    """Move a part of the training samples into a part of its own."""
-    rest = parts["train"]
-    keep, held = holdout_split(rest.y, fraction, rng)
-    return {**parts, "train": rest.take(keep), name: rest.take(held)}
+def hold_out(arrays: Arrays, fraction: float, rng: np.random.RandomState) -> tuple[Arrays, Arrays]:
+    """What is kept, and a part of each class that is held out."""
+    keep, held = holdout_split(arrays.y, fraction, rng)
+    return arrays.take(keep), arrays.take(held)
 
 
-def with_validation(plan: Plan, fraction: float, draw: int = 0) -> Plan:
-    """The plan with a part held out to judge by; the plan itself if it has one.
-
-    Each `draw` holds out another part, so that one decision is not judged by the
-    samples that made another.
-    """
-    if "validation" in plan.parts:
-        return plan
-    rng = np.random.RandomState(copy.deepcopy(plan.rng).randint(2**31 - 1, size=draw + 1)[draw])
-    return replace(plan, parts=hold_out(plan.parts, "validation", fraction, rng))
+def stream(start: np.random.RandomState, number: int) -> np.random.RandomState:
+    """Random numbers of their own for one decision: not those that made another."""
+    seeds = copy.deepcopy(start).randint(2**31 - 1, size=number + 1)
+    return np.random.RandomState(seeds[number])
 
 
 def run(

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from ._data import Samples
-from ._fit import Plan, Trained, run, with_validation
+from ._data import Arrays, Samples
+from ._fit import Plan, Trained, hold_out, make_plan, replaced, run, stream
 
 
 def guarded(estimator: Any, plan: Plan, psi: Any) -> tuple[Trained, dict[str, Any]]:
@@ -17,28 +17,33 @@ def guarded(estimator: Any, plan: Plan, psi: Any) -> tuple[Trained, dict[str, An
     winner is then trained on all samples, so that nothing is lost by the trial; with
     early stopping, which holds that part out anyway, the trial is the fit.
     """
-    trial = with_validation(plan, estimator.validation_fraction, draw=1)  # psi's is 0
-    arms = {
-        "auxiliary": run(estimator, trial, estimator.auxiliary, psi),
-        "single_task": run(estimator, trial, None, None),
-    }
-    found = {name: _figures(arm, trial) for name, arm in arms.items()}
+    settings = {"auxiliary": estimator, "single_task": replaced(estimator, auxiliary=None)}
+    rest, held = plan.arrays, plan.parts.get("validation")
+    stopping_early = held is not None
+    if held is None:
+        rest, held = hold_out(rest, estimator.validation_fraction, stream(plan.start, 1))
+
+    def train(name: str, arrays: Arrays) -> Trained:
+        setting = settings[name]
+        own = make_plan(setting, arrays, plan.targets, plan.start)
+        return run(setting, own, setting.auxiliary, psi)
+
+    arms = {name: train(name, rest) for name in settings}
+    found = {name: _figures(arm, held) for name, arm in arms.items()}
     worth = {name: (values["score"], -values["loss"]) for name, values in found.items()}
     kept = "auxiliary" if worth["auxiliary"] > worth["single_task"] else "single_task"
     if kept == "single_task":
         warnings.warn(
             f"The auxiliary task (auxiliary={estimator.auxiliary!r}) did not help on the "
-            f"{len(trial.parts['validation'].y)} samples that guard=True held out: score "
+            f"{len(held.y)} samples that guard=True held out: score "
             f"{found['auxiliary']['score']:.4f}, single task {found['single_task']['score']:.4f}. "
             "The network was trained for the single task; history_.guard has the figures.",
             stacklevel=5,
         )
-    chosen = arms[kept]
-    if trial is not plan:
-        chosen = run(estimator, plan, chosen.arm, psi)
+    chosen = arms[kept] if stopping_early else train(kept, plan.arrays)
     return chosen, {"kept": kept, **found}
 
 
-def _figures(arm: Trained, plan: Plan) -> dict[str, float]:
-    held = Samples.from_arrays(plan.parts["validation"], torch.device(arm.net.device))
-    return {"score": arm.net.score_on(held), "loss": arm.net.loss_on(held)}
+def _figures(arm: Trained, held: Arrays) -> dict[str, float]:
+    samples = Samples.from_arrays(held, torch.device(arm.net.device))
+    return {"score": arm.net.score_on(samples), "loss": arm.net.loss_on(samples)}

@@ -64,9 +64,11 @@ def test_of_equal_scores_the_lower_loss_decides_and_a_draw_is_no_help(monkeypatc
 
 @pytest.mark.filterwarnings("ignore:The auxiliary task")
 @pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("meta_batch", ["same", "holdout"])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_fit_is_bitwise_that_of_the_arm_that_won(early_stopping, seed):
-    settings = {"early_stopping": early_stopping, "max_epochs": 10, "random_state": seed}
+def test_the_fit_is_bitwise_that_of_the_arm_that_won(early_stopping, meta_batch, seed):
+    settings = {"early_stopping": early_stopping, "meta_batch": meta_batch, "max_epochs": 10}
+    settings["random_state"] = seed
     clf = model(**settings).fit(X, Y)
     arm = "maxl" if clf.history_.guard["kept"] == "auxiliary" else None
     alone = model(guard=False, auxiliary=arm, **settings).fit(X, Y)
