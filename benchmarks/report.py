@@ -81,7 +81,8 @@ def few_labels() -> str:
         f"{len(values)} paired seeds, mean ± standard error. The differences are taken seed by\n"
         "seed. Settings are the defaults; the small network has 16, 32 and 64 channels and\n"
         "batches of 50. ``psi=2`` was picked from ten variations on other splits of the same\n"
-        "images (seeds 100 to 105). Made by ``benchmarks/few_labels.py``.\n\n"
+        "images (seeds 100 to 105). The seconds of ``kmeans`` are of a machine that did other\n"
+        "work beside. Made by ``benchmarks/few_labels.py``.\n\n"
         f"{table(head, body)}\n\nMachine: {machine}.\n"
     )
 
