@@ -155,8 +155,9 @@ def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
     return nn.Sequential(*layers, last) if layers else last
 
 
-def _dtype(module: nn.Module) -> torch.dtype:
-    return next(module.parameters()).dtype
+def _dtype(head: nn.Module) -> torch.dtype:
+    last = head[-1] if isinstance(head, nn.Sequential) else head
+    return last.weight.dtype  # type: ignore[return-value]
 
 
 def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
