@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._data import INFERENCE_VALUES, resolve_batch_size, split_into_batches
+from ._data import INFERENCE_VALUES, batch_sizes, resolve_batch_size
+from ._functional import parameters_of
 from ._networks import Standardize, build_trunk, draws_random_numbers
 from ._random import isolated_rng
-from ._virtual_step import parameters_of
 
 # Ten epochs: more reconstruct better, but their features form no better clusters. At
 # least 200 steps, because small data have few in an epoch; at most 1000, so that the
@@ -133,7 +133,8 @@ def batches(
 ) -> Iterator[NDArray[np.int64]]:
     """Indices of the samples of each step, shuffled anew in each epoch; never a single one."""
     size = max(2, resolve_batch_size(batch_size, n))
-    epochs = (split_into_batches(rng.permutation(n), size) for _ in count())
+    ends = np.cumsum(batch_sizes(n, size))[:-1]
+    epochs = (np.split(rng.permutation(n), ends) for _ in count())
     first = next(epochs)
     n_steps = min(max(EPOCHS * len(first), MIN_STEPS), MAX_STEPS)
     return islice(chain(first, chain.from_iterable(epochs)), n_steps)

@@ -334,7 +334,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         ndarray of shape (n, n_features), float32
             What both heads see.
         """
-        return self._evaluate("features", X)
+        return self._evaluate("transform", X)
 
     @available_if(_needs_arm("maxl", "uniform", "random", "kmeans", "human"))
     def predict_auxiliary(self, X: ArrayLike) -> NDArray[np.float32]:

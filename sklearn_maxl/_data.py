@@ -12,6 +12,11 @@ from torch import Tensor
 from ._augment import Augment
 from ._step import Batch
 
+CPU = torch.device("cpu")
+
+# Inputs as the networks take them: standardised, in their type and memory layout.
+Prepare = Callable[[Tensor], Tensor]
+
 # Samples that go through a network at once outside training, bounded by values
 # so that large images do not fill the memory.
 INFERENCE_VALUES = 2**19
@@ -50,22 +55,39 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Samples:
-    """Tensors with one row a sample, as in `Batch`."""
+    """Tensors with one row a sample, as in `Batch`.
+
+    They lie on `device`, where the batches go, or in the host's memory if there
+    is too little room.
+    """
 
     X: Tensor
     y: Tensor
     weight: Tensor | None = None
     labels: Tensor | None = None
     target: Tensor | None = None
+    device: torch.device = CPU
 
     @classmethod
     def from_arrays(
-        cls, arrays: Arrays, device: torch.device, labels: NDArray[np.int64] | None = None
+        cls,
+        arrays: Arrays,
+        device: torch.device,
+        labels: NDArray[np.int64] | None = None,
+        prepare: Prepare | None = None,
     ) -> "Samples":
-        """Put arrays on the device; the weights are scaled to have mean 1."""
+        """Put arrays on the device; the weights are scaled to have mean 1.
+
+        With `prepare`, `X` is what that makes of it, part by part.
+        """
         weight = None if arrays.weight is None else mean_one(arrays.weight)
-        columns = (arrays.X, arrays.y, weight, labels, arrays.target)
-        return cls(*(None if a is None else torch.from_numpy(a).to(device) for a in columns))  # type: ignore[arg-type]
+        X = arrays.X if prepare is None else prepared(arrays.X, prepare, device)
+        columns = (X, arrays.y, weight, labels, arrays.target)
+        tensors = [None if a is None else torch.as_tensor(a) for a in columns]
+        n_bytes = sum(t.nbytes for t in tensors if t is not None and t.device != device)
+        home = device if fits(n_bytes, device) else CPU
+        moved = [None if t is None else t.to(home) for t in tensors]
+        return cls(*moved, device)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -74,11 +96,39 @@ class Samples:
         """All samples as one batch."""
         return Batch(self.X, self.y, self.weight, self.labels, self.target)
 
-    def batch(self, index: NDArray[np.int64]) -> Batch:
-        """The samples at `index`."""
-        at = torch.from_numpy(index).to(self.y.device)
+    def batch(self, index: Tensor) -> Batch:
+        """The samples at `index`, on the device."""
         columns = (self.X, self.y, self.weight, self.labels, self.target)
-        return Batch(*(None if t is None else t.index_select(0, at) for t in columns))  # type: ignore[arg-type]
+        return Batch(*(None if t is None else self._rows(t, index) for t in columns))  # type: ignore[arg-type]
+
+    def _rows(self, column: Tensor, index: Tensor) -> Tensor:
+        rows = column.index_select(0, index)
+        if rows.device == self.device:
+            return rows
+        # From pinned memory the copy runs beside the computation: the next batch is
+        # cut while the device still works on this one.
+        return rows.pin_memory().to(self.device, non_blocking=True)
+
+
+def fits(n_bytes: int, device: torch.device) -> bool:
+    """Whether data may fill the device's memory: half of what is free is for the networks."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes <= free / 2
+
+
+def prepared(X: NDArray[Any], prepare: Prepare, device: torch.device) -> Tensor:
+    """What `prepare` makes of all samples, computed on the device in parts."""
+    rows = max(1, INFERENCE_VALUES // max(1, int(np.prod(X.shape[1:]))))
+    with torch.no_grad():
+        parts = (torch.from_numpy(X[a : a + rows]).to(device) for a in range(0, len(X), rows))
+        first = prepare(next(parts))
+        whole = torch.empty((len(X), *first.shape[1:]), dtype=first.dtype, device=first.device)
+        whole[: len(first)] = first
+        for i, part in enumerate(parts, start=1):
+            whole[i * rows : i * rows + len(part)] = prepare(part)
+    return whole
 
 
 @dataclass(frozen=True)
@@ -94,22 +144,34 @@ class TrainingData:
         Held out for early stopping, for the guard or for the choice of psi.
     augment : callable or None
         Random change of a training batch.
+    prepare : callable or None
+        What the networks take of a batch's inputs (`Network.prepare`); None where
+        the samples are prepared already.
     """
 
     train: Samples
     meta: Samples | None = None
     validation: Samples | None = None
     augment: Augment | None = None
+    prepare: Prepare | None = None
 
     def __len__(self) -> int:
         return len(self.train)
 
-    def batch(self, index: NDArray[np.int64], rng: np.random.RandomState) -> Batch:
+    def batch(self, index: Tensor, rng: np.random.RandomState) -> Batch:
         """Training samples, augmented: every pass of a step sees the same ones."""
         batch = self.train.batch(index)
-        if self.augment is None:
-            return batch
-        return replace(batch, x=self.augment(batch.x, rng))
+        if self.augment is not None:
+            batch = replace(batch, x=self.augment(batch.x, rng))
+        return self._prepared(batch)
+
+    def meta_batch(self, index: Tensor) -> Batch:
+        """Samples for the meta loss, not augmented: they stand for what comes after training."""
+        assert self.meta is not None
+        return self._prepared(self.meta.batch(index))
+
+    def _prepared(self, batch: Batch) -> Batch:
+        return batch if self.prepare is None else replace(batch, x=self.prepare(batch.x))
 
 
 def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
@@ -119,24 +181,24 @@ def resolve_batch_size(batch_size: int | str, n_samples: int) -> int:
     return min(int(batch_size), n_samples)
 
 
-def split_into_batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
-    """Cut `order` into batches of at most `batch_size`, as even as can be.
+def batch_sizes(n: int, batch_size: int) -> list[int]:
+    """Sizes of the batches of an epoch: at most `batch_size`, as even as can be.
 
     A short last batch would upset the running statistics of batch normalisation,
     and a single sample has none: where one would be left over, batches are larger.
     """
-    n = len(order)
     n_batches = -(-n // batch_size)
     if batch_size > 1 and n < 2 * n_batches:
         n_batches = max(1, n // 2)
-    return np.array_split(order, n_batches)
+    size, larger = divmod(n, n_batches)
+    return [size + 1] * larger + [size] * (n_batches - larger)
 
 
-def shuffled(
-    samples: Samples, batch_size: int, rng: np.random.RandomState
-) -> list[NDArray[np.int64]]:
+def shuffled(samples: Samples, batch_size: int, rng: np.random.RandomState) -> list[Tensor]:
     """Indices of all samples in random order, batch by batch."""
-    return split_into_batches(rng.permutation(len(samples)), batch_size)
+    # Drawn on the CPU, so that one seed gives the same batches on every device.
+    order = torch.from_numpy(rng.permutation(len(samples))).to(samples.X.device)
+    return list(order.split(batch_sizes(len(samples), batch_size)))
 
 
 MetaBatches = Callable[[TrainingData, int, np.random.RandomState], Iterator[tuple[Batch, Batch]]]
@@ -170,15 +232,12 @@ def next_batches(
 def holdout_batches(
     data: TrainingData, batch_size: int, rng: np.random.RandomState
 ) -> Iterator[tuple[Batch, Batch]]:
-    """One epoch; the meta loss is taken on samples that are never trained on, in turn.
-
-    Those are not augmented: they stand for what comes after training.
-    """
+    """One epoch; the meta loss is taken on samples that are never trained on, in turn."""
     assert data.meta is not None
-    queue: list[NDArray[np.int64]] = []
+    queue: list[Tensor] = []
     for index in shuffled(data.train, batch_size, rng):
         queue = queue or shuffled(data.meta, batch_size, rng)
-        yield data.batch(index, rng), data.meta.batch(queue.pop())
+        yield data.batch(index, rng), data.meta_batch(queue.pop())
 
 
 META_BATCHES: dict[str, MetaBatches] = {

@@ -115,10 +115,22 @@ def train(estimator: Any, plan: Plan, net: MAXLNet, source: Any, epochs: int) ->
     own = np.random.RandomState(copy.deepcopy(net.random_state).randint(2**31 - 1))
     labels = source and source.assign(plan.parts["train"], own)
     device = torch.device(net.device)
-    samples = {name: Samples.from_arrays(part, device) for name, part in plan.parts.items()}
-    samples["train"] = Samples.from_arrays(plan.parts["train"], device, labels)
     augment = resolve_augment(estimator.augment, plan.input_shape)
-    net.train_for(TrainingData(**samples, augment=augment), epochs)
+    prepare = net.module_.prepare
+    # A table is prepared once. Images keep their type, which may be a quarter of the
+    # size; what an augmentation sees is the user's own.
+    once = prepare if len(plan.input_shape) == 1 and augment is None else None
+    samples = {
+        name: Samples.from_arrays(
+            part,
+            device,
+            labels if name == "train" else None,
+            None if name == "validation" else once,
+        )
+        for name, part in plan.parts.items()
+    }
+    prepare = prepare if once is None else None
+    net.train_for(TrainingData(**samples, augment=augment, prepare=prepare), epochs)
 
 
 def label_source(estimator: Any, plan: Plan, arm: str | None, psi: Any) -> Any:

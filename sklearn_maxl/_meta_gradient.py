@@ -1,9 +1,10 @@
 """The gradient of the meta loss with respect to the auxiliary labels, three ways.
 
-With ``l(t)`` the (N, K) array of weighted auxiliary losses, one MAXL step is (where
-weights of the samples are learned too, read ``Y_nk`` as ``s_n Y_nk``)::
+With ``l(t)`` the (N, K) array of auxiliary losses and ``c`` their coefficient (w/N and
+the sample's weight), one MAXL step is (where weights of the samples are learned too,
+read ``Y_nk`` as ``s_n Y_nk``)::
 
-    L(t) = L_pri(t) + sum_nk Y_nk l_nk(t)        training loss, Y = g(x, y)
+    L(t) = L_pri(t) + c sum_nk Y_nk l_nk(t)      training loss, Y = g(x, y)
     G    = grad_t L(t)
     t+   = t - a G                               virtual step (slope = d t+ / d G)
     M    = L_pri(t+) on the meta batch           what the label generator descends
@@ -26,6 +27,9 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ._forward_rules import FastForwardRules
+from ._functional import detached
+
 Parameters = Mapping[str, Tensor]
 
 # The level of forward-mode AD and the choice of attention kernels belong to the
@@ -44,7 +48,11 @@ class MetaProblem:
     t: Parameters
     Y: Tensor
     losses: Callable[[Parameters], tuple[Tensor, Tensor]]
-    """t -> (L_pri, l) on the training batch; l has w, sample weights and 1/N multiplied in."""
+    """t -> (L_pri, l) on the training batch."""
+    auxiliary_losses: Callable[[Parameters], Tensor]
+    """t -> l alone."""
+    coefficient: float | Tensor
+    """``c``: a number, or shape (N, 1)."""
     meta_loss: Callable[[Parameters], Tensor]
     """t -> L_pri on the meta batch."""
     virtual_step: Callable[[Parameters], tuple[dict[str, Tensor], dict[str, Any]]]
@@ -61,25 +69,25 @@ class ForwardModeError(NotImplementedError):
 
 
 def training_gradient(
-    losses: Callable[[Parameters], tuple[Tensor, Tensor]], t: Parameters, Y: Tensor
+    losses: Callable[[Parameters], tuple[Tensor, Tensor]], t: Parameters, cY: Tensor
 ) -> dict[str, Tensor]:
     """``G`` for a problem whose training step is not taken; unreached parameters are left out."""
-    t = {name: p.detach().requires_grad_() for name, p in t.items()}
+    t = detached(t)
     L_pri, auxiliary = losses(t)
-    G = torch.autograd.grad(L_pri + (Y * auxiliary).sum(), list(t.values()), allow_unused=True)
+    G = torch.autograd.grad(L_pri + (cY * auxiliary).sum(), list(t.values()), allow_unused=True)
     return {name: g for name, g in zip(t, G, strict=True) if g is not None}
 
 
 def exact(problem: MetaProblem) -> tuple[Tensor, Tensor]:
     """Exact, at first-order cost.
 
-    L is linear in Y, so ``dG/dY_nk = grad l_nk(t)`` and by the chain rule
-    ``dM/dY_nk = <grad l_nk(t), slope * grad M(t+)>``: a directional derivative
+    L is linear in Y, so ``dG/dY_nk = c grad l_nk(t)`` and by the chain rule
+    ``dM/dY_nk = c <grad l_nk(t), slope * grad M(t+)>``: a directional derivative
     of the losses, hence one forward-mode pass. No second-order graph is built.
     """
     M, u = _pulled_back_meta_gradient(problem)
-    _, dM_dY = _directional_derivative(problem, u)
-    return M, dM_dY
+    (dl,) = _directional_derivative(lambda t: (problem.auxiliary_losses(t),), problem.t, u)
+    return M, problem.coefficient * dl
 
 
 def check_forward_mode(problem: MetaProblem) -> None:
@@ -93,8 +101,8 @@ def check_forward_mode(problem: MetaProblem) -> None:
     ------
     ForwardModeError
     """
-    L_pri, losses = _directional_derivative(problem, problem.G)
-    along_G = L_pri + (problem.Y * losses).sum()
+    dL_pri, dl = _directional_derivative(problem.losses, problem.t, problem.G)
+    along_G = dL_pri + (problem.coefficient * problem.Y * dl).sum()
     expected = sum(((g**2).sum() for g in problem.G.values()), start=torch.zeros_like(along_G))
     if not torch.isclose(along_G, expected, rtol=0.01, atol=1e-12):
         raise ForwardModeError("an operator that loses its forward-mode derivative")
@@ -105,7 +113,7 @@ def double_backward(problem: MetaProblem) -> tuple[Tensor, Tensor]:
     Y = problem.Y.detach().requires_grad_()
     with _differentiable_attention():
         L_pri, losses = problem.losses(problem.t)
-        L = L_pri + (Y * losses).sum()
+        L = L_pri + (Y * (problem.coefficient * losses)).sum()
         gradients = torch.autograd.grad(
             L, list(problem.t.values()), create_graph=True, allow_unused=True
         )
@@ -131,7 +139,7 @@ def finite_difference(problem: MetaProblem) -> tuple[Tensor, Tensor]:
         t = {
             name: p + sign * epsilon * u[name] if name in u else p for name, p in problem.t.items()
         }
-        return problem.losses(t)[1]
+        return problem.coefficient * problem.auxiliary_losses(t)
 
     with torch.no_grad():
         difference = (shifted(+1) - shifted(-1)) / (2 * epsilon)
@@ -149,7 +157,7 @@ def _pulled_back_meta_gradient(problem: MetaProblem) -> tuple[Tensor, dict[str, 
     """``M`` and ``u = slope * grad M(t+)``: the direction in which Y moves the meta loss."""
     with torch.no_grad():
         t_plus, slope = problem.virtual_step(problem.G)
-    t_plus = {name: p.detach().requires_grad_() for name, p in t_plus.items()}
+    t_plus = detached(t_plus)
     moved = [t_plus[name] for name in slope]
     M = problem.meta_loss(t_plus)
     v = torch.autograd.grad(M, moved, allow_unused=True, materialize_grads=True)
@@ -163,26 +171,29 @@ def _differentiable_attention() -> Iterator[None]:
         yield
 
 
-def _directional_derivative(problem: MetaProblem, u: Parameters) -> tuple[Tensor, Tensor]:
-    """Forward-mode derivatives of ``(L_pri, l)`` at ``t`` along ``u``."""
+def _directional_derivative(
+    function: Callable[[Parameters], tuple[Tensor, ...]], t: Parameters, u: Parameters
+) -> list[Tensor]:
+    """Forward-mode derivatives of the outputs of ``function(t)`` along ``u``."""
     try:
-        with torch.no_grad(), _differentiable_attention(), forward_ad.dual_level():
+        with (
+            torch.no_grad(),
+            _differentiable_attention(),
+            forward_ad.dual_level(),
+            FastForwardRules(),
+        ):
             _load_forward_mode()
             duals = {
                 name: forward_ad.make_dual(p.detach(), u[name]) if name in u else p.detach()
-                for name, p in problem.t.items()
+                for name, p in t.items()
             }
-            outputs = [forward_ad.unpack_dual(output) for output in problem.losses(duals)]
+            outputs = [forward_ad.unpack_dual(output) for output in function(duals)]
     except NotImplementedError as error:
         named = re.search(r"forward AD with (\S+)", str(error))
         without_jvp = "a torch.autograd.Function without jvp"
         unnamed = without_jvp if "jvp" in str(error) else str(error)
         raise ForwardModeError(named.group(1) if named else unnamed) from error
-    L_pri, losses = (
-        torch.zeros_like(output.primal) if output.tangent is None else output.tangent
-        for output in outputs
-    )
-    return L_pri, losses
+    return [torch.zeros_like(p) if dp is None else dp for p, dp in outputs]
 
 
 @cache

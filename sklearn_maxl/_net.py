@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from skorch import NeuralNet
 from torch import Tensor
-from torch.nn import functional as F
 
 from ._data import INFERENCE_VALUES, META_BATCHES, Samples, TrainingData, resolve_batch_size
 from ._dependable import Dependable
 from ._early_stopping import BestState
+from ._functional import Functional, parameters_of
 from ._history import EpochSums, History, format_cell, label_columns
 from ._networks import draws_random_numbers
 from ._random import isolated_rng, seed_rng
@@ -42,7 +42,7 @@ from ._step import (
     scale_of,
 )
 from ._threads import torch_threads
-from ._virtual_step import parameters_of
+from ._virtual_step import VirtualStep
 
 logger = logging.getLogger("sklearn_maxl")
 
@@ -223,8 +223,9 @@ class MAXLNet(NeuralNet):
 
     def _run_epoch(self, data: TrainingData) -> None:
         start, sums = time.perf_counter(), EpochSums()
-        for step in PASSES[self.alternation if self.has_generator_ else "batch"]:
-            self._run_pass(data, getattr(self, step), sums)
+        with self._looked_up():
+            for step in PASSES[self.alternation if self.has_generator_ else "batch"]:
+                self._run_pass(data, getattr(self, step), sums)
         row = self._summary(sums, data.validation)
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
@@ -233,6 +234,19 @@ class MAXLNet(NeuralNet):
             self.history.record(name, value)
         if self.verbose:
             logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
+
+    @contextmanager
+    def _looked_up(self) -> Iterator[None]:
+        """Find the networks' tensors once an epoch; callbacks may change them between."""
+        self.f_ = Functional(self.module_, self.module_.outputs)
+        self.virtual_step_ = VirtualStep(self.optimizer_, self.f_.t)
+        if self.has_generator_:
+            self.g_ = Functional(self.generator_, self.generator_.task)
+        try:
+            yield
+        finally:
+            for name in ("f_", "g_", "virtual_step_"):
+                self.__dict__.pop(name, None)
 
     def _run_pass(
         self, data: TrainingData, train_step: Callable[..., dict[str, Any]], sums: EpochSums
@@ -258,10 +272,9 @@ class MAXLNet(NeuralNet):
 
     def _summary(self, sums: EpochSums, validation: Samples | None) -> dict[str, Any]:
         means = sums.means()
-        tensors = (t for state in self._states().values() for t in state.values())
-        if not np.isfinite(list(means.values())).all() or not all(
-            bool(t.isfinite().all()) for t in tensors
-        ):
+        tensors = [t for state in self._states().values() for t in state.values()]
+        weights_finite = torch.stack([t.isfinite().all() for t in tensors]).all()
+        if not np.isfinite(list(means.values())).all() or not weights_finite:
             raise ValueError(
                 f"Training diverged in epoch {len(self.epochs_) + 1}: a loss or weight is not "
                 f"finite. Lower lr (now {self.lr}) or generator_lr (now {self.generator_lr})."
@@ -307,21 +320,21 @@ class MAXLNet(NeuralNet):
     def _step(self, train: Batch, meta: Batch, learn_labels: bool) -> dict[str, Any]:
         compare = self.psi is not None and self._is_due(self.gradient_similarity_every)
         self.n_steps_ += 1
-        self.optimizer_.zero_grad()
+        self.f_.clear_gradients()
         with self._replayable() as replay:
             if self.psi is None:
-                record = primary_step(self.module_, train, self.recipe)
+                record = primary_step(self.f_, train, self.recipe)
             else:
                 task = self._auxiliary_task(train, learn_labels)
                 A = task.targets.detach()
                 replay()
-                record = multi_task_step(self.module_, train, A, self.recipe)
+                record = multi_task_step(self.f_, train, A, self.recipe)
                 record.update(label_statistics(task.detach()))
                 if learn_labels:
                     record.update(self._learn_labels(train, meta, task, replay, shared=True))
                 if compare:
                     record["gradient_similarity"] = gradient_similarity(
-                        self.module_, train, A, self.recipe, replay
+                        self.f_, train, A, self.recipe, replay
                     )
         self._notify_gradients([self.module_, *([self.generator_] if learn_labels else [])])
         self.optimizer_.step()
@@ -336,11 +349,11 @@ class MAXLNet(NeuralNet):
         """Soft labels of a batch: generated (with a graph if they are to be learned) or fixed."""
         if self.has_generator_:
             with torch.set_grad_enabled(learn):
-                return AuxiliaryTask(*self.generator_.task(batch.x, batch.y))
+                return AuxiliaryTask(*self.g_(batch.x, batch.y))
         if batch.labels is None:
             return AuxiliaryTask(self.module_.uniform_labels(batch.y))
-        one_hot = F.one_hot(batch.labels, self.module_.blocks.shape[1])
-        return AuxiliaryTask(one_hot.to(torch.float32))
+        one_hot = torch.zeros(len(batch), self.module_.blocks.shape[1], device=batch.x.device)
+        return AuxiliaryTask(one_hot.scatter_(1, batch.labels.unsqueeze(1), 1.0))
 
     def _learn_labels(
         self,
@@ -351,10 +364,10 @@ class MAXLNet(NeuralNet):
         shared: bool,
     ) -> dict[str, Tensor]:
         """Gradient of the generator."""
-        self.generator_optimizer_.zero_grad()
+        self.g_.clear_gradients()
         A = task.targets.detach()
         problem = meta_problem(
-            self.module_, train, meta, A, self.recipe, self.optimizer_, replay, shared
+            self.f_, train, meta, A, self.recipe, self.virtual_step_, replay, shared
         )
         scale = scale_of(self.recipe, self.optimizer_)
         return generator_step(problem, task, train.weight, self.recipe, scale, self.meta_gradient_)

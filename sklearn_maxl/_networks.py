@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ._layout import choose_layout, in_layout_of
 from ._random import isolated_rng
 
 
@@ -33,14 +34,48 @@ class Standardize(nn.Module):
         return (x - self.mean) / self.scale
 
 
-class MultiTaskNet(nn.Module):
+class Network(nn.Module):
+    """A trunk behind a standardisation, before heads.
+
+    Parameters
+    ----------
+    standardize : Standardize
+    trunk : torch.nn.Module
+        Where it takes images in the layout `torch.channels_last`, which makes
+        convolutions faster on every device, its weights lie in it too.
+    """
+
+    blocks: Tensor
+
+    def __init__(self, standardize: Standardize, trunk: nn.Module):
+        super().__init__()
+        self.standardize = standardize
+        self.trunk = trunk
+
+    def prepare(self, x: Tensor) -> Tensor:
+        """Standardised samples in the type and memory layout of the weights.
+
+        Training does so once for each batch, whatever the number of passes.
+        """
+        return in_layout_of(self.trunk, self.standardize(x).to(self.dtype))
+
+    def features(self, z: Tensor) -> Tensor:
+        """Output of the trunk for prepared samples, shape (n, n_features)."""
+        return self.trunk(in_layout_of(self.trunk, z))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights."""
+        heads = [m for name, m in self.named_children() if name.endswith("head")]
+        return next(heads[0].parameters()).dtype
+
+
+class MultiTaskNet(Network):
     """Shared trunk, primary head and auxiliary head: ``x -> (primary, auxiliary)``.
 
     The primary outputs are logits of the classes, or predicted targets. Without
     `blocks` there is no auxiliary head and its logits are None.
     """
-
-    blocks: Tensor
 
     def __init__(
         self,
@@ -50,9 +85,7 @@ class MultiTaskNet(nn.Module):
         n_outputs: int,
         blocks: Tensor | None,
     ):
-        super().__init__()
-        self.standardize = standardize
-        self.trunk = trunk
+        super().__init__(standardize, trunk)
         self.n_features = n_features
         self.primary_head = make_head(trunk, n_features, n_outputs)
         self.auxiliary_head = (
@@ -60,13 +93,22 @@ class MultiTaskNet(nn.Module):
         )
         self.register_buffer("blocks", blocks)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Output of the trunk, shape (n, n_features)."""
-        return self.trunk(self.standardize(x).to(_dtype(self.primary_head)))
+    def outputs(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Both outputs for prepared samples: what training needs."""
+        features = self.features(z)
+        auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(features)
+        return self.primary_head(features), auxiliary
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.outputs(self.prepare(x))
+
+    def transform(self, x: Tensor) -> Tensor:
+        """Features of samples, shape (n, n_features)."""
+        return self.features(self.prepare(x))
 
     def primary(self, x: Tensor) -> Tensor:
         """Primary outputs alone, shape (n, n_outputs): what inference needs."""
-        return self.primary_head(self.features(x))
+        return self.primary_head(self.transform(x))
 
     def uniform_labels(self, y: Tensor) -> Tensor:
         """The uniform soft label over each sample's block: the arm that learns no labels."""
@@ -75,15 +117,10 @@ class MultiTaskNet(nn.Module):
 
     def auxiliary(self, x: Tensor) -> Tensor:
         """Auxiliary probabilities, shape (n, K)."""
-        return torch.softmax(self.auxiliary_head(self.features(x)), dim=1)  # type: ignore[misc]
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        features = self.features(x)
-        auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(features)
-        return self.primary_head(features), auxiliary
+        return torch.softmax(self.auxiliary_head(self.transform(x)), dim=1)  # type: ignore[misc]
 
 
-class LabelGenerator(nn.Module):
+class LabelGenerator(Network):
     """Soft auxiliary labels for labelled samples: ``(x, y) -> Y``, shape (n, K).
 
     The mass of ``Y`` lies in the block of class ``y`` only (Mask SoftMax). The
@@ -91,8 +128,6 @@ class LabelGenerator(nn.Module):
     positive `weight_range` R there is a weight of each sample beside it, between
     ``2^-R`` and ``2^R``.
     """
-
-    blocks: Tensor
 
     def __init__(
         self,
@@ -102,9 +137,7 @@ class LabelGenerator(nn.Module):
         blocks: Tensor,
         weight_range: float = 0.0,
     ):
-        super().__init__()
-        self.standardize = standardize
-        self.trunk = trunk
+        super().__init__(standardize, trunk)
         self.head = make_head(trunk, n_features, blocks.shape[1])
         self.weight_range = weight_range
         self.weight_head = None
@@ -116,20 +149,18 @@ class LabelGenerator(nn.Module):
         self.register_buffer("blocks", blocks)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._labels(self._features(x), y)
+        return self._labels(self.features(self.prepare(x)), y)
 
-    def task(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
-        """``Y`` and the weights ``s`` of the samples, None without a range."""
-        features = self._features(x)
+    def task(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
+        """``Y`` and the weights ``s`` of prepared samples, None without a range."""
+        features = self.features(z)
         return self._labels(features, y), self._weights(features)
 
     def weights(self, x: Tensor) -> Tensor:
         """The weights ``s`` of samples, shape (n,): ones without a range."""
-        s = None if self.weight_head is None else self._weights(self._features(x))
-        return torch.ones(len(x), device=x.device) if s is None else s
-
-    def _features(self, x: Tensor) -> Tensor:
-        return self.trunk(self.standardize(x).to(_dtype(self.head)))
+        if self.weight_head is None:
+            return torch.ones(len(x), device=x.device)
+        return self._weights(self.features(self.prepare(x)))  # type: ignore[return-value]
 
     def _labels(self, features: Tensor, y: Tensor) -> Tensor:
         return masked_softmax(self.head(features), self.blocks[y])
@@ -153,11 +184,6 @@ def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
         layers += [nn.Linear(width, size), nn.ReLU()]
     last = nn.Linear(sizes[-1], n_outputs)
     return nn.Sequential(*layers, last) if layers else last
-
-
-def _dtype(head: nn.Module) -> torch.dtype:
-    last = head[-1] if isinstance(head, nn.Sequential) else head
-    return last.weight.dtype  # type: ignore[return-value]
 
 
 def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
@@ -198,6 +224,7 @@ def build_trunk(
             f"{name} must map (n, {', '.join(map(str, input_shape))}) to (n, n_features), but two "
             f"samples became {got}; end it with torch.nn.Flatten() or a pooling layer."
         )
+    choose_layout(trunk, input_shape)
     return trunk, features.shape[1]
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from ._functional import Functional
 from ._losses import (
     classification_loss,
     entropies,
@@ -25,7 +25,7 @@ from ._losses import (
     weighted_mean,
 )
 from ._meta_gradient import MetaProblem, Parameters, training_gradient
-from ._virtual_step import parameters_of, virtual_step
+from ._virtual_step import VirtualStep
 
 MetaGradient = Callable[[MetaProblem], tuple[Tensor, Tensor]]
 
@@ -87,7 +87,7 @@ def primary_loss(outputs: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
     return regression_loss(outputs, batch.target, batch.weight, recipe.regression)
 
 
-def primary_step(f: nn.Module, batch: Batch, recipe: Recipe) -> dict[str, Tensor]:
+def primary_step(f: Functional, batch: Batch, recipe: Recipe) -> dict[str, Tensor]:
     """Gradient of the primary loss alone: single-task training."""
     outputs, _ = f(batch.x)
     loss = primary_loss(outputs, batch, recipe)
@@ -95,7 +95,7 @@ def primary_step(f: nn.Module, batch: Batch, recipe: Recipe) -> dict[str, Tensor
     return {"primary_loss": loss.detach()}
 
 
-def multi_task_step(f: nn.Module, batch: Batch, A: Tensor, recipe: Recipe) -> dict[str, Tensor]:
+def multi_task_step(f: Functional, batch: Batch, A: Tensor, recipe: Recipe) -> dict[str, Tensor]:
     """Line 1: gradient ``G`` of ``L = L_pri + w mean_n sum_k A_nk l_nk`` for given ``A``."""
     outputs, auxiliary_logits = f(batch.x)
     primary = primary_loss(outputs, batch, recipe)
@@ -149,12 +149,12 @@ def regulariser(Y: Tensor, weight: Tensor | None, recipe: Recipe) -> Tensor:
 
 
 def meta_problem(
-    f: nn.Module,
+    f: Functional,
     batch: Batch,
     meta_batch: Batch,
     A: Tensor,
     recipe: Recipe,
-    optimizer: Optimizer,
+    virtual_step: VirtualStep,
     replay: Callable[[], None] = lambda: None,
     shared: bool = True,
 ) -> MetaProblem:
@@ -163,67 +163,70 @@ def meta_problem(
     With `shared`, ``f``'s ``.grad`` is ``G``, as `multi_task_step` left it;
     without, ``G`` is computed here and nothing of ``f`` changes.
     """
-    t = parameters_of(f)
     losses = losses_of(f, batch, recipe, replay)
 
     def meta_loss(t: Parameters) -> Tensor:
-        outputs, _ = evaluate(f, t, meta_batch.x, replay)
+        replay()
+        outputs, _ = f.at(t, meta_batch.x)
         return primary_loss(outputs, meta_batch, recipe)
 
+    def auxiliary_losses(t: Parameters) -> Tensor:
+        replay()
+        _, auxiliary_logits = f.at(t, batch.x)
+        return focal_losses(auxiliary_logits, recipe.focal_gamma)
+
+    coefficient = coefficient_of(batch, recipe)
     return MetaProblem(
-        t=t,
+        t=f.t,
         Y=A,
         losses=losses,
+        auxiliary_losses=auxiliary_losses,
+        coefficient=coefficient,
         meta_loss=meta_loss,
-        virtual_step=lambda G: virtual_step(optimizer, t, G),
-        G={name: p.grad for name, p in t.items() if p.grad is not None}
+        virtual_step=virtual_step,
+        G={name: p.grad for name, p in f.t.items() if p.grad is not None}
         if shared
-        else training_gradient(losses, t, A),
+        else training_gradient(losses, f.t, coefficient * A),
     )
 
 
 def losses_of(
-    f: nn.Module, batch: Batch, recipe: Recipe, replay: Callable[[], None] = lambda: None
+    f: Functional, batch: Batch, recipe: Recipe, replay: Callable[[], None] = lambda: None
 ) -> Callable[[Parameters], tuple[Tensor, Tensor]]:
-    """``t -> (L_pri, l)`` on a batch, with w, sample weights and 1/N multiplied into l."""
-    w: float | Tensor = recipe.auxiliary_weight / len(batch)
-    if batch.weight is not None:
-        w = w * batch.weight.unsqueeze(1)
+    """``t -> (L_pri, l)`` on a batch."""
 
     def losses(t: Parameters) -> tuple[Tensor, Tensor]:
-        outputs, auxiliary = evaluate(f, t, batch.x, replay)
-        return primary_loss(outputs, batch, recipe), focal_losses(auxiliary, recipe.focal_gamma) * w
+        replay()
+        outputs, auxiliary_logits = f.at(t, batch.x)
+        return (
+            primary_loss(outputs, batch, recipe),
+            focal_losses(auxiliary_logits, recipe.focal_gamma),
+        )
 
     return losses
 
 
-def evaluate(
-    f: nn.Module, t: Parameters, x: Tensor, replay: Callable[[], None]
-) -> tuple[Tensor, Tensor]:
-    """``f(x)`` at parameters ``t``, with the step's random draws and the buffers left alone."""
-    replay()
-    # Cloned buffers take the update of the running statistics and are thrown
-    # away: the statistics move once a step, with the training pass.
-    buffers = {name: b.clone() for name, b in f.named_buffers()}
-    return functional_call(f, {**t, **buffers}, (x,))
+def coefficient_of(batch: Batch, recipe: Recipe) -> float | Tensor:
+    """What an auxiliary loss ``l_nk`` is multiplied by: w, 1/N and the sample's weight."""
+    w = recipe.auxiliary_weight / len(batch)
+    return w if batch.weight is None else w * batch.weight.unsqueeze(1)
 
 
 def gradient_similarity(
-    f: nn.Module,
+    f: Functional,
     batch: Batch,
     A: Tensor,
     recipe: Recipe,
     replay: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Cosine between the gradients of the two losses on the shared trunk; 0 where one is zero."""
-    t = parameters_of(f)
-    trunk = [p for name, p in t.items() if name.startswith("trunk.")]
-    L_pri, losses = losses_of(f, batch, recipe, replay)(t)
+    trunk = [p for name, p in f.t.items() if name.startswith("trunk.")]
+    L_pri, losses = losses_of(f, batch, recipe, replay)(f.t)
     primary, auxiliary = (
         torch.cat([g.flatten() for g in torch.autograd.grad(
             loss, trunk, retain_graph=True, allow_unused=True, materialize_grads=True
         )])
-        for loss in (L_pri, (A * losses).sum())
+        for loss in (L_pri, (coefficient_of(batch, recipe) * A * losses).sum())
     )  # fmt: skip
     return F.cosine_similarity(primary, auxiliary, dim=0, eps=torch.finfo(primary.dtype).tiny)
 

@@ -10,7 +10,7 @@ state and hyper-parameters, to ``(p_plus, slope)``; ``p_plus`` is differentiable
 in ``g`` so that the paper's double backward can run through it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -57,24 +57,44 @@ def adam(
         group["lr"],
         group["weight_decay"],
     )
-    k = float(state["step"]) + 1 if state else 1.0
     if group.get("decoupled_weight_decay"):
         p = p * (1 - lr * decay)
     elif decay:
         g = g + decay * p
     # Bias-corrected moments, split into what was there (nothing on the first step)
     # and what g adds.
-    c1, c2 = (1 - beta1) / (1 - beta1**k), (1 - beta2) / (1 - beta2**k)
-    m_old = state["exp_avg"] * (beta1 / (1 - beta1**k)) if state else torch.zeros_like(p)
-    v_old = state["exp_avg_sq"] * (beta2 / (1 - beta2**k)) if state else torch.zeros_like(p)
+    c1, kept1 = _bias_corrected(beta1, state, p)
+    c2, kept2 = _bias_corrected(beta2, state, p)
+    m_old = state["exp_avg"] * kept1 if state else torch.zeros_like(p)
+    v_old = state["exp_avg_sq"] * kept2 if state else torch.zeros_like(p)
+    c2g = c2 * g
     # The floor keeps the root differentiable where a gradient has always been
     # zero. It must be normal in float32 and far below eps**2.
-    root = (v_old + c2 * g * g).clamp_min(1e-30).sqrt()
+    root = torch.addcmul(v_old, c2g, g).clamp_min(1e-30).sqrt()
     denominator = root + eps
     p_plus = p - lr * (m_old + c1 * g) / denominator
     # The terms in g**2 of the derivative cancel; leaving them out keeps its digits.
-    slope = -lr * (c1 * (root * eps + v_old) - c2 * g * m_old) / (root * denominator**2)
+    growth = c1 * torch.add(v_old, root, alpha=eps) - c2g * m_old
+    slope = -lr * growth / (root * denominator.square())
     return p_plus, slope.detach()
+
+
+def _bias_corrected(beta: float, state: Mapping[str, Any], p: Tensor) -> tuple[Any, Any]:
+    """Coefficients of the new and of the old term of a moving average, after this step.
+
+    The number of steps stays a tensor: reading it would wait for the device.
+    """
+    if not state:
+        return 1.0, 0.0
+    k = state["step"].to(torch.float64) + 1
+    correction = 1 - beta**k
+    new, old = (1 - beta) / correction, beta / correction
+    if k.ndim == 0:
+        return new, old
+    return tuple(  # joined parameters, each with its own number of steps
+        torch.cat([c.expand(n) for c, n in zip(values.unbind(), state["sizes"], strict=True)])
+        for values in (new.to(p.dtype), old.to(p.dtype))
+    )  # type: ignore[return-value]
 
 
 def adamw(
@@ -87,10 +107,13 @@ def adamw(
 RULES: dict[type, Rule] = {SGD: sgd, Adam: adam, AdamW: adamw}
 
 
-def virtual_step(
-    optimizer: Optimizer, t: Mapping[str, Tensor], G: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Where the optimizer would go with the gradient ``G``, without going there.
+# Small vectors and matrices are joined and stepped as one: for them the number of
+# operations counts, not their length. Convolutions keep their memory layout.
+JOINED_DIMENSIONS, JOINED_VALUES = 2, 2**16
+
+
+class VirtualStep:
+    """Where an optimizer would go with a gradient, without going there.
 
     Parameters
     ----------
@@ -98,32 +121,89 @@ def virtual_step(
         Only read. ``SGD``, ``Adam`` and ``AdamW`` (without ``amsgrad``) are
         followed exactly; any other is replaced by ``t - lr * G``.
     t : mapping of str to Tensor
-        The parameters that `optimizer` holds, by name.
-    G : mapping of str to Tensor
-        Gradient of the training loss; may carry a graph. A parameter without
-        an entry stays where it is, as it does in the real step.
-
-    Returns
-    -------
-    t_plus : dict of str to Tensor
-    slope : dict of str to Tensor or float
-        Diagonal of ``d t_plus / d G``, for the entries of `G`.
+        Parameters by name; those that `optimizer` does not hold stay where they are.
     """
+
+    def __init__(self, optimizer: Optimizer, t: Mapping[str, Tensor]):
+        self.optimizer, self.t = optimizer, t
+        group_of = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
+        parts: dict[Any, list[str]] = {}
+        for name, p in t.items():
+            if p in group_of:
+                small = p.ndim <= JOINED_DIMENSIONS and p.numel() <= JOINED_VALUES
+                alike = (p.dtype, p.device) if small else name
+                parts.setdefault((group_of[p], alike), []).append(name)
+        self.parts = [(optimizer.param_groups[i], names) for (i, _), names in parts.items()]
+
+    def __call__(self, G: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Take the step.
+
+        Parameters
+        ----------
+        G : mapping of str to Tensor
+            Gradient of the training loss; may carry a graph. A parameter without
+            an entry stays where it is, as it does in the real step.
+
+        Returns
+        -------
+        t_plus : dict of str to Tensor
+        slope : dict of str to Tensor or float
+            Diagonal of ``d t_plus / d G``, for the entries of `G`.
+        """
+        t_plus = dict(self.t)
+        slope: dict[str, Any] = {}
+        for group, names in self.parts:
+            rule = rule_for(self.optimizer, group)
+            held = {n: {} if rule is plain else self._state(n) for n in names if n in G}
+            # Parameters that were moved before and others do not go together.
+            for kind in dict.fromkeys(frozenset(state) for state in held.values()):
+                mine = [n for n, state in held.items() if kind == frozenset(state)]
+                p_plus, slopes = rule(
+                    join([self.t[n].detach() for n in mine]),
+                    join([G[n] for n in mine]),
+                    join_states([held[n] for n in mine]),
+                    group,
+                )
+                shapes = [self.t[n].shape for n in mine]
+                t_plus.update(zip(mine, split(p_plus, shapes), strict=True))
+                slope.update(zip(mine, split(slopes, shapes), strict=True))
+        return t_plus, slope
+
+    def _state(self, name: str) -> dict[str, Any]:
+        state = self.optimizer.state.get(self.t[name], {})
+        return {k: v for k, v in state.items() if v is not None}  # SGD keeps empty buffers
+
+
+def rule_for(optimizer: Optimizer, group: Mapping[str, Any]) -> Rule:
+    """The rule that follows an optimizer, `plain` where none does."""
     rule = RULES.get(type(optimizer), plain)
-    t_plus, slope = dict(t), {}
-    group_of = {p: group for group in optimizer.param_groups for p in group["params"]}
-    for name, g in G.items():
-        p = t[name]
-        group = group_of.get(p)
-        if group is None:  # a parameter that the optimizer was not given
-            continue
-        followed = (
-            plain if group.get("amsgrad") or (group.get("maximize") and rule is not sgd) else rule
-        )
-        t_plus[name], slope[name] = followed(p.detach(), g, optimizer.state.get(p, {}), group)
-    return t_plus, slope
+    unknown = group.get("amsgrad") or (group.get("maximize") and rule is not sgd)
+    return plain if unknown else rule
 
 
-def parameters_of(module: torch.nn.Module) -> dict[str, Tensor]:
-    """The trainable parameters by name: the letter ``t``."""
-    return {name: p for name, p in module.named_parameters() if p.requires_grad}
+def join(tensors: Sequence[Tensor]) -> Tensor:
+    """One vector of several tensors; a single one stays as it is."""
+    return tensors[0] if len(tensors) == 1 else torch.cat([t.flatten() for t in tensors])
+
+
+def split(joined: Any, shapes: Sequence[torch.Size]) -> list[Any]:
+    """Undo `join`; a slope that is one number is the slope of all."""
+    if len(shapes) == 1 or not isinstance(joined, Tensor) or joined.ndim == 0:
+        return [joined] * len(shapes)
+    parts = joined.split([shape.numel() for shape in shapes])
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def join_states(states: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The optimizer's state of joined parameters; numbers are stacked, with ``sizes`` beside."""
+    if len(states) == 1:
+        return states[0]
+    joined: dict[str, Any] = {"sizes": []} if states[0] else {}
+    for key in states[0]:
+        values = [state[key] for state in states]
+        if values[0].ndim == 0:
+            joined[key] = torch.stack(values)
+        else:
+            joined[key] = join(values)
+            joined["sizes"] = [v.numel() for v in values]
+    return joined

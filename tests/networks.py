@@ -8,8 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_maxl._auxiliary import blocks, resolve_psi
+from sklearn_maxl._functional import Functional
+from sklearn_maxl._meta_gradient import MetaProblem
 from sklearn_maxl._networks import LabelGenerator, MultiTaskNet, Standardize
-from sklearn_maxl._step import AuxiliaryTask, Batch, Recipe, multi_task_step
+from sklearn_maxl._step import AuxiliaryTask, Batch, Recipe, meta_problem, multi_task_step
+from sklearn_maxl._virtual_step import VirtualStep
 
 C = 3  # primary classes
 
@@ -210,7 +213,23 @@ def make_case(
 
 def task_of(g: LabelGenerator, batch: Batch) -> AuxiliaryTask:
     """What the generator makes of a batch, with its graph."""
-    return AuxiliaryTask(*g.task(batch.x, batch.y))
+    return AuxiliaryTask(*g.task(g.prepare(batch.x), batch.y))
+
+
+def problem_of_step(
+    f: nn.Module,
+    batch: Batch,
+    meta: Batch,
+    A: Tensor,
+    recipe: Recipe,
+    optimizer: torch.optim.Optimizer,
+    *rest: Any,
+    **options: Any,
+) -> MetaProblem:
+    """`meta_problem` of a module and its optimizer."""
+    functional = Functional(f)
+    step = VirtualStep(optimizer, functional.t)
+    return meta_problem(functional, batch, meta, A, recipe, step, *rest, **options)
 
 
 def flat(gradients: dict[str, Tensor]) -> Tensor:

@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from networks import make_case, replay, task_of
+from networks import make_case, problem_of_step, replay, task_of
 from reference import maxl_step
 from skorch.callbacks import Callback
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._meta_gradient import exact
-from sklearn_maxl._step import generator_step, meta_problem
+from sklearn_maxl._step import generator_step
 from sklearn_maxl.backbones import ConvNet
 
 
@@ -22,7 +22,7 @@ def test_the_generators_own_step_is_the_papers(net):
     expected = maxl_step(*case, replay)[4]
     task = task_of(g, batch)
     A = task.targets.detach()
-    problem = meta_problem(f, batch, meta, A, recipe, optimizer, replay, shared=False)
+    problem = problem_of_step(f, batch, meta, A, recipe, optimizer, replay, shared=False)
     generator_step(problem, task, batch.weight, recipe, 1.0, exact)
     for name, p in g.named_parameters():
         assert torch.allclose(p.grad, expected[name], rtol=1e-9, atol=1e-14)

@@ -88,7 +88,8 @@ def test_every_pass_of_a_step_sees_one_draw(images, monkeypatch, meta_batch):
 
     monkeypatch.setattr(_net, "meta_problem", spy)
     monkeypatch.setattr(_net, "multi_task_step", spy_training)
-    model(augment="crop_flip", meta_batch=meta_batch, max_epochs=1).fit(X, y)
+    clf = model(augment="crop_flip", meta_batch=meta_batch, max_epochs=1).fit(X, y)
+    net = clf.net_.module_
     assert len(seen) > 2
     for k, ((x, meta), first) in enumerate(zip(seen, trained, strict=True)):
         assert x is first
@@ -97,7 +98,7 @@ def test_every_pass_of_a_step_sees_one_draw(images, monkeypatch, meta_batch):
         elif meta_batch == "next":
             assert meta is trained[(k + 1) % len(trained)]
         else:  # held-out images are left as they are
-            rows = {row.tobytes() for row in X}
+            rows = {row.tobytes() for row in net.prepare(torch.from_numpy(X)).numpy()}
             assert all(image.numpy().tobytes() in rows for image in meta)
 
 

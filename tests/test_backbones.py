@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from networks import make_case, relative, replay
+from networks import make_case, problem_of_step, relative, replay
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -19,7 +19,7 @@ from torch.func import functional_call
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._meta_gradient import check_forward_mode, double_backward, exact
-from sklearn_maxl._step import meta_problem, multi_task_step
+from sklearn_maxl._step import multi_task_step
 from sklearn_maxl.backbones import MLP, VGG16, ConvNet, Custom, ResNet50, builder
 
 # torch's forward mode scripts a table when it is first used.
@@ -314,7 +314,7 @@ def test_exact_and_double_backward_agree_through_every_network(trunk, optimizer)
     Y = g(batch.x, batch.y).detach()
     replay()
     multi_task_step(f, batch, Y, recipe)
-    problem = meta_problem(f, batch, meta, Y, recipe, opt, replay)
+    problem = problem_of_step(f, batch, meta, Y, recipe, opt, replay)
     check_forward_mode(problem)
     M, dM_dY = exact(problem)
     expected_M, expected = double_backward(problem)

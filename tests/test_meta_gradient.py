@@ -12,6 +12,7 @@ from networks import (
     cube,
     flat,
     make_case,
+    problem_of_step,
     relative,
     replay,
     sample_grid,
@@ -30,7 +31,7 @@ from sklearn_maxl._meta_gradient import (
     exact,
     finite_difference,
 )
-from sklearn_maxl._step import Recipe, generator_step, meta_problem, multi_task_step
+from sklearn_maxl._step import Recipe, generator_step, multi_task_step
 
 # torch's forward mode scripts a table when it is first used.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
@@ -77,7 +78,7 @@ def run(case, meta_gradient):
     A = task.targets.detach()
     replay()
     multi_task_step(f, batch, A, recipe)
-    problem = meta_problem(f, batch, meta, A, recipe, opt, replay)
+    problem = problem_of_step(f, batch, meta, A, recipe, opt, replay)
     generator_step(problem, task, batch.weight, recipe, recipe.meta_scale, spy)
     return seen["M"], seen["dM_dY"], {name: p.grad for name, p in g.named_parameters()}
 
@@ -93,7 +94,7 @@ def problem_of(case):
     opt.zero_grad()
     replay()
     multi_task_step(f, batch, Y, recipe)
-    return meta_problem(f, batch, meta, Y, recipe, opt, replay)
+    return problem_of_step(f, batch, meta, Y, recipe, opt, replay)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -104,7 +105,9 @@ def test_gradients_equal_the_written_out_double_backward(way, net, situation):
     _, M, dM_dY, _, descended = expected(case)
     got_M, got_dM_dY, got = run(case, way)
     assert float(abs(got_M - M)) <= 1e-12
-    assert relative(got_dM_dY, dM_dY) <= 1e-10
+    # Adam's first step is lr * sign(g) but for a sliver of width eps.
+    bound = 1e-9 if situation == "first Adam step" else 1e-10
+    assert relative(got_dM_dY, dM_dY) <= bound
     assert relative(flat(got), flat(descended)) <= 1e-10
 
 
@@ -138,7 +141,7 @@ def test_exact_is_the_slope_of_the_meta_loss_along_random_labels(net, optimizer,
 
     def meta_loss(epsilon):
         L_pri, losses = problem.losses(problem.t)
-        L = L_pri + ((problem.Y + epsilon * E) * losses).sum()
+        L = L_pri + (problem.coefficient * (problem.Y + epsilon * E) * losses).sum()
         G = dict(zip(problem.t, torch.autograd.grad(L, list(problem.t.values())), strict=True))
         return problem.meta_loss(problem.virtual_step(G)[0]).item()
 
@@ -185,7 +188,7 @@ def test_any_other_error_leaves_nothing_behind():
         raise KeyError("a user's bug")
 
     with pytest.raises(KeyError):
-        exact(replace(problem, losses=fail))
+        exact(replace(problem, auxiliary_losses=fail))
     assert calls
     assert forward_ad._current_level == -1
     assert not _meta_gradient._PROCESS_STATE.locked()

@@ -75,7 +75,7 @@ def test_every_view_of_the_multi_task_net_shares_one_trunk():
     x = make_batch().x
     primary, auxiliary = f(x)
     assert torch.equal(f.primary(x), primary)
-    assert torch.equal(f.primary_head(f.features(x)), primary)
+    assert torch.equal(f.primary_head(f.transform(x)), primary)
     assert torch.equal(f.auxiliary(x), torch.softmax(auxiliary, 1))
     without = make_multi_task_net(lambda s: nn.Flatten(), (4,), (0.0, 1.0), 3)
     assert without(torch.zeros(2, 4))[1] is None

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from networks import flat, make_batch, make_case, relative, replay, task_of
+from networks import flat, make_batch, make_case, problem_of_step, relative, replay, task_of
 from reference import entropy_term, focal_loss, maxl_step
 from torch import nn
 
 import sklearn_maxl
+from sklearn_maxl._functional import Functional
 from sklearn_maxl._meta_gradient import META_GRADIENTS
 from sklearn_maxl._step import (
     AuxiliaryTask,
@@ -20,7 +21,6 @@ from sklearn_maxl._step import (
     generator_step,
     gradient_similarity,
     label_statistics,
-    meta_problem,
     multi_task_step,
     primary_step,
     scale_of,
@@ -37,7 +37,7 @@ def maxl(case, way="exact", Y=None):
     A = task.targets.detach()
     replay()
     record = multi_task_step(f, batch, A, recipe)
-    problem = meta_problem(f, batch, meta, A, recipe, optimizer, replay)
+    problem = problem_of_step(f, batch, meta, A, recipe, optimizer, replay)
     scale = scale_of(recipe, optimizer)
     ways = META_GRADIENTS[way]
     record.update(generator_step(problem, task, batch.weight, recipe, scale, ways))
@@ -155,12 +155,12 @@ def test_a_gradient_of_its_own_is_the_shared_one_and_changes_nothing(net):
     f, g, batch, meta, optimizer, recipe = make_case(net, another=True, weighted=True)
     A = g(batch.x, batch.y).detach()
     before = copy.deepcopy(f.state_dict())
-    own = meta_problem(f, batch, meta, A, recipe, optimizer, replay, shared=False).G
+    own = problem_of_step(f, batch, meta, A, recipe, optimizer, replay, shared=False).G
     assert all(p.grad is None for p in f.parameters())
     assert all(torch.equal(before[name], value) for name, value in f.state_dict().items())
     replay()
     multi_task_step(f, batch, A, recipe)
-    shared = meta_problem(f, batch, meta, A, recipe, optimizer, replay).G
+    shared = problem_of_step(f, batch, meta, A, recipe, optimizer, replay).G
     assert own.keys() == shared.keys()
     assert relative(flat(own), flat(shared)) < 1e-12
 
@@ -169,7 +169,7 @@ def test_gradient_similarity_is_the_cosine_on_the_trunk():
     f, g, batch, _, _, recipe = make_case("conv", weighted=True)
     Y = g(batch.x, batch.y).detach()
     before = copy.deepcopy(f.state_dict())
-    got = gradient_similarity(f, batch, Y, recipe, replay)
+    got = gradient_similarity(Functional(f), batch, Y, recipe, replay)
     assert all(torch.equal(before[name], value) for name, value in f.state_dict().items())
     other = copy.deepcopy(f)
     outputs, auxiliary = other(batch.x)
@@ -182,7 +182,7 @@ def test_gradient_similarity_is_the_cosine_on_the_trunk():
         gradients.append(torch.cat([part.flatten() for part in parts]))
     a, b = gradients
     assert float(got) == pytest.approx(float(a @ b / (a.norm() * b.norm())), rel=1e-9)
-    none = gradient_similarity(f, batch, Y, Recipe(2.0, 0.0, 0.2), replay)
+    none = gradient_similarity(Functional(f), batch, Y, Recipe(2.0, 0.0, 0.2), replay)
     assert float(none) == 0.0
 
 

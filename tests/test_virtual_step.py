@@ -5,8 +5,9 @@ import torch
 from networks import make_batch, make_case
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
+from sklearn_maxl._functional import parameters_of
 from sklearn_maxl._step import primary_step
-from sklearn_maxl._virtual_step import RULES, parameters_of, virtual_step
+from sklearn_maxl._virtual_step import RULES, VirtualStep
 
 FOLLOWED = {
     "SGD": (SGD, {}),
@@ -75,7 +76,7 @@ def test_the_step_and_its_slope_are_the_real_ones(name, kind):
     for i in range(4):
         G = {n: g.requires_grad_() for n, g in gradient(t, i).items()}
         before = snapshot(optimizer, t)
-        t_plus, slope = virtual_step(optimizer, t, G)
+        t_plus, slope = VirtualStep(optimizer, t)(G)
         total = sum(p.sum() for p in t_plus.values())
         derivative = torch.autograd.grad(total, list(G.values()))
         after = snapshot(optimizer, t)
@@ -96,7 +97,7 @@ def test_the_step_and_its_slope_are_the_real_ones(name, kind):
 def test_the_slope_of_adams_first_step_keeps_its_digits_in_float32():
     t = tensors(torch.float32)
     G = gradient(t, 0)
-    _, slope = virtual_step(Adam(t.values(), lr=0.05), t, G)
+    _, slope = VirtualStep(Adam(t.values(), lr=0.05), t)(G)
     for n, g in G.items():
         g = g.double()[:3]
         expected = -0.05 * 1e-8 / (g.abs() + 1e-8) ** 2  # derivative of -lr g / (|g| + eps)
@@ -107,7 +108,7 @@ def test_a_gradient_of_zero_has_a_finite_step_and_slope():
     t = tensors()
     optimizer = Adam(t.values(), lr=0.05)
     G = {n: torch.zeros(4, dtype=torch.float64, requires_grad=True) for n in t}
-    t_plus, slope = virtual_step(optimizer, t, G)
+    t_plus, slope = VirtualStep(optimizer, t)(G)
     derivative = torch.autograd.grad(sum(p.sum() for p in t_plus.values()), list(G.values()))
     for (n, p), d in zip(t.items(), derivative, strict=True):
         assert torch.equal(t_plus[n], p)
@@ -123,7 +124,7 @@ def test_a_parameter_without_gradient_stays(name):
     step(optimizer, t, gradient(t, 0))
     G = gradient(t, 1)
     del G["1"]
-    t_plus, slope = virtual_step(optimizer, t, G)
+    t_plus, slope = VirtualStep(optimizer, t)(G)
     assert slope.keys() == G.keys()
     step(optimizer, t, G)
     assert all(torch.allclose(t_plus[n], p, rtol=1e-12) for n, p in t.items())
@@ -134,7 +135,7 @@ def test_every_parameter_group_has_its_own_settings():
     groups = [{"params": [t["0"], t["2"]], "lr": 0.5}, {"params": [t["1"]], "momentum": 0.9}]
     optimizer = SGD(groups, lr=0.01)
     for i in range(3):
-        t_plus, slope = virtual_step(optimizer, t, gradient(t, i))
+        t_plus, slope = VirtualStep(optimizer, t)(gradient(t, i))
         step(optimizer, t, gradient(t, i))
         assert all(torch.allclose(t_plus[n], p, rtol=1e-12) for n, p in t.items())
     assert slope == {"0": -0.5, "1": -0.01, "2": -0.5}
@@ -145,7 +146,7 @@ def test_adamw_decays_apart_from_the_gradient_whatever_its_group_says():
     t = tensors()
     optimizer = AdamW(t.values(), lr=0.05, weight_decay=0.3)
     flag = optimizer.param_groups[0].pop("decoupled_weight_decay", None)
-    t_plus, _ = virtual_step(optimizer, t, gradient(t, 0))
+    t_plus, _ = VirtualStep(optimizer, t)(gradient(t, 0))
     if flag is not None:
         optimizer.param_groups[0]["decoupled_weight_decay"] = flag
     step(optimizer, t, gradient(t, 0))
@@ -159,7 +160,7 @@ def test_an_optimizer_without_a_rule_is_taken_for_gradient_descent(make, setting
     t, G = tensors(), gradient(tensors(), 0)
     optimizer = make(t.values(), lr=0.05, **settings)
     step(optimizer, t, gradient(t, 1))
-    t_plus, slope = virtual_step(optimizer, t, G)
+    t_plus, slope = VirtualStep(optimizer, t)(G)
     assert all(torch.equal(t_plus[n], t[n] - 0.05 * G[n]) for n in t)
     assert set(slope.values()) == {-0.05}
 
@@ -167,7 +168,7 @@ def test_an_optimizer_without_a_rule_is_taken_for_gradient_descent(make, setting
 @pytest.mark.parametrize("make", [RMSprop, Adam])
 def test_maximize_goes_up_even_without_a_rule(make):
     t, G = tensors(), gradient(tensors(), 0)
-    t_plus, slope = virtual_step(make(t.values(), lr=0.05, maximize=True), t, G)
+    t_plus, slope = VirtualStep(make(t.values(), lr=0.05, maximize=True), t)(G)
     assert all(torch.all((t_plus[n] - t[n]) * G[n] >= 0) for n in t)
     assert all(torch.all(torch.as_tensor(s) >= 0) for s in slope.values())
 
@@ -178,9 +179,8 @@ def test_a_network_is_where_the_virtual_step_said(net, optimizer):
     case = make_case(net, optimizer=optimizer, steps=2)
     primary_step(case.f, make_batch(seed=5), case.recipe)
     t = parameters_of(case.f)
-    t_plus, _ = virtual_step(
-        case.optimizer, t, {n: p.grad for n, p in t.items() if p.grad is not None}
-    )
+    G = {n: p.grad for n, p in t.items() if p.grad is not None}
+    t_plus, _ = VirtualStep(case.optimizer, t)(G)
     case.optimizer.step()
     assert all(torch.allclose(t_plus[n], p, rtol=1e-12) for n, p in t.items())
 

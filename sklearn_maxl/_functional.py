@@ -1,0 +1,78 @@
+"""A module as a function of its parameters.
+
+`torch.func.functional_call` does the same with checks that cost more than a pass
+through a small network. Here the places of all tensors are looked up once.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+# Never written in a pass: no copy needed.
+CONSTANT_BUFFERS = ("blocks", "standardize.mean", "standardize.scale")
+
+
+def parameters_of(module: nn.Module) -> dict[str, Tensor]:
+    """The trainable parameters by name: the letter ``t``."""
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}
+
+
+class Functional:
+    """The network ``f`` at its own parameters, ``f(x)``, or at others, ``f.at(t, x)``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    method : callable or None
+        What to call of `module`; None is the module itself.
+    """
+
+    def __init__(self, module: nn.Module, method: Callable[..., Any] | None = None):
+        self.module = module
+        self.t = parameters_of(module)
+        self._call = module if method is None else method
+        # A tensor has several places where weights are tied.
+        self._places = {
+            name: [
+                (holder, key)
+                for m in module.modules()
+                for holder in (m._parameters, m._buffers)
+                for key, own in holder.items()
+                if own is tensor
+            ]
+            for name, tensor in {**self.t, **self._buffers()}.items()
+        }
+
+    def __call__(self, *args: Tensor) -> Any:
+        return self._call(*args)
+
+    def at(self, t: Mapping[str, Tensor], *args: Tensor) -> Any:
+        """The same at parameters ``t``; running statistics stay as they are."""
+        # Cloned buffers take the update of the running statistics and are thrown
+        # away: the statistics move once a step, with the training pass.
+        own = self._buffers()
+        inserted = {**t, **{name: b.clone() for name, b in own.items()}}
+        self._insert(inserted)
+        try:
+            return self._call(*args)
+        finally:
+            self._insert({**self.t, **own})
+
+    def clear_gradients(self) -> None:
+        """Forget what a pass has left in ``.grad``."""
+        for p in self.t.values():
+            p.grad = None
+
+    def _buffers(self) -> dict[str, Tensor]:
+        return {name: b for name, b in self.module.named_buffers() if name not in CONSTANT_BUFFERS}
+
+    def _insert(self, tensors: Mapping[str, Tensor]) -> None:
+        for name, tensor in tensors.items():
+            for holder, key in self._places[name]:
+                holder[key] = tensor  # type: ignore[assignment]
+
+
+def detached(t: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """New leaves with the values of ``t``, to differentiate by."""
+    return {name: p.detach().requires_grad_() for name, p in t.items()}

@@ -1,0 +1,39 @@
+"""Memory layout of images: channels last, where a trunk takes it.
+
+A convolution over images that keep the channels of a pixel side by side is up to
+twice as fast, forward, on CPUs and on GPUs with tensor cores. What flattens with
+``view`` can't take such images; the trunk is asked.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def choose_layout(trunk: nn.Module, input_shape: tuple[int, ...]) -> None:
+    """Put the weights in the faster layout if the trunk gives the same features there.
+
+    The trunk must be in eval mode; the layout is noted as its attribute ``channels_last``.
+    """
+    trunk.channels_last = False  # type: ignore[assignment]
+    if len(input_shape) != 3 or not any(isinstance(m, nn.Conv2d) for m in trunk.modules()):
+        return
+    probe = torch.linspace(-1, 1, 2 * int(torch.Size(input_shape).numel()))
+    probe = probe.view(2, *input_shape)
+    with torch.no_grad():
+        expected = trunk(probe)
+        trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        try:
+            features = trunk(probe.contiguous(memory_format=torch.channels_last))
+        except RuntimeError:  # a view of what no longer lies in one piece
+            features = torch.full_like(expected, torch.nan)
+    if torch.allclose(features, expected, rtol=1e-3, atol=1e-4, equal_nan=False):
+        trunk.channels_last = True  # type: ignore[assignment]
+    else:
+        trunk.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
+def in_layout_of(trunk: nn.Module, z: Tensor) -> Tensor:
+    """Images in the layout that was chosen for a trunk; everything else as it is."""
+    if getattr(trunk, "channels_last", False):
+        return z.contiguous(memory_format=torch.channels_last)
+    return z
