@@ -22,12 +22,13 @@ from ._augment import AUGMENTATIONS
 from ._auto_psi import choose_psi
 from ._auxiliary import ARMS, PSI_ARMS, check_auxiliary_labels, resolve_psi
 from ._compat import HasMethods, Interval, StrOptions, fit_context
+from ._compiled import check_compile
 from ._data import META_BATCHES, Arrays
 from ._fit import Plan, Trained, make_net, make_plan, run, train
 from ._guard import guarded
 from ._history import History, share_in_use
 from ._meta_gradient import META_GRADIENTS
-from ._net import PASSES, MAXLNet
+from ._net import PASSES, PRECISIONS, MAXLNet
 from ._optimizers import OPTIMIZERS
 from ._presets import preset
 from ._schedules import SCHEDULES
@@ -90,6 +91,8 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         "warm_start": ["boolean"],
         "gradient_similarity_every": [Interval(Integral, 1, None, closed="left"), None],
         "device": [str, torch.device],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "compile": ["boolean", str],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, None],
         "verbose": ["verbose"],
@@ -103,6 +106,8 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     early_stopping: bool
     guard: bool
     warm_start: bool
+    meta_gradient: str
+    compile: bool | str
     random_state: Any
 
     # What fit sets; undocumented ones start with an underscore.
@@ -209,6 +214,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         UserWarning
             If ``guard=True`` kept the single task.
         """
+        check_compile(self.compile, self.meta_gradient)
         again = self.warm_start and hasattr(self, "net_")
         if self.warm_start and self.guard:
             raise ValueError(

@@ -140,6 +140,16 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Costs two backward passes each time; None measures nothing.
     device : str, default="auto"
         "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1".
+    precision : {"float32", "bfloat16"}, default="float32"
+        Type that the networks compute in while they train (`torch.autocast`); weights,
+        losses, optimizers and predictions stay in float32. "bfloat16" is faster on
+        devices with units for it. It rounds to 2 to 3 digits, and the meta-gradient
+        with it: as far from float64 as double backward in bfloat16 is.
+    compile : bool or str, default=False
+        Whether `torch.compile` makes one program of a training step, meta-gradient
+        included; a string is the name of its backend. It takes a minute or two at the
+        start of every fit, so only long fits gain. Needs ``meta_gradient="exact"``, and
+        is left out with a warning where networks draw random numbers (dropout).
     n_threads : int or None, default=1
         Cores that torch uses in a fit on the CPU. With the default a result is
         bitwise the same in a loop, in joblib's workers and on a machine with more
@@ -243,6 +253,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         warm_start: bool = False,
         gradient_similarity_every: int | None = None,
         device: str | torch.device = "auto",
+        precision: str = "float32",
+        compile: bool | str = False,  # noqa: A002 (torch's word)
         n_threads: int | None = 1,
         callbacks: list[Any] | None = None,
         verbose: int = 0,

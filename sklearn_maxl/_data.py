@@ -87,7 +87,7 @@ class Samples:
         n_bytes = sum(t.nbytes for t in tensors if t is not None and t.device != device)
         home = device if fits(n_bytes, device) else CPU
         moved = [None if t is None else t.to(home) for t in tensors]
-        return cls(*moved, device)  # type: ignore[arg-type]
+        return cls(*moved, device)  # type: ignore[arg-type,call-arg]
 
     def __len__(self) -> int:
         return len(self.y)

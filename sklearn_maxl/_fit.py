@@ -194,6 +194,8 @@ def make_net(
         n_iter_no_change=estimator.n_iter_no_change,
         tol=estimator.tol,
         device=str(resolve_device(estimator.device)),
+        precision=estimator.precision,
+        compile_step=estimator.compile,
         n_threads=estimator.n_threads,
         callbacks=copy.deepcopy(estimator.callbacks),  # skorch keeps its state in them
         verbose=estimator.verbose,

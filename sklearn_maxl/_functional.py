@@ -7,6 +7,7 @@ through a small network. Here the places of all tensors are looked up once.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 # Never written in a pass: no copy needed.
@@ -26,12 +27,20 @@ class Functional:
     module : torch.nn.Module
     method : callable or None
         What to call of `module`; None is the module itself.
+    precision : torch.dtype or None
+        Type that `torch.autocast` computes in; outputs come back as float32.
     """
 
-    def __init__(self, module: nn.Module, method: Callable[..., Any] | None = None):
+    def __init__(
+        self,
+        module: nn.Module,
+        method: Callable[..., Any] | None = None,
+        precision: torch.dtype | None = None,
+    ):
         self.module = module
         self.t = parameters_of(module)
-        self._call = module if method is None else method
+        self._method = module if method is None else method
+        self._precision = precision
         # A tensor has several places where weights are tied.
         self._places = {
             name: [
@@ -45,7 +54,11 @@ class Functional:
         }
 
     def __call__(self, *args: Tensor) -> Any:
-        return self._call(*args)
+        if self._precision is None:
+            return self._method(*args)
+        with torch.autocast(args[0].device.type, self._precision):
+            outputs = self._method(*args)
+        return full_precision(outputs)
 
     def at(self, t: Mapping[str, Tensor], *args: Tensor) -> Any:
         """The same at parameters ``t``; running statistics stay as they are."""
@@ -55,7 +68,7 @@ class Functional:
         inserted = {**t, **{name: b.clone() for name, b in own.items()}}
         self._insert(inserted)
         try:
-            return self._call(*args)
+            return self(*args)
         finally:
             self._insert({**self.t, **own})
 
@@ -76,3 +89,10 @@ class Functional:
 def detached(t: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """New leaves with the values of ``t``, to differentiate by."""
     return {name: p.detach().requires_grad_() for name, p in t.items()}
+
+
+def full_precision(outputs: Any) -> Any:
+    """Outputs of a network as float32; losses are not for fewer digits."""
+    if isinstance(outputs, Tensor):
+        return outputs.float()
+    return tuple(None if o is None else o.float() for o in outputs)

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from skorch import NeuralNet
 from torch import Tensor
 
+from ._compiled import CompiledStep, is_compiler_error
 from ._data import INFERENCE_VALUES, META_BATCHES, Samples, TrainingData, resolve_batch_size
 from ._dependable import Dependable
 from ._early_stopping import BestState
 from ._functional import Functional, parameters_of
 from ._history import EpochSums, History, format_cell, label_columns
+from ._meta_gradient import exact
 from ._networks import draws_random_numbers
 from ._random import isolated_rng, seed_rng
 from ._schedules import Rates
@@ -53,6 +55,9 @@ PASSES = {
     "epoch": ("multi_task_train_step", "generator_train_step"),
 }
 
+# What torch.autocast computes in; None leaves everything as it is.
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
+
 LOSSES = ("primary_loss", "auxiliary_loss", "meta_loss")
 
 
@@ -76,8 +81,10 @@ class MAXLNet(NeuralNet):
         As `batch_size` in `MAXLClassifier`; skorch's ``batch_size`` is for its own inference.
     early_stopping, n_iter_no_change, tol
         As in `MAXLClassifier`; the score is the one on ``TrainingData.validation``.
-    n_threads
+    n_threads, precision
         As in `MAXLClassifier`.
+    compile_step
+        As `compile` in `MAXLClassifier`; skorch's own ``compile`` is for inference too.
     random_state : numpy.random.RandomState
     """
 
@@ -102,6 +109,8 @@ class MAXLNet(NeuralNet):
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         n_threads: int | None = 1,
+        precision: str = "float32",
+        compile_step: bool | str = False,
         random_state: np.random.RandomState,
         **kwargs: Any,
     ):
@@ -121,6 +130,8 @@ class MAXLNet(NeuralNet):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.n_threads = n_threads
+        self.precision = precision
+        self.compile_step = compile_step
         self.random_state = random_state
         super().__init__(module, criterion=criterion, train_split=None, **kwargs)
 
@@ -143,6 +154,7 @@ class MAXLNet(NeuralNet):
         self.epochs_ = History()
         self.n_steps_ = 0
         self.meta_gradient_ = Dependable(self.meta_gradient)
+        self.compiled_: CompiledStep | None = None
         return self
 
     def initialize_module(self) -> "MAXLNet":
@@ -238,10 +250,20 @@ class MAXLNet(NeuralNet):
     @contextmanager
     def _looked_up(self) -> Iterator[None]:
         """Find the networks' tensors once an epoch; callbacks may change them between."""
-        self.f_ = Functional(self.module_, self.module_.outputs)
+        precision = PRECISIONS[self.precision]
+        self.f_ = Functional(self.module_, self.module_.outputs, precision)
         self.virtual_step_ = VirtualStep(self.optimizer_, self.f_.t)
         if self.has_generator_:
-            self.g_ = Functional(self.generator_, self.generator_.task)
+            self.g_ = Functional(self.generator_, self.generator_.task, precision)
+        if self.compile_step and self.compiled_ is None:
+            self.compiled_ = CompiledStep(
+                self.module_,
+                self.generator_ if self.has_generator_ else None,
+                self.recipe,
+                self.optimizer_,
+                "inductor" if self.compile_step is True else self.compile_step,
+                precision,
+            )
         try:
             yield
         finally:
@@ -320,27 +342,60 @@ class MAXLNet(NeuralNet):
     def _step(self, train: Batch, meta: Batch, learn_labels: bool) -> dict[str, Any]:
         compare = self.psi is not None and self._is_due(self.gradient_similarity_every)
         self.n_steps_ += 1
-        self.f_.clear_gradients()
-        with self._replayable() as replay:
-            if self.psi is None:
-                record = primary_step(self.f_, train, self.recipe)
-            else:
-                task = self._auxiliary_task(train, learn_labels)
-                A = task.targets.detach()
-                replay()
-                record = multi_task_step(self.f_, train, A, self.recipe)
-                record.update(label_statistics(task.detach()))
-                if learn_labels:
-                    record.update(self._learn_labels(train, meta, task, replay, shared=True))
-                if compare:
-                    record["gradient_similarity"] = gradient_similarity(
-                        self.f_, train, A, self.recipe, replay
-                    )
+        if self._runs_compiled(learn_labels) and not compare:
+            A = None if self.psi is None or self.has_generator_ else self._fixed_labels(train)
+            record = self._compiled_gradients(train, meta, A, learn_labels)
+        else:
+            record = self._gradients(train, meta, learn_labels, compare)
         self._notify_gradients([self.module_, *([self.generator_] if learn_labels else [])])
         self.optimizer_.step()
         if learn_labels:
             self.generator_optimizer_.step()
         return {"loss": record["primary_loss"], "record": record}
+
+    def _gradients(
+        self, train: Batch, meta: Batch, learn_labels: bool, compare: bool
+    ) -> dict[str, Tensor]:
+        """Leave the gradients of a step in ``.grad``."""
+        self.f_.clear_gradients()
+        with self._replayable() as replay:
+            if self.psi is None:
+                return primary_step(self.f_, train, self.recipe)
+            task = self._auxiliary_task(train, learn_labels)
+            A = task.targets.detach()
+            replay()
+            record = multi_task_step(self.f_, train, A, self.recipe)
+            record.update(label_statistics(task.detach()))
+            if learn_labels:
+                record.update(self._learn_labels(train, meta, task, replay, shared=True))
+            if compare:
+                record["gradient_similarity"] = gradient_similarity(
+                    self.f_, train, A, self.recipe, replay
+                )
+            return record
+
+    def _compiled_gradients(
+        self, train: Batch, meta: Batch, A: Tensor | None, learn_labels: bool
+    ) -> dict[str, Tensor]:
+        """The same from one compiled program, for as long as torch can make one."""
+        assert self.compiled_ is not None
+        try:
+            return self.compiled_(train, meta, A, learn_labels)
+        except RuntimeError as error:
+            if not is_compiler_error(error):
+                raise
+            warnings.warn(
+                "torch.compile could not compile a training step, so this fit runs uncompiled: "
+                f"{str(error).strip().splitlines()[0]}",
+                stacklevel=2,
+            )
+            self.compile_step, self.compiled_ = False, None
+            return self._gradients(train, meta, learn_labels, compare=False)
+
+    def _runs_compiled(self, learn_labels: bool) -> bool:
+        """Not before forward mode was tried out, nor where it can't be used."""
+        trusted = self.meta_gradient_.function is exact and self.meta_gradient_.checked
+        return self.compiled_ is not None and not self.stochastic_ and (trusted or not learn_labels)
 
     def _is_due(self, every: int | None) -> bool:
         return every is not None and self.n_steps_ % every == 0
@@ -350,10 +405,13 @@ class MAXLNet(NeuralNet):
         if self.has_generator_:
             with torch.set_grad_enabled(learn):
                 return AuxiliaryTask(*self.g_(batch.x, batch.y))
+        return AuxiliaryTask(self._fixed_labels(batch))
+
+    def _fixed_labels(self, batch: Batch) -> Tensor:
         if batch.labels is None:
-            return AuxiliaryTask(self.module_.uniform_labels(batch.y))
+            return self.module_.uniform_labels(batch.y)
         one_hot = torch.zeros(len(batch), self.module_.blocks.shape[1], device=batch.x.device)
-        return AuxiliaryTask(one_hot.scatter_(1, batch.labels.unsqueeze(1), 1.0))
+        return one_hot.scatter_(1, batch.labels.unsqueeze(1), 1.0)
 
     def _learn_labels(
         self,
@@ -388,6 +446,12 @@ class MAXLNet(NeuralNet):
         self.stochastic_ = draws_random_numbers(self.module_, x)
         if self.has_generator_:
             self.stochastic_ |= draws_random_numbers(self.generator_, x, y)
+        if self.stochastic_ and self.compile_step:
+            warnings.warn(
+                "compile is ignored: a network draws random numbers (dropout), and the passes "
+                "of a compiled step can't draw the same ones.",
+                stacklevel=2,
+            )
 
     @contextmanager
     def _replayable(self) -> Iterator[Callable[[], None]]:
@@ -398,6 +462,9 @@ class MAXLNet(NeuralNet):
         seed, device = self.random_state.randint(2**31 - 1), torch.device(self.device)
         with isolated_rng(seed, device):
             yield lambda: seed_rng(seed + 1, device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "compiled_": None}  # belongs to its process
 
     # Inference
 

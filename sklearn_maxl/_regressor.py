@@ -73,6 +73,8 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
     {warm_start}
     {gradient_similarity_every}
     {device}
+    {precision}
+    {compile}
     {n_threads}
     {callbacks}
     {verbose}
@@ -161,6 +163,8 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         warm_start: bool = False,
         gradient_similarity_every: int | None = None,
         device: str | torch.device = "auto",
+        precision: str = "float32",
+        compile: bool | str = False,  # noqa: A002 (torch's word)
         n_threads: int | None = 1,
         callbacks: list[Any] | None = None,
         verbose: int = 0,

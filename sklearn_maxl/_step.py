@@ -127,8 +127,8 @@ def generator_step(
     dM_dY = dM_dA if s is None else s.unsqueeze(1) * dM_dA
     return {
         "meta_loss": M,
-        "meta_gradient_norm": _norm_at_logits(Y, dM_dY),
-        "regulariser_gradient_norm": _norm_at_logits(Y, dR_dY),
+        "meta_gradient_norm": norm_at_logits(Y, dM_dY),
+        "regulariser_gradient_norm": norm_at_logits(Y, dR_dY),
     }
 
 
@@ -244,6 +244,6 @@ def label_statistics(task: AuxiliaryTask) -> dict[str, Tensor]:
     return statistics
 
 
-def _norm_at_logits(Y: Tensor, dY: Tensor) -> Tensor:
+def norm_at_logits(Y: Tensor, dY: Tensor) -> Tensor:
     """Norm of a gradient at the generator's logits: ``dz = Y * (dY - <Y, dY>)``."""
     return torch.linalg.vector_norm(Y * (dY - (Y * dY).sum(1, keepdim=True)))
