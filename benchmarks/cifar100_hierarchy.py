@@ -79,7 +79,7 @@ def take(fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def classifier(network: str, preset: str, epochs: int, arm: str | None) -> MAXLClassifier:
     settings = {"backbone": NETWORKS[network], "auxiliary": arm, "max_epochs": epochs}
     if preset == "default":
-        return MAXLClassifier(**settings)
+        return MAXLClassifier(meta_every=1, **settings)
     return MAXLClassifier.from_preset(preset, **settings)
 
 

@@ -258,37 +258,6 @@ def cifar100() -> str:
     )
 
 
-def operations() -> str:
-    _, rows = read("operations")
-    body = [
-        (r["network"], r["setting"], f"{int(r['operations_per_epoch']):,}", r["times_single_task"])
-        for r in rows
-    ]
-    return (
-        "Operations\n----------\n\n"
-        "Floating-point operations of one epoch of four batches of 32 samples, counted by\n"
-        "``torch.utils.flop_counter`` (matrix products and convolutions). Made by\n"
-        "``benchmarks/operations.py``; the counts do not depend on the machine.\n\n"
-        f"{table(('network', 'setting', 'operations', 'times single task'), body)}\n"
-    )
-
-
-def overhead() -> str:
-    machine, rows = read("overhead")
-    body = [
-        (r["method"], r["median_seconds"], f"{r['median_ratio']}",
-         f"{r['quartile_25']} to {r['quartile_75']}")
-        for r in rows
-    ]  # fmt: skip
-    head = ("method", "median seconds", "times the bare loop", "quartiles")
-    return (
-        "Time around the training\n------------------------\n\n"
-        "Digits as a table, one hidden layer of 100, batches of 128, 20 epochs. Made by\n"
-        "``benchmarks/overhead.py``.\n\n"
-        f"{table(head, body)}\n\nMachine: {machine}.\n"
-    )
-
-
 def main() -> None:
     parts = (
         few_labels(),
@@ -297,13 +266,12 @@ def main() -> None:
         regression(),
         hidden_clusters(),
         bundled_sets(),
-        operations(),
-        overhead(),
     )
     PAGE.write_text(
         "Results\n=======\n\n"
         "What was measured, the unfavourable included. This page is written by\n"
-        "``benchmarks/report.py`` from the files in ``benchmarks/results``.\n\n" + "\n".join(parts)
+        "``benchmarks/report.py`` from the files in ``benchmarks/results``. Time, operations and\n"
+        "memory have :doc:`a page of their own <speed>`.\n\n" + "\n".join(parts)
     )
 
 

@@ -145,7 +145,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         meta_gradient: str = "exact",
         meta_scale: float | str = 1.0,
         meta_batch: str = "same",
-        meta_every: int = 1,
+        meta_every: int = 8,
         alternation: str = "batch",
         optimizer: Any = "adam",
         lr: float = 0.001,

@@ -58,7 +58,7 @@ def weights(state):
 
 
 def test_an_epoch_is_a_pass_for_each_network(images):
-    seen, clf = states(images, alternation="epoch")
+    seen, clf = states(images, alternation="epoch", meta_every=1)
     assert len(seen) == 8  # 200 images in batches of 50, twice
     first, second = seen[:4], seen[4:]
     for before, after in itertools.pairwise(first):

@@ -360,7 +360,8 @@ def test_deep_networks_follow_the_protocol_of_scikit_learn(kind):
 @deep
 def test_deep_networks_fit_repeat_and_pickle(kind, digits):
     X, y = digits
-    clf = MAXLClassifier(kind(width=0.05), batch_size=40, max_epochs=2, random_state=0).fit(X, y)
+    settings = {"batch_size": 40, "max_epochs": 2, "meta_every": 1, "random_state": 0}
+    clf = MAXLClassifier(kind(width=0.05), **settings).fit(X, y)
     assert np.isfinite(clf.history_["primary_loss"]).all()
     assert (clf.history_["gradient_norm_ratio"] > 0).all()  # the generator learns
     assert clf.transform(X).shape == (120, round(512 * 0.05) * DEEP[kind] // 512)

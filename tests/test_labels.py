@@ -44,7 +44,10 @@ def test_weights_start_at_one():
 
 
 def test_information_makes_labels_sharp_and_keeps_them_in_use():
-    plain, sharp = fit(), fit(information_weight=0.3, max_epochs=60, generator_lr=0.01)
+    plain, sharp = (
+        fit(),
+        fit(information_weight=0.3, max_epochs=60, generator_lr=0.01, meta_every=1),
+    )
     assert plain.history_[-1]["label_entropy"] > 0.9 * np.log(5)
     assert sharp.history_[-1]["label_entropy"] < 0.3 * np.log(5)
     assert sharp.history_[-1]["mean_label_entropy"] > 0.8 * np.log(5)

@@ -66,7 +66,9 @@ def reads_of_a_step(monkeypatch, estimator, X, y):
 )
 def test_no_step_waits(monkeypatch, images, settings):
     X, y = images
-    clf = MAXLClassifier(ConvNet(channels=(4, 4)), max_epochs=2, random_state=0, **settings)
+    clf = MAXLClassifier(
+        ConvNet(channels=(4, 4)), max_epochs=2, random_state=0, **{"meta_every": 1, **settings}
+    )
     assert reads_of_a_step(monkeypatch, clf, X, y) == []
 
 

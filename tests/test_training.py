@@ -170,7 +170,9 @@ COLUMNS = {
 @pytest.mark.parametrize("auxiliary", COLUMNS)
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_history_records_every_epoch(iris, auxiliary, early_stopping):
-    clf = model(auxiliary=auxiliary, early_stopping=early_stopping, max_epochs=4).fit(*iris)
+    clf = model(auxiliary=auxiliary, early_stopping=early_stopping, max_epochs=4, meta_every=1).fit(
+        *iris
+    )
     history = clf.history_
     extra = ["validation_score"] if early_stopping else []
     assert sorted(history.columns()) == sorted(["epoch", "time", *extra, *COLUMNS[auxiliary]])
