@@ -6,9 +6,10 @@ Question: with few labels, does MAXL beat single-task training, is that more tha
 uniform soft labels give, and what does the focal loss of the paper do? Two
 networks: the default one, and a small one with batches of 50, at psi 5 and 2. Labels
 are learned in every step; all else is default. ``psi=2`` was picked from ten
-variations on seeds 100 to 105, that is, on other splits of the same images than those reported here. A seed decides the
-split (stratified, 200 to train, the other 1,597 to test) and the training alike,
-so that differences are paired. Nothing was selected on the test samples. Writes
+variations on seeds 100 to 105, that is, on other splits of the same images than
+those reported here. A seed decides the split (stratified, 200 to train, the other
+1,597 to test) and the training alike, so that differences are paired. Nothing was
+selected on the test samples. Writes
 results/few_labels.csv, one row per run; rows that are there are not run again.
 """
 

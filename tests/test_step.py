@@ -225,7 +225,11 @@ MATHEMATICS = ["_auxiliary", "_devices", "_history", "_losses", "_meta_gradient"
 MATHEMATICS += [
     "_augment",
     "_autoencoder",
+    "_compiled",
     "_dependable",
+    "_forward_rules",
+    "_functional",
+    "_layout",
     "_random",
     "_schedules",
     "_step",
