@@ -81,8 +81,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         on (the ICLR 2019 version). "same" needs no second batch and is the paper's.
     meta_every : int, default=8
         The label generator learns in every `meta_every`-th step. 1 is the paper's. With 8 a
-        fit costs about 1.7 times a single-task one instead of 4, and no difference in
-        accuracy was measured (``benchmarks/cheaper.py``).
+        fit costs 1.7 times the operations of a single-task one instead of 4 on images; the
+        accuracy differs by at most 1.5 standard errors (``benchmarks/cheaper.py``).
     alternation : {"batch", "epoch"}, default="batch"
         "batch": both networks learn from each batch. "epoch": a pass over the data
         for the multi-task network, then one for the label generator, as in the
