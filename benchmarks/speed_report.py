@@ -105,6 +105,10 @@ LIMITS = (
           "``maxl``: at most 4.5 times the seconds of ``None``"),
     Limit("arms", IMAGES, "maxl", "None", "memory_ratio", 2.2,
           "``maxl``: at most 2.2 times the peak memory of ``None``"),
+    Limit("arms", IMAGES, "maxl, meta_every=8", "None", "operations_ratio", 2.0,
+          "the default, ``meta_every=8``: at most 2 times the operations of ``None``"),
+    Limit("arms", IMAGES, "maxl, meta_every=8", "None", "median_ratio", 2.0,
+          "the default, ``meta_every=8``: at most 2 times the seconds of ``None``"),
     Limit("reference", IMAGES, "reference, exact", "exact", "median_ratio", 1.6,
           "the authors' exact script takes at least 1.6 times our seconds", True),
     Limit("reference", IMAGES, "reference, first-order", "exact", "median_ratio", 1.8,
@@ -135,13 +139,13 @@ def limits(rows: Rows) -> Iterator[Goal]:
 
 
 def concerns(limit: Limit, row: dict[str, str]) -> bool:
-    """Whether a bound is one for this row; whole fits of an epoch's case have none."""
+    """Whether a bound is one for this row; whole or long fits of a case have none."""
     return (
         limit.section == row["section"]
         and row["method"] in limit.method.split("|")
         and limit.base in ("", row["base"])
         and bool(re.match(limit.case, row["case"]))
-        and ": a fit" not in row["case"]
+        and ": " not in row["case"].removeprefix("samples: ")
     )
 
 
