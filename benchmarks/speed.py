@@ -28,7 +28,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -210,6 +210,9 @@ def arms(run: Run) -> list[Row]:
     """Every arm for an epoch, some as a whole fit, and how fast the machine multiplies."""
     rows = matrix_products(run)
     for case in cases(run):
+        # Eight steps: one of them is an update of the generator with meta_every=8.
+        steps = run.size(8, 1)
+        case = replace(case, samples=max(case.samples, steps * case.batch_size))
         rows += compare_epochs(run, "arms", case, {**ARMS, **LOWER}, "None")
         if case.name.startswith("VGG") and run.device == "cpu":
             continue  # 200 steps of an autoencoder of that size say nothing new

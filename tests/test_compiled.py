@@ -42,7 +42,7 @@ SETTINGS = {
 def model(**settings):
     return MAXLClassifier(
         ConvNet(channels=(4, 6)),
-        **{"max_epochs": 3, "batch_size": 64, "random_state": 0, **settings},
+        **{"max_epochs": 3, "batch_size": 64, "meta_every": 1, "random_state": 0, **settings},
     )
 
 
