@@ -150,8 +150,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     compile : bool or str, default=False
         Whether `torch.compile` makes one program of a training step, meta-gradient
         included; a string is the name of its backend. It takes a minute or two at the
-        start of every fit, so only long fits gain; on a CPU, those of small MLPs. Needs ``meta_gradient="exact"``, and
-        is left out with a warning where networks draw random numbers (dropout).
+        start of every fit, so only long fits gain; on a CPU, those of small MLPs. Needs
+        ``meta_gradient="exact"``, and is left out with a warning where networks draw
+        random numbers (dropout).
     n_threads : int or None, default=1
         Cores that torch uses in a fit on the CPU. With the default a result is
         bitwise the same in a loop, in joblib's workers and on a machine with more
