@@ -154,7 +154,9 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         >>> clf.alternation, clf.batch_size, clf.max_epochs
         ('epoch', 100, 8)
         """
-        return cls(**{**preset(name), **parameters})
+        known = set(cls._get_param_names())  # a regressor has no views
+        recipe = {key: value for key, value in preset(name).items() if key in known}
+        return cls(**{**recipe, **parameters})
 
     def _store(self, parameters: dict[str, Any]) -> None:
         """Keep the constructor's arguments as they are: ``self._store(locals())``."""
@@ -383,9 +385,13 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         samples, codes = self._labelled(X, y)
         if self._arm == "kmeans":
             return np.eye(self.psi_.sum(), dtype=np.float32)[self._source.nearest(samples, codes)]
+        f = self.net_.module_
+        blocks = codes * (f.views.n if f.views else 1)  # of the samples as they are
         if self._arm == "uniform":
-            return self.net_.apply(self.net_.module_.uniform_labels, codes)
-        return self.net_.apply(self.net_.generator_, samples, codes)
+            labels = self.net_.apply(f.uniform_labels, blocks)
+        else:
+            labels = self.net_.apply(self.net_.generator_, samples, blocks)
+        return labels[:, f.own_columns().cpu().numpy()]
 
     @available_if(_needs_arm("maxl"))
     def generate_auxiliary_weights(self, X: ArrayLike) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from ._compat import StrOptions, fit_context
 from ._fit import Plan, Trained
 from ._targets import Classes
 from ._validation import combined_weight
+from ._views import VIEWS
 
 
 class MAXLClassifier(ClassifierMixin, BaseMAXL):
@@ -22,8 +23,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     network learns the classes of `y` and, beside them, a finer labelling that a
     second network, the label generator, invents for the same samples. The label
     generator is trained by the gradient of the primary loss after one step of the
-    multi-task network, so that learning its labels helps the real task. At
-    prediction time only the trunk and the primary head are used.
+    multi-task network, so that learning its labels helps the real task. On images
+    the auxiliary network sees every sample turned by some right angle and has
+    auxiliary classes for each pair of class and turn, see `views`; a prediction reads
+    all of them. Without views, only the trunk and the primary head predict, as in the
+    paper.
 
     Parameters
     ----------
@@ -108,6 +112,16 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         \\*input_shape_) in the units of `X` to one of the same shape. "crop_flip", the
         paper's: images are shifted by up to 4 pixels and mirrored. The label
         generator and the meta loss see what the training pass sees.
+    views : {"auto", "rotations", None}, default="auto"
+        Views of a sample in the auxiliary task. "rotations": each sample of a batch is
+        turned by 0, 1, 2 or 3 right angles, drawn anew (0 or 2 where images are not
+        square), and each pair of class and turn has `psi` auxiliary classes of its own;
+        after Lee, Hwang and Shin (ICML 2020). `predict_proba` is the mean over the turns
+        of the log-probability that the auxiliary head gives a class, normalised.
+        A step costs twice as much and a prediction as many times as there are views.
+        "auto": "rotations" for images, None for everything else, because they help
+        where labels are few (``benchmarks/evidence.py``). None: the paper's, the
+        auxiliary task sees what the primary one does and the primary head predicts.
     batch_size : int or "auto", default="auto"
         Most samples in a batch; batches are of even size. "auto" is a sixteenth of
         the training set, so that small data sets get enough steps, but at least 32,
@@ -218,6 +232,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMAXL._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "views": [StrOptions(set(VIEWS)), None],
     }
 
     classes_: NDArray[Any]
@@ -245,6 +260,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         generator_lr: float = 0.001,
         schedule: str | Callable[[float], float] = "constant",
         augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
+        views: str | None = "auto",
         batch_size: int | str = "auto",
         max_epochs: int = 100,
         early_stopping: bool = False,
@@ -340,7 +356,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         ndarray of shape (n, C), float64
             Columns in the order of `classes_`.
         """
-        logits = torch.from_numpy(self._evaluate("primary", X)).double()
+        logits = torch.from_numpy(self._evaluate("prediction", X)).double()
         return torch.log_softmax(logits, dim=1).numpy()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -112,7 +112,8 @@ class CompiledStep:
             )
         scale = torch.as_tensor(scale_of(self.recipe, self.optimizer)) if learn_labels else None
         data = [
-            (b.x, b.y, b.weight, b.target) for b in ([train, meta] if learn_labels else [train])
+            (b.x, b.y, b.weight, b.target, b.view, b.block)
+            for b in ([train, meta] if learn_labels else [train])
         ]
         G, d_theta, moved_f, moved_g, record = self._functions[learn_labels](
             *({name: p.detach() for name, p in part.items()} for part in (t, theta)),
@@ -151,7 +152,7 @@ class CompiledStep:
         moved_g: Tensors = {}
         task = None if A is None else AuxiliaryTask(A)
         if self.g is not None:
-            outputs, moved_g = self.g.at(theta, rest_g, train.x, train.y)
+            outputs, moved_g = self.g.at(theta, rest_g, *train.labelled)
             task = AuxiliaryTask(*outputs)
         G, moved_f, record = self._multi_task(t, rest_f, train, task)
         return G, {}, _statistics(moved_f), _statistics(moved_g), record
@@ -172,7 +173,7 @@ class CompiledStep:
         g = self.g
 
         def generate(theta: Tensors) -> tuple[tuple[Tensor, ...], Any]:
-            (Y, s), moved = g.at(theta, rest_g, train.x, train.y)
+            (Y, s), moved = g.at(theta, rest_g, *train.labelled)
             task = AuxiliaryTask(Y, s)
             return (task.targets, Y), (moved, [a for a in (Y, s) if a is not None])
 
@@ -194,7 +195,7 @@ class CompiledStep:
         def auxiliary_losses(t: Tensors) -> Tensor:
             # Compiled, torch's own rule is one fused pass, but it mixes types up under autocast.
             with nullcontext() if self.f.precision is None else FastForwardRules():
-                (_, logits), _ = self.f.at(t, rest_f, train.x)
+                (_, logits), _ = self.f.at(t, rest_f, *train.inputs)
             return focal_losses(logits, self.recipe.focal_gamma)
 
         v, M = grad_and_value(meta_loss)(t_plus)
@@ -216,7 +217,7 @@ class CompiledStep:
         recipe = self.recipe
 
         def training_loss(t: Tensors) -> tuple[Tensor, Any]:
-            (outputs, logits), moved = self.f.at(t, rest, train.x)
+            (outputs, logits), moved = self.f.at(t, rest, *train.inputs)
             primary = primary_loss(outputs, train, recipe)
             if task is None:
                 return primary, (moved, {"primary_loss": primary})
@@ -231,8 +232,15 @@ class CompiledStep:
         return G, moved, record
 
 
-def _batch(x: Tensor, y: Tensor, weight: Tensor | None, target: Tensor | None) -> Batch:
-    return Batch(x, y, weight, None, target)
+def _batch(
+    x: Tensor,
+    y: Tensor,
+    weight: Tensor | None,
+    target: Tensor | None,
+    view: Tensor | None,
+    block: Tensor | None,
+) -> Batch:
+    return Batch(x, y, weight, None, target, view, block)
 
 
 def _statistics(moved: Tensors) -> Tensors:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ._augment import Augment
 from ._step import Batch
+from ._views import Views
 
 CPU = torch.device("cpu")
 
@@ -147,6 +148,8 @@ class TrainingData:
     prepare : callable or None
         What the networks take of a batch's inputs (`Network.prepare`); None where
         the samples are prepared already.
+    views : Views or None
+        What the auxiliary task sees in place of the samples.
     """
 
     train: Samples
@@ -154,6 +157,7 @@ class TrainingData:
     validation: Samples | None = None
     augment: Augment | None = None
     prepare: Prepare | None = None
+    views: Views | None = None
 
     def __len__(self) -> int:
         return len(self.train)
@@ -163,7 +167,14 @@ class TrainingData:
         batch = self.train.batch(index)
         if self.augment is not None:
             batch = replace(batch, x=self.augment(batch.x, rng))
-        return self._prepared(batch)
+        batch = self._prepared(batch)
+        if self.views is None:
+            return batch
+        # Drawn on the CPU: one seed gives the same views on every device.
+        v = torch.from_numpy(rng.randint(self.views.n, size=len(batch))).to(batch.y.device)
+        return replace(
+            batch, view=self.views.each(batch.x, v), block=batch.y * self.views.n + v
+        )
 
     def meta_batch(self, index: Tensor) -> Batch:
         """Samples for the meta loss, not augmented: they stand for what comes after training."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import backbones
 from ._augment import resolve_augment
-from ._auxiliary import PSI_SOURCES, HumanSource, blocks
+from ._auxiliary import PSI_SOURCES, HumanSource, block_starts, blocks
 from ._data import Arrays, Samples, TrainingData, holdout_split, moments
 from ._devices import resolve_device
 from ._kmeans import KMeansSource
@@ -25,6 +25,7 @@ from ._net import MAXLNet, logger
 from ._networks import make_label_generator, make_multi_task_net
 from ._optimizers import resolve_optimizer
 from ._step import Recipe
+from ._views import resolve_views
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def train(estimator: Any, plan: Plan, net: MAXLNet, source: Any, epochs: int) ->
     # Labels draw from a stream of their own, so that they do not shift the batches.
     own = np.random.RandomState(copy.deepcopy(net.random_state).randint(2**31 - 1))
     labels = source and source.assign(plan.parts["train"], own)
+    if labels is not None:
+        labels = labels - block_starts(source.psi)[plan.parts["train"].y]
     device = torch.device(net.device)
     augment = resolve_augment(estimator.augment, plan.input_shape)
     prepare = net.module_.prepare
@@ -130,7 +133,8 @@ def train(estimator: Any, plan: Plan, net: MAXLNet, source: Any, epochs: int) ->
         for name, part in plan.parts.items()
     }
     prepare = prepare if once is None else None
-    net.train_for(TrainingData(**samples, augment=augment, prepare=prepare), epochs)
+    data = TrainingData(**samples, augment=augment, prepare=prepare, views=net.module_.views)
+    net.train_for(data, epochs)
 
 
 def label_source(estimator: Any, plan: Plan, arm: str | None, psi: Any) -> Any:
@@ -160,10 +164,15 @@ def make_net(
     """The skorch net with fresh weights: `net_` before training."""
     show_log(estimator.verbose)
     learned = arm == "maxl"
-    mask = None if source is None else blocks(source.psi)
     shape, scaling = plan.input_shape, plan.scaling
+    # Not in regression, which has no classes to tell apart.
+    wanted = None if source is None else getattr(estimator, "views", None)
+    views = resolve_views(wanted, shape)
+    mask = None if source is None else blocks(np.repeat(source.psi, views.n if views else 1))
     trunk = backbones.builder(estimator.backbone, shape)
-    module = partial(make_multi_task_net, trunk, shape, scaling, plan.targets.n_outputs, mask)
+    module = partial(
+        make_multi_task_net, trunk, shape, scaling, plan.targets.n_outputs, mask, views
+    )
     other = estimator.backbone if estimator.generator is None else estimator.generator
     generator = partial(
         make_label_generator,

@@ -99,8 +99,8 @@ class EpochSums:
         return {name: self.mean(name) for name in self.scalars}
 
 
-def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
-    """Summary of the epoch's auxiliary labels.
+def label_columns(sums: EpochSums, psi: NDArray[np.int64], n_views: int = 1) -> dict[str, Any]:
+    """Summary of the epoch's auxiliary labels, those of a class's views taken together.
 
     Returns
     -------
@@ -117,7 +117,8 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64]) -> dict[str, Any]:
     """
     if "label_mass" not in sums.sums:
         return {}
-    mass = torch.split(sums.sums["label_mass"].double().cpu(), psi.tolist())
+    of_views = torch.split(sums.sums["label_mass"].double().cpu(), (n_views * psi).tolist())
+    mass = [block.view(n_views, -1).sum(0) for block in of_views]
     in_use, entropy, total = np.zeros(len(psi)), 0.0, 0.0
     for i, block in enumerate(mass):
         n_i = float(block.sum())

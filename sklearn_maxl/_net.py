@@ -195,7 +195,7 @@ class MAXLNet(NeuralNet):
         except (RuntimeError, AttributeError) as error:
             raise ValueError(
                 "warm_start=True goes on with the networks of the last fit, but backbone, "
-                "generator, psi or auxiliary were changed since; use warm_start=False."
+                "generator, psi, views or auxiliary were changed since; use warm_start=False."
             ) from error
         for mine, theirs in zip(self._optimizer_list(), other._optimizer_list(), strict=True):
             if type(mine) is type(theirs):
@@ -307,7 +307,8 @@ class MAXLNet(NeuralNet):
         if validation is not None:
             row["validation_score"] = self.score_on(validation)
         if self.psi is not None:
-            row.update(label_columns(sums, self.psi))
+            n_views = self.module_.views.n if self.module_.views else 1
+            row.update(label_columns(sums, self.psi, n_views))
             if self.gradient_similarity_every:  # an epoch may be shorter
                 row["gradient_similarity"] = means.get("gradient_similarity", np.nan)
         if self.has_generator_:  # an epoch may be shorter than meta_every
@@ -404,14 +405,15 @@ class MAXLNet(NeuralNet):
         """Soft labels of a batch: generated (with a graph if they are to be learned) or fixed."""
         if self.has_generator_:
             with torch.set_grad_enabled(learn):
-                return AuxiliaryTask(*self.g_(batch.x, batch.y))
+                return AuxiliaryTask(*self.g_(*batch.labelled))
         return AuxiliaryTask(self._fixed_labels(batch))
 
     def _fixed_labels(self, batch: Batch) -> Tensor:
         if batch.labels is None:
-            return self.module_.uniform_labels(batch.y)
-        one_hot = torch.zeros(len(batch), self.module_.blocks.shape[1], device=batch.x.device)
-        return one_hot.scatter_(1, batch.labels.unsqueeze(1), 1.0)
+            return self.module_.uniform_labels(batch.blocks)
+        block = self.module_.blocks[batch.blocks]
+        label = block.int().argmax(1) + batch.labels
+        return torch.zeros_like(block, dtype=torch.float32).scatter_(1, label.unsqueeze(1), 1.0)
 
     def _learn_labels(
         self,
@@ -495,7 +497,7 @@ class MAXLNet(NeuralNet):
         return loss(self._outputs(samples), samples, self.recipe)
 
     def _outputs(self, samples: Samples) -> Tensor:
-        return torch.from_numpy(self.apply(self.module_.primary, samples.X))
+        return torch.from_numpy(self.apply(self.module_.prediction, samples.X))
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """A copy of the weights and buffers of both networks."""

@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ._layout import choose_layout, in_layout_of
 from ._random import isolated_rng
+from ._views import Views
 
 
 class Standardize(nn.Module):
@@ -74,7 +76,9 @@ class MultiTaskNet(Network):
     """Shared trunk, primary head and auxiliary head: ``x -> (primary, auxiliary)``.
 
     The primary outputs are logits of the classes, or predicted targets. Without
-    `blocks` there is no auxiliary head and its logits are None.
+    `blocks` there is no auxiliary head and its logits are None. With `views`, the
+    auxiliary logits are those of a view of each sample, and `blocks` has a row for
+    each pair of class and view.
     """
 
     def __init__(
@@ -84,20 +88,25 @@ class MultiTaskNet(Network):
         n_features: int,
         n_outputs: int,
         blocks: Tensor | None,
+        views: Views | None = None,
     ):
         super().__init__(standardize, trunk)
         self.n_features = n_features
+        self.views = views
         self.primary_head = make_head(trunk, n_features, n_outputs)
         self.auxiliary_head = (
             None if blocks is None else make_head(trunk, n_features, blocks.shape[1])
         )
         self.register_buffer("blocks", blocks)
 
-    def outputs(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Both outputs for prepared samples: what training needs."""
-        features = self.features(z)
-        auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(features)
-        return self.primary_head(features), auxiliary
+    def outputs(self, z: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Both outputs for prepared samples, and views of them if there are any."""
+        # In one pass: batch normalisation is to see what it will see at prediction time.
+        features = self.features(z if view is None else torch.cat([z, view]))
+        own = features[: len(z)]
+        if self.auxiliary_head is None:
+            return self.primary_head(own), None
+        return self.primary_head(own), self.auxiliary_head(features[-len(z) :])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         return self.outputs(self.prepare(x))
@@ -107,8 +116,27 @@ class MultiTaskNet(Network):
         return self.features(self.prepare(x))
 
     def primary(self, x: Tensor) -> Tensor:
-        """Primary outputs alone, shape (n, n_outputs): what inference needs."""
+        """Primary outputs alone, shape (n, n_outputs)."""
         return self.primary_head(self.transform(x))
+
+    def prediction(self, x: Tensor) -> Tensor:
+        """What inference needs: primary outputs or, with views, what these say together."""
+        return self.primary(x) if self.views is None else self.joint(x)
+
+    def joint(self, x: Tensor) -> Tensor:
+        """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).
+
+        That probability is the mass of the class's block among the blocks of the view.
+        """
+        assert self.views is not None
+        columns = block_columns(self.blocks).unflatten(0, (-1, self.views.n))
+        views = self.views.all(self.prepare(x))
+        return torch.stack(
+            [
+                torch.log_softmax(block_sums(self._auxiliary_logits(view), columns[:, v]), dim=1)
+                for v, view in enumerate(views)
+            ]
+        ).mean(0)
 
     def uniform_labels(self, y: Tensor) -> Tensor:
         """The uniform soft label over each sample's block: the arm that learns no labels."""
@@ -116,8 +144,16 @@ class MultiTaskNet(Network):
         return block / block.sum(1, keepdim=True)
 
     def auxiliary(self, x: Tensor) -> Tensor:
-        """Auxiliary probabilities, shape (n, K)."""
-        return torch.softmax(self.auxiliary_head(self.transform(x)), dim=1)  # type: ignore[misc]
+        """Auxiliary probabilities of the samples as they are, shape (n, K)."""
+        logits = self._auxiliary_logits(self.prepare(x))
+        return torch.softmax(logits[:, self.own_columns()], dim=1)
+
+    def own_columns(self) -> Tensor:
+        """Auxiliary classes of the samples as they are, without those of other views."""
+        return self.blocks[:: self.views.n if self.views else 1].any(0).nonzero().squeeze(1)
+
+    def _auxiliary_logits(self, z: Tensor) -> Tensor:
+        return self.auxiliary_head(self.features(z))  # type: ignore[misc]
 
 
 class LabelGenerator(Network):
@@ -186,6 +222,20 @@ def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
     return nn.Sequential(*layers, last) if layers else last
 
 
+def block_columns(blocks: Tensor) -> Tensor:
+    """Numbers of the columns of each block, filled up with K to the size of the largest."""
+    n, K = blocks.sum(1, keepdim=True), blocks.shape[1]
+    offset = torch.arange(int(n.max()), device=blocks.device)
+    first = blocks.int().argmax(1, keepdim=True)
+    return torch.where(offset < n, first + offset, K)
+
+
+def block_sums(logits: Tensor, columns: Tensor) -> Tensor:
+    """Logarithm of the summed exponentials of the `columns` (m, size) of each block, (n, m)."""
+    padded = F.pad(logits, (0, 1), value=-torch.inf)
+    return padded[:, columns].logsumexp(2)
+
+
 def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
     """Softmax over the entries where ``mask`` is True; exactly 0 elsewhere."""
     return torch.softmax(logits.masked_fill(~mask, -torch.inf), dim=1)
@@ -244,12 +294,13 @@ def make_multi_task_net(
     scaling: tuple[Any, Any],
     n_outputs: int,
     blocks: Any = None,
+    views: Views | None = None,
 ) -> MultiTaskNet:
     """The multi-task network with fresh weights, on the CPU."""
     trunk, n_features = build_trunk(build, input_shape, "backbone")
     standardize = Standardize(*map(torch.as_tensor, scaling))
     blocks = None if blocks is None else torch.as_tensor(blocks)
-    return MultiTaskNet(standardize, trunk, n_features, n_outputs, blocks)
+    return MultiTaskNet(standardize, trunk, n_features, n_outputs, blocks, views)
 
 
 def make_label_generator(

@@ -10,6 +10,7 @@ _PAPER = {
     "auxiliary": "maxl",
     "psi": 5,
     "auxiliary_weight": 1.0,
+    "views": None,
     "entropy_weight": 0.2,
     "focal_gamma": 2.0,
     "meta_every": 1,

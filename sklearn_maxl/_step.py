@@ -35,7 +35,9 @@ class Batch:
     """Samples on the device.
 
     x (n, ...), y (n,) int64: class, or bin of the target in regression; weight (n,),
-    labels (n,) int64, target (n, m): each may be None, target is so in classification.
+    labels (n,) int64 within the block of the class, target (n, m): each may be None,
+    target is so in classification. Where the auxiliary task has views, `view` are the
+    samples as it sees them and `block` (n,) the numbers of the pairs of class and view.
     """
 
     x: Tensor
@@ -43,9 +45,26 @@ class Batch:
     weight: Tensor | None = None
     labels: Tensor | None = None
     target: Tensor | None = None
+    view: Tensor | None = None
+    block: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What the multi-task network takes: the samples, and their views if there are any."""
+        return (self.x,) if self.view is None else (self.x, self.view)
+
+    @property
+    def labelled(self) -> tuple[Tensor, Tensor]:
+        """What the label generator takes: the samples as the auxiliary task sees them, blocks."""
+        return self.x if self.view is None else self.view, self.blocks
+
+    @property
+    def blocks(self) -> Tensor:
+        """Number of each sample's block of auxiliary classes: its class, where there are no views."""
+        return self.y if self.block is None else self.block
 
 
 class AuxiliaryTask(NamedTuple):
@@ -97,7 +116,7 @@ def primary_step(f: Functional, batch: Batch, recipe: Recipe) -> dict[str, Tenso
 
 def multi_task_step(f: Functional, batch: Batch, A: Tensor, recipe: Recipe) -> dict[str, Tensor]:
     """Line 1: gradient ``G`` of ``L = L_pri + w mean_n sum_k A_nk l_nk`` for given ``A``."""
-    outputs, auxiliary_logits = f(batch.x)
+    outputs, auxiliary_logits = f(*batch.inputs)
     primary = primary_loss(outputs, batch, recipe)
     losses = (A * focal_losses(auxiliary_logits, recipe.focal_gamma)).sum(1)
     auxiliary = weighted_mean(losses, batch.weight)
@@ -172,7 +191,7 @@ def meta_problem(
 
     def auxiliary_losses(t: Parameters) -> Tensor:
         replay()
-        _, auxiliary_logits = f.at(t, batch.x)
+        _, auxiliary_logits = f.at(t, *batch.inputs)
         return focal_losses(auxiliary_logits, recipe.focal_gamma)
 
     coefficient = coefficient_of(batch, recipe)
@@ -197,7 +216,7 @@ def losses_of(
 
     def losses(t: Parameters) -> tuple[Tensor, Tensor]:
         replay()
-        outputs, auxiliary_logits = f.at(t, batch.x)
+        outputs, auxiliary_logits = f.at(t, *batch.inputs)
         return (
             primary_loss(outputs, batch, recipe),
             focal_losses(auxiliary_logits, recipe.focal_gamma),

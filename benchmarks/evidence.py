@@ -1,0 +1,312 @@
+"""Does it help, by how much, and when not: all arms and rivals on images and tables.
+
+    SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py tune
+    SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py choose
+    SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py report [--sets digits-images:200 ...]
+    SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py cost
+
+Three parts, each resumable and with one CSV row a run:
+
+``tune`` tries settings one at a time on the sets named for tuning, and scores them on samples
+that are in no training part and in no official test set (seeds from 100 on). Defaults come
+from it. ``choose`` gives every set and size its best single task: the loss, the learning rate
+and the weight decay with the best mean accuracy on a fifth of the training part, over three
+seeds. ``report`` then trains all arms on ten paired seeds: a seed draws the training part,
+the first weights and the batches. It alone touches the test samples, and nothing is chosen
+by it. ``cost`` counts the floating-point operations of an epoch of each arm.
+
+Fashion-MNIST and CIFAR-100 are halved to 14 x 14 and 16 x 16 pixels and learned by the default
+ConvNet at half its width, so that the whole fits two cores in hours; the digits have the
+default network. All arms of a set share network, epochs and batches.
+"""
+
+import argparse
+import subprocess
+import time
+import warnings
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from _rivals import Rival, predict_proba
+from _runs import RESULTS, read, resume
+from _sets import BUNDLED, IMAGES, TABLES, TUNED_ON, Split, shared_settings, split
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from sklearn_maxl import MAXLClassifier
+
+# Tuning: settings on top of `BASE`, one change each.
+TUNING_SEEDS = range(100, 104)
+TUNING_TABLES = [(name, 200) for name in TUNED_ON]
+BASE: dict[str, Any] = {"lr": 3e-3, "schedule": "cosine", "views": None}
+CHANGES: dict[str, dict[str, Any]] = {
+    "single": {"auxiliary": None},
+    "single, focal_gamma=1": {"auxiliary": None, "focal_gamma": 1.0},
+    "single, focal_gamma=2": {"auxiliary": None, "focal_gamma": 2.0},
+    "single, lr=0.001": {"auxiliary": None, "lr": 1e-3},
+    "single, lr=0.01": {"auxiliary": None, "lr": 1e-2},
+    "single, schedule='constant'": {"auxiliary": None, "schedule": "constant"},
+    "uniform": {"auxiliary": "uniform"},
+    "maxl": {},
+    "maxl, meta_every=1": {"meta_every": 1},
+    "maxl, frozen generator": {"meta_every": 10**9, "generator_lr": 1e-12},
+    "maxl, focal_gamma=1": {"focal_gamma": 1.0},
+    "maxl, focal_gamma=2": {"focal_gamma": 2.0},
+    "maxl, meta_batch='next'": {"meta_batch": "next"},
+    "maxl, meta_batch='holdout'": {"meta_batch": "holdout"},
+    "maxl, meta_scale='inverse_lr'": {"meta_scale": "inverse_lr"},
+    "maxl, entropy_weight=0": {"entropy_weight": 0.0},
+    "maxl, information_weight=0.1": {"information_weight": 0.1},
+    "maxl, auxiliary_weight=0.3": {"auxiliary_weight": 0.3},
+    "maxl, auxiliary_weight=3": {"auxiliary_weight": 3.0},
+    "maxl, auxiliary_weight_range=3": {"auxiliary_weight_range": 3.0},
+    "maxl, psi=2": {"psi": 2},
+    "maxl, psi=10": {"psi": 10},
+    "maxl, generator_lr=0.01": {"generator_lr": 1e-2},
+    "maxl, generator_optimizer='sgd'": {"generator_optimizer": "sgd"},
+    "maxl, lr=0.001": {"lr": 1e-3},
+    "maxl, lr=0.01": {"lr": 1e-2},
+}
+VIEW_CHANGES: dict[str, dict[str, Any]] = {
+    "uniform, views": {"auxiliary": "uniform", "views": "rotations"},
+    "uniform, views, psi=1": {"auxiliary": "uniform", "views": "rotations", "psi": 1},
+    "maxl, views": {"views": "rotations"},
+    "maxl, views, meta_every=1": {"views": "rotations", "meta_every": 1},
+    "maxl, views, psi=2": {"views": "rotations", "psi": 2},
+    "maxl, views, information_weight=0.1": {"views": "rotations", "information_weight": 0.1},
+    "maxl, views, meta_scale='inverse_lr'": {"views": "rotations", "meta_scale": "inverse_lr"},
+    "maxl, views, auxiliary_weight=3": {"views": "rotations", "auxiliary_weight": 3.0},
+    "maxl, views, lr=0.001": {"views": "rotations", "lr": 1e-3},
+    "maxl, views, lr=0.01": {"views": "rotations", "lr": 1e-2},
+    "maxl, views, schedule='constant'": {"views": "rotations", "schedule": "constant"},
+}
+
+# Where every run takes tens of seconds, the settings that decide, and fewer seeds.
+DECISIVE = (
+    *("single", "single, lr=0.001", "single, schedule='constant'", "uniform", "maxl"),
+    *("uniform, views", "maxl, views", "maxl, views, lr=0.001"),
+    *("maxl, views, schedule='constant'", "maxl, views, psi=2", "uniform, views, psi=1"),
+)
+TUNING_SETS: dict[tuple[str, int], tuple[int, tuple[str, ...]]] = {
+    ("digits-images", 200): (4, (*CHANGES, *VIEW_CHANGES)),
+    ("fashion-mnist", 500): (3, DECISIVE),
+    ("cifar100-10", 2500): (2, DECISIVE),
+    **{key: (4, tuple(CHANGES)) for key in TUNING_TABLES},
+}
+
+# The single task's candidates.
+CANDIDATES = list(product((0.0, 2.0), (1e-3, 3e-3, 1e-2), (0.0, 0.1)))
+CHOICE_SEEDS = range(200, 203)
+
+SEEDS = range(10)
+SMALL_TABLES = [(name, n) for n in (200, 1000) for name in (*TABLES, *BUNDLED)]
+REPORT_IMAGES = [key for key in IMAGES if key[0] != "cifar100-10"]
+
+Choice = tuple[float, float, float]
+
+
+def single(choice: Choice | None = None, **parameters: Any) -> dict[str, Any]:
+    """Settings of a single task: the defaults', or those that validation chose."""
+    if choice is None:
+        return {"auxiliary": None, **parameters}
+    gamma, lr, decay = choice
+    optimizer = partial(torch.optim.AdamW, weight_decay=decay)
+    return {"auxiliary": None, "focal_gamma": gamma, "lr": lr, "optimizer": optimizer, **parameters}
+
+
+# What each arm sets, as a function of the chosen single task and of the settings that a set
+# shares. In the order in which they run; the ones after the gap are for images only.
+def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[str, Any] | Rival]:
+    """All arms of a set."""
+    epochs = shared.get("max_epochs", 100)
+    everywhere: dict[str, dict[str, Any] | Rival] = {
+        "maxl (default)": {},
+        "best single": single(choice),
+        "single, defaults": single(),
+        "uniform": {"auxiliary": "uniform", **NO_VIEWS},
+        "single, focal": single(focal_gamma=2.0),
+        "label smoothing": Rival(label_smoothing=0.1),
+        "mixup": Rival(mixup=0.2),
+        "two networks": Rival(members=2),
+        "random": {"auxiliary": "random", **NO_VIEWS},
+        "learned weights": {"auxiliary_weight_range": 3.0},
+        "maxl, paper": {"preset": "neurips2019"},
+        "guard": {"guard": True},
+    }
+    if name in TABLES or name in BUNDLED:
+        return everywhere
+    images: dict[str, dict[str, Any] | Rival] = {
+        "uniform, views": {"auxiliary": "uniform"},
+        "maxl, no views": dict(NO_VIEWS),
+        "turned": Rival(turned=True),
+        "best single, equal time": single(choice, max_epochs=3 * epochs),
+        "frozen generator": {"meta_every": 10**9, "generator_lr": 1e-12},
+        "kmeans": {"auxiliary": "kmeans", **NO_VIEWS},
+    }
+    if name.startswith("cifar100"):
+        images["human"] = {"auxiliary": "human", **NO_VIEWS}
+    first = ("maxl (default)", "best single", "single, defaults", "uniform", "uniform, views")
+    both = {**everywhere, **images}
+    return {arm: both[arm] for arm in (*first, *(a for a in both if a not in first))}
+
+
+NO_VIEWS = {"views": None}
+
+
+def classifier(settings: dict[str, Any], shared: dict[str, Any], seed: int) -> MAXLClassifier:
+    """An estimator with the shared settings and those of an arm."""
+    settings = dict(settings)
+    fixed = {**shared, "random_state": seed, "device": "cpu"}
+    if "preset" in settings:
+        # The network and the budget of the other arms, everything else to the letter.
+        fixed = {"backbone": "auto", "max_epochs": 100, "augment": None, **fixed}
+        return MAXLClassifier.from_preset(settings["preset"], **fixed)
+    return MAXLClassifier(**{**fixed, **settings})
+
+
+def scores(y: np.ndarray, probabilities: np.ndarray) -> tuple[float, float, float]:
+    """Accuracy, log-loss, and the expected calibration error over 15 bins (Guo et al., 2017)."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == y
+    bins = np.minimum((15 * confidence).astype(int), 14)
+    gaps = [float(abs((right[bins == b] - confidence[bins == b]).sum())) for b in range(15)]
+    loss = log_loss(y, probabilities, labels=np.arange(probabilities.shape[1]))
+    return round(float(right.mean()), 6), round(loss, 6), round(sum(gaps) / len(y), 6)
+
+
+def fitted_scores(
+    data: Split, arm: dict[str, Any] | Rival, shared: dict[str, Any], seed: int
+) -> tuple:
+    """Scores and seconds of one arm."""
+    warnings.simplefilter("ignore")
+    start = time.perf_counter()
+    if isinstance(arm, Rival):
+        lr = MAXLClassifier().lr
+        probabilities = predict_proba(
+            arm, data.X, data.y, data.X_test, seed, **{"lr": lr, **shared}
+        )
+        seconds = time.perf_counter() - start
+    else:
+        clf = classifier(arm, shared, seed)
+        clf.fit(data.X, data.y, auxiliary_labels=data.finer)
+        seconds = time.perf_counter() - start
+        probabilities = clf.predict_proba(data.X_test)
+    return *scores(data.y_test, probabilities), round(seconds, 2), version()
+
+
+@cache
+def version() -> str:
+    """Commit of the code."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent
+    ).stdout.strip()
+
+
+VALUES = ["accuracy", "log_loss", "calibration_error", "seconds", "version"]
+
+
+def tune(jobs: int) -> None:
+    """Settings on the sets for tuning."""
+    runs = [
+        (*key, setting, seed)
+        for i, seed in enumerate(TUNING_SEEDS)
+        for key, (n_seeds, settings) in TUNING_SETS.items()
+        for setting in sorted(settings, key=lambda setting: setting not in DECISIVE)
+        if i < n_seeds
+    ]
+    keys = ["data_set", "n", "setting", "seed"]
+    resume(RESULTS / "evidence_tuning.csv", keys, VALUES, runs, tuning_run, jobs)
+
+
+def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
+    shared = {**shared_settings(name, n), **BASE}
+    arm = {**BASE, **{**CHANGES, **VIEW_CHANGES}[setting]}
+    return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
+
+
+CHOICES = RESULTS / "evidence_single.csv"
+
+
+def choose(sets: list[tuple[str, int]], jobs: int) -> None:
+    """The single task's candidates on a fifth of the training part."""
+    runs = [(*key, *c, seed) for key, seed, c in product(sets, CHOICE_SEEDS, CANDIDATES)]
+    keys = ["data_set", "n", "focal_gamma", "lr", "weight_decay", "seed"]
+    resume(CHOICES, keys, VALUES, runs, choice_run, jobs)
+
+
+def choice_run(name: str, n: int, gamma: float, lr: float, decay: float, seed: int) -> tuple:
+    data = split(name, n, seed, "validation")
+    X, X_val, y, y_val = train_test_split(
+        data.X, data.y, test_size=0.2, stratify=data.y, random_state=seed
+    )
+    held = Split(X, y, X_val, y_val)
+    return fitted_scores(held, single((gamma, lr, decay)), shared_settings(name, n), seed)
+
+
+def chosen(rows: list[dict[str, str]], name: str, n: int) -> Choice:
+    """The candidate with the best mean accuracy; of equal ones, with the lower log-loss."""
+
+    def worth(candidate: Choice) -> tuple[float, float]:
+        mine = [
+            r
+            for r in rows
+            if (r["data_set"], r["n"]) == (name, str(n))
+            and (float(r["focal_gamma"]), float(r["lr"]), float(r["weight_decay"])) == candidate
+        ]
+        return (
+            float(np.mean([float(r["accuracy"]) for r in mine])),
+            -float(np.mean([float(r["log_loss"]) for r in mine])),
+        )
+
+    return max(CANDIDATES, key=worth)
+
+
+def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jobs: int) -> None:
+    """All arms on the test samples."""
+    rows = read(CHOICES)
+    choices = {key: chosen(rows, *key) for key in sets}
+    runs = [
+        (name, n, arm, seed)
+        for seed in range(seeds)
+        for name, n in sets
+        for arm in arms(name, choices[name, n], shared_settings(name, n))
+        if wanted is None or arm in wanted
+    ]
+    keys = ["data_set", "n", "arm", "seed"]
+    run = partial(report_run, choices=choices)
+    resume(RESULTS / "evidence.csv", keys, VALUES, runs, run, jobs)
+
+
+def report_run(
+    name: str, n: int, arm: str, seed: int, *, choices: dict[tuple[str, int], Choice]
+) -> tuple:
+    shared = shared_settings(name, n)
+    settings = arms(name, choices[name, n], shared)[arm]
+    return fitted_scores(split(name, n, seed, "test"), settings, shared, seed)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=("tune", "choose", "report"))
+    parser.add_argument("--sets", nargs="+", help="name:n; default: all")
+    parser.add_argument("--arms", nargs="+", help="default: all")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS))
+    parser.add_argument("--jobs", type=int, default=2)
+    a = parser.parse_args()
+    everything = [*REPORT_IMAGES, *SMALL_TABLES]
+    named = [tuple(s.rsplit(":", 1)) for s in a.sets or []]
+    sets = [(name, int(n)) for name, n in named] or everything
+    if a.part == "tune":
+        tune(a.jobs)
+    elif a.part == "choose":
+        choose(sets, a.jobs)
+    else:
+        report(sets, a.seeds, a.arms, a.jobs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Views of the auxiliary task: the same image, turned, is an auxiliary class of its own.
+
+The auxiliary network sees each sample of a batch in one of V views, drawn anew, and has
+a block of auxiliary classes for every pair of class and view. To tell them apart the
+trunk must find out how an image is turned, which takes shape and not texture alone. At
+prediction time all views are read, each by its own blocks. The fixed form of the idea,
+one auxiliary class for each pair, is Lee, Hwang and Shin, "Self-supervised Label
+Augmentation via Input Transformations", ICML 2020.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def quarter_turns(x: Tensor, turns: int) -> Tensor:
+    """Images (n, channels, s, s), turned by so many right angles."""
+    return torch.rot90(x, turns, (2, 3))
+
+
+def half_turns(x: Tensor, turns: int) -> Tensor:
+    """Images of any height and width, turned upside down by an odd number of turns."""
+    return torch.rot90(x, 2 * turns, (2, 3))
+
+
+@dataclass(frozen=True)
+class Views:
+    """V views of a batch: `change` makes the one of a number, 0 being the batch as it is."""
+
+    change: Callable[[Tensor, int], Tensor]
+    n: int
+
+    def all(self, x: Tensor) -> list[Tensor]:
+        """Every view of a whole batch."""
+        return [x, *(self.change(x, v) for v in range(1, self.n))]
+
+    def each(self, x: Tensor, v: Tensor) -> Tensor:
+        """For each sample the view whose number ``v`` (n,) gives."""
+        chosen = x
+        for number, view in enumerate(self.all(x)[1:], start=1):
+            # No index by a mask: its size would be read back from the device.
+            chosen = torch.where((v == number).view(-1, *[1] * (x.ndim - 1)), view, chosen)
+        return chosen
+
+
+QUARTER_TURNS, HALF_TURNS = Views(quarter_turns, 4), Views(half_turns, 2)
+
+# The settings of the estimator's parameter `views`, apart from None.
+VIEWS = ("auto", "rotations")
+
+
+def resolve_views(views: str | None, input_shape: tuple[int, ...]) -> Views | None:
+    """Turn the `views` parameter into views of samples of a shape; None for no more than one."""
+    image = len(input_shape) == 3
+    if views is None or (views == "auto" and not image):
+        return None
+    if not image:
+        raise ValueError(
+            f"views={views!r} is for images (n, channels, height, width), but X has samples of "
+            f"shape {input_shape}; use views=None."
+        )
+    _, height, width = input_shape
+    return QUARTER_TURNS if height == width else HALF_TURNS
