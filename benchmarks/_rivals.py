@@ -65,7 +65,9 @@ def predict_proba(
                 len(np.unique(y)),
             )
         rng = np.random.RandomState(seed + 10_000 * member)
-        train(net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, lr, weight_decay, max_epochs)
+        train(
+            net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, lr, weight_decay, max_epochs
+        )
         sums = sums + probabilities(net, rival, torch.from_numpy(X_test))
     return sums / rival.members
 
@@ -95,9 +97,7 @@ def train(
                 share, other = rng.beta(rival.mixup, rival.mixup), rng.permutation(len(x))
                 x = share * x + (1 - share) * x[other]
                 target = share * target + (1 - share) * target[other]
-            loss = F.cross_entropy(
-                net.outputs(x)[0], target, label_smoothing=rival.label_smoothing
-            )
+            loss = F.cross_entropy(net.outputs(x)[0], target, label_smoothing=rival.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -7,7 +7,7 @@ files, which need Pillow, and tables as arrays), the others from scikit-learn.
 import io
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def cifar(subset: str, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return halved(X), data.target, fine
 
 
-@lru_cache(maxsize=None)
+@cache
 def table(name: str) -> tuple[np.ndarray, np.ndarray, None]:
     """All rows of a table, categories one-hot; official splits are put together."""
     with np.load(folder() / "tabular" / f"{name}.npz") as file:
@@ -108,7 +108,7 @@ def table(name: str) -> tuple[np.ndarray, np.ndarray, None]:
     return np.concatenate(parts, axis=1), np.unique(y, return_inverse=True)[1], None
 
 
-@lru_cache(maxsize=None)
+@cache
 def bundled(name: str) -> tuple[np.ndarray, np.ndarray, None]:
     """A data set of scikit-learn."""
     loaders = {"digits": load_digits, "breast-cancer": load_breast_cancer, "wine": load_wine}

@@ -24,7 +24,7 @@ import argparse
 import subprocess
 import time
 import warnings
-from functools import cache, partial
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,6 @@ def fitted_scores(
     return *scores(data.y_test, probabilities), round(seconds, 2), version()
 
 
-@cache
 def version() -> str:
     """Commit of the code."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=7"]

@@ -172,9 +172,7 @@ class TrainingData:
             return batch
         # Drawn on the CPU: one seed gives the same views on every device.
         v = torch.from_numpy(rng.randint(self.views.n, size=len(batch))).to(batch.y.device)
-        return replace(
-            batch, view=self.views.each(batch.x, v), block=batch.y * self.views.n + v
-        )
+        return replace(batch, view=self.views.each(batch.x, v), block=batch.y * self.views.n + v)
 
     def meta_batch(self, index: Tensor) -> Batch:
         """Samples for the meta loss, not augmented: they stand for what comes after training."""

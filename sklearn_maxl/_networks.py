@@ -108,8 +108,8 @@ class MultiTaskNet(Network):
             return self.primary_head(own), None
         return self.primary_head(own), self.auxiliary_head(features[-len(z) :])
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        return self.outputs(self.prepare(x))
+    def forward(self, x: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        return self.outputs(self.prepare(x), None if view is None else self.prepare(view))
 
     def transform(self, x: Tensor) -> Tensor:
         """Features of samples, shape (n, n_features)."""

@@ -63,7 +63,7 @@ class Batch:
 
     @property
     def blocks(self) -> Tensor:
-        """Number of each sample's block of auxiliary classes: its class, where there are no views."""
+        """Number of each sample's block of auxiliary classes: its class, without views."""
         return self.y if self.block is None else self.block
 
 

@@ -12,6 +12,7 @@ from sklearn_maxl._functional import Functional
 from sklearn_maxl._meta_gradient import MetaProblem
 from sklearn_maxl._networks import LabelGenerator, MultiTaskNet, Standardize
 from sklearn_maxl._step import AuxiliaryTask, Batch, Recipe, meta_problem, multi_task_step
+from sklearn_maxl._views import QUARTER_TURNS, Views
 from sklearn_maxl._virtual_step import VirtualStep
 
 C = 3  # primary classes
@@ -124,18 +125,20 @@ def make_networks(
     seed: int = 0,
     weight_range: float = 0.0,
     n_outputs: int = C,
+    views: Views | None = None,
 ) -> tuple[MultiTaskNet, LabelGenerator]:
     """Multi-task net and label generator in training mode; the generator is an MLP."""
     torch.manual_seed(seed)
     make = TRUNKS[trunk] if isinstance(trunk, str) else trunk
-    mask = torch.as_tensor(blocks(resolve_psi(psi, torch.arange(C).numpy())))
+    of_classes = resolve_psi(psi, torch.arange(C).numpy())
+    mask = torch.as_tensor(blocks(of_classes.repeat(views.n if views else 1)))
     standardize = Standardize(torch.tensor(0.1), torch.tensor(1.5))
     body = make()
     n_features = body(torch.zeros(2, 1, 4, 4)).shape[1]
     for module in body.modules():  # the pass above is not a training pass
         if hasattr(module, "reset_running_stats"):
             module.reset_running_stats()
-    f = MultiTaskNet(standardize, body, n_features, n_outputs, mask).to(dtype)
+    f = MultiTaskNet(standardize, body, n_features, n_outputs, mask, views).to(dtype)
     g = LabelGenerator(standardize, TRUNKS["mlp"](), 6, mask, weight_range).to(dtype)
     if g.weight_head is not None:  # it starts as zero, where some gradients are zero too
         nn.init.normal_(g.weight_head.weight)
@@ -148,8 +151,9 @@ def make_batch(
     dtype: torch.dtype = torch.float64,
     seed: int = 0,
     n_targets: int = 0,
+    views: Views | None = None,
 ) -> Batch:
-    """Random images of shape (1, 4, 4) with every class among them."""
+    """Random images of shape (1, 4, 4) with every class among them, in random views."""
     rng = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 1, 4, 4, generator=rng, dtype=torch.float64).to(dtype)
     y = torch.arange(n) % C
@@ -157,7 +161,10 @@ def make_batch(
     target = None
     if n_targets:
         target = 1.5 * torch.randn(n, n_targets, generator=rng, dtype=torch.float64).to(dtype)
-    return Batch(x, y, weight, target=target)
+    if views is None:
+        return Batch(x, y, weight, target=target)
+    v = torch.randint(views.n, (n,), generator=rng)
+    return Batch(x, y, weight, target=target, view=views.each(x, v), block=views.n * y + v)
 
 
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
@@ -194,18 +201,22 @@ def make_case(
     gamma: float = 2.0,
     weight_range: float = 0.0,
     n_targets: int = 0,
+    turned: bool = False,
     **numbers: Any,
 ) -> Case:
     """Networks, batches and an optimizer that has taken some real steps."""
-    f, g = make_networks(net, psi, dtype, weight_range=weight_range, n_outputs=n_targets or C)
-    batch = make_batch(7, weighted, dtype, n_targets=n_targets)
+    views = QUARTER_TURNS if turned else None
+    f, g = make_networks(
+        net, psi, dtype, weight_range=weight_range, n_outputs=n_targets or C, views=views
+    )
+    batch = make_batch(7, weighted, dtype, n_targets=n_targets, views=views)
     meta = make_batch(6, weighted, dtype, seed=1, n_targets=n_targets) if another else batch
     recipe = Recipe(focal_gamma=gamma, auxiliary_weight=0.7, entropy_weight=0.2, **numbers)
     opt = OPTIMIZERS[optimizer]([p for p in f.parameters() if p.requires_grad])
     for i in range(steps):
         opt.zero_grad()
-        other = make_batch(7, weighted, dtype, seed=20 + i, n_targets=n_targets)
-        multi_task_step(f, other, g(other.x, other.y).detach(), recipe)
+        other = make_batch(7, weighted, dtype, seed=20 + i, n_targets=n_targets, views=views)
+        multi_task_step(f, other, g(*other.labelled).detach(), recipe)
         opt.step()
     opt.zero_grad()
     return Case(f, g, batch, meta, opt, recipe)
@@ -213,7 +224,8 @@ def make_case(
 
 def task_of(g: LabelGenerator, batch: Batch) -> AuxiliaryTask:
     """What the generator makes of a batch, with its graph."""
-    return AuxiliaryTask(*g.task(g.prepare(batch.x), batch.y))
+    x, block = batch.labelled
+    return AuxiliaryTask(*g.task(g.prepare(x), block))
 
 
 def problem_of_step(

@@ -85,6 +85,19 @@ class LabelLogits(nn.Module):
         return self.g.head(self.g.trunk(self.g.standardize(x)))
 
 
+class Together(nn.Module):
+    """Primary outputs of the samples, auxiliary logits of their views, from one pass."""
+
+    def __init__(self, f: Any) -> None:
+        super().__init__()
+        self.f = f
+
+    def forward(self, x: Tensor, view: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.f.trunk(torch.cat([self.f.standardize(x), self.f.standardize(view)]))
+        own, turned = features.split(len(x))
+        return self.f.primary_head(own), self.f.auxiliary_head(turned)
+
+
 def maxl_step(
     f: Any,
     g: Any,
@@ -109,10 +122,13 @@ def maxl_step(
         torch.ones(len(meta.y), dtype=batch.x.dtype) if meta.weight is None else meta.weight
     )
 
-    def forward(values: Tensors, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(values: Tensors, x: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor]:
         replay()
-        untouched = {name: b.clone() for name, b in f.named_buffers()}
-        return functional_call(f, {**values, **untouched}, (x,))
+        tensors = {**values, **{name: b.clone() for name, b in f.named_buffers()}}
+        if view is None:
+            return functional_call(f, tensors, (x,))
+        inner = {f"f.{name}": value for name, value in tensors.items()}
+        return functional_call(Together(f), inner, (x, view))
 
     def primary(outputs: Tensor, samples: Any, weights: Tensor) -> Tensor:
         if samples.target is not None:
@@ -120,13 +136,15 @@ def maxl_step(
         one_hot = torch.eye(C, dtype=outputs.dtype)[samples.y]
         return (weights * focal_loss(outputs, one_hot, gamma)).mean()
 
-    Y = mask_softmax(LabelLogits(g)(batch.x), g.blocks[batch.y].to(batch.x.dtype))
+    seen = batch.x if batch.view is None else batch.view
+    row = batch.y if batch.block is None else batch.block
+    Y = mask_softmax(LabelLogits(g)(seen), g.blocks[row].to(batch.x.dtype))
     s = ones
     if R:
-        logit = g.weight_head(g.trunk(g.standardize(batch.x)))[:, 0]
+        logit = g.weight_head(g.trunk(g.standardize(seen)))[:, 0]
         s = 2 ** (2 * R / (1 + torch.exp(-logit)) - R)
     A = s.unsqueeze(1) * Y
-    z_primary, z_auxiliary = forward(t, batch.x)
+    z_primary, z_auxiliary = forward(t, batch.x, batch.view)
     L = primary(z_primary, batch, weight) + w * (
         (weight * focal_loss(z_auxiliary, A, gamma)).mean()
     )

@@ -26,6 +26,7 @@ SETTINGS = {
     "fixed labels": {"auxiliary": "random"},
     "uniform": {"auxiliary": "uniform", "focal_gamma": 2.0},
     "SGD": {"optimizer": "sgd", "meta_every": 2, "schedule": "cosine"},
+    "no views": {"views": None},
     "everything": {
         "auxiliary_weight_range": 2.0,
         "information_weight": 0.1,

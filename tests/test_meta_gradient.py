@@ -58,6 +58,15 @@ SITUATIONS = {
         "optimizer": "adam",
         "steps": 3,
     },
+    "views": {"turned": True, "another": True, "psi": [1, 2, 1]},
+    "views, all that came later": {
+        "turned": True,
+        "weight_range": 2.0,
+        "information_weight": 0.1,
+        "weighted": True,
+        "optimizer": "adam",
+        "steps": 3,
+    },
     "squared error": {"n_targets": 2, "another": True, "weighted": True},
     "huber": {"n_targets": 1, "regression": "huber", "optimizer": "momentum", "steps": 2},
 }
@@ -90,7 +99,7 @@ def expected(case):
 def problem_of(case):
     """The problem that `exact` is given for this case."""
     f, g, batch, meta, opt, recipe = case
-    Y = g(batch.x, batch.y).detach()
+    Y = g(*batch.labelled).detach()
     opt.zero_grad()
     replay()
     multi_task_step(f, batch, Y, recipe)
