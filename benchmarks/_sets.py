@@ -130,7 +130,7 @@ IMAGES: dict[tuple[str, int], dict[str, Any]] = {
     ("digits-images", 200): {},
     ("digits-images", 500): {},
     ("fashion-mnist", 500): HALF,
-    ("fashion-mnist", 2000): {**HALF, "max_epochs": 50},
+    ("fashion-mnist", 2000): {**HALF, "max_epochs": 30},
     ("fashion-mnist", 10000): {**HALF, "max_epochs": 30},
     ("cifar100-10", 2500): {**HALF, "max_epochs": 50},
     ("cifar100-20", 2500): {**HALF, "max_epochs": 50},

@@ -24,7 +24,7 @@ from ._auxiliary import ARMS, PSI_ARMS, check_auxiliary_labels, resolve_psi
 from ._compat import HasMethods, Interval, StrOptions, fit_context
 from ._compiled import check_compile
 from ._data import META_BATCHES, Arrays
-from ._fit import Plan, Trained, make_net, make_plan, run, train
+from ._fit import Plan, Trained, make_net, make_plan, replaced, run, train
 from ._guard import guarded
 from ._history import History, share_in_use
 from ._meta_gradient import META_GRADIENTS
@@ -79,7 +79,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         "lr": [Interval(Real, 0, None, closed="neither")],
         "generator_optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "generator_lr": [Interval(Real, 0, None, closed="neither")],
-        "schedule": [StrOptions(set(SCHEDULES)), callable],
+        "schedule": [StrOptions({"auto", *SCHEDULES}), callable],
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -102,6 +102,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     # The parameters that are used here.
     auxiliary: str | None
     psi: Any
+    schedule: Any
     max_epochs: int
     early_stopping: bool
     guard: bool
@@ -261,6 +262,8 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
             fresh = make_net(self, plan, self.auxiliary, source, plan.rng)
             fresh.take_over(net)
             net = fresh
+        elif self.schedule == "auto":
+            net.hold_rates()
         train(self, plan, net, source, epochs or 1)
         return self._keep(plan, Trained(net, source, self._arm))
 
@@ -270,7 +273,8 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         """The first call of `partial_fit`: fresh networks, one epoch."""
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
         plan = make_plan(self, arrays, targets, _own_random_state(self.random_state))
-        return self._keep(plan, run(self, plan, self.auxiliary, self.psi, epochs=1))
+        unplanned = replaced(self, schedule="constant") if self.schedule == "auto" else self
+        return self._keep(plan, run(unplanned, plan, self.auxiliary, self.psi, epochs=1))
 
     def _check_partial(self) -> None:
         """Refuse settings that need all of the data at once."""

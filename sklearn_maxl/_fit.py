@@ -191,7 +191,7 @@ def make_net(
         meta_batch=estimator.meta_batch if learned else "same",
         meta_every=estimator.meta_every,
         alternation=estimator.alternation,
-        schedule=estimator.schedule,
+        schedule="cosine" if estimator.schedule == "auto" else estimator.schedule,
         gradient_similarity_every=estimator.gradient_similarity_every,
         optimizer=resolve_optimizer(estimator.optimizer),
         lr=estimator.lr,

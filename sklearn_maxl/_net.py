@@ -188,6 +188,10 @@ class MAXLNet(NeuralNet):
             self.fit_loop(data, epochs=epochs)
             self.notify("on_train_end", X=data, y=None)
 
+    def hold_rates(self) -> None:
+        """Follow no schedule from here on."""
+        self.rates_.hold(self._optimizer_list())
+
     def take_over(self, other: "MAXLNet") -> None:
         """Go on from where a net of the same architecture stands, with this one's settings."""
         try:

@@ -42,6 +42,15 @@ class Rates:
         self.first = [[group["lr"] for group in o.param_groups] for o in optimizers]
         self.epoch = 0
 
+    def hold(self, optimizers: Sequence[Optimizer]) -> None:
+        """From here on the first rates, for training whose end is not planned."""
+        if self.schedule is constant:
+            return
+        self.schedule = constant
+        for optimizer, first in zip(optimizers, self.first, strict=True):
+            for group, lr in zip(optimizer.param_groups, first, strict=True):
+                group["lr"] = lr
+
     def next_epoch(self, optimizers: Sequence[Optimizer]) -> None:
         """Set the rates of the epoch that begins; more epochs than planned keep the last ones."""
         if self.schedule is constant:  # a user's callback may have set them

@@ -25,7 +25,7 @@ def fitted(data, **params):
 @pytest.mark.parametrize("auxiliary", ARMS)
 def test_every_arm_learns_a_table_and_images(iris, images, auxiliary):
     assert fitted(iris, auxiliary=auxiliary, max_epochs=5).score(*iris) > 0.8
-    params = {"auxiliary": auxiliary, "backbone": ConvNet((8, 16)), "max_epochs": 6}
+    params = {"auxiliary": auxiliary, "backbone": ConvNet((8, 16)), "max_epochs": 12}
     assert fitted(images, **params).score(*images) > 0.6
 
 

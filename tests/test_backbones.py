@@ -333,7 +333,9 @@ def test_vgg16_has_heads_of_two_layers_in_both_networks(digits):
         assert isinstance(activation, nn.ReLU)
         assert last.in_features == features
     assert net.module_.primary_head[-1].out_features == 10
-    assert net.module_.auxiliary_head[-1].out_features == net.generator_.head[-1].out_features == 50
+    # Five auxiliary classes for each of ten classes in each of four views.
+    assert net.module_.auxiliary_head[-1].out_features == 200
+    assert net.generator_.head[-1].out_features == 200
 
 
 @pytest.mark.parametrize("backbone", [ResNet50(width=0.02), ConvNet((4,))])

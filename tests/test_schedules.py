@@ -82,6 +82,23 @@ def test_partial_fit_goes_on_with_the_schedule_and_stays_at_its_end(iris):
     assert rates == pytest.approx([0.01, 0.005, 0.0025, 0.00125, 0.00125, 0.00125])
 
 
+def test_auto_is_cosine_in_fit_and_constant_in_partial_fit(iris):
+    a, b = (
+        MAXLClassifier(schedule=s, max_epochs=4, random_state=0).fit(*iris)
+        for s in ("auto", "cosine")
+    )
+    np.testing.assert_array_equal(a.predict_proba(iris[0]), b.predict_proba(iris[0]))
+    rate = a.net_.optimizer_.param_groups[0]["lr"]
+    assert rate == pytest.approx(a.lr * (1 + math.cos(0.75 * math.pi)) / 2)
+    for _ in range(2):  # after a fit, and again
+        a.partial_fit(*iris)
+        assert a.net_.optimizer_.param_groups[0]["lr"] == a.lr
+    fresh = MAXLClassifier(max_epochs=2)
+    for _ in range(4):
+        fresh.partial_fit(*iris, classes=[0, 1, 2])
+        assert fresh.net_.optimizer_.param_groups[0]["lr"] == fresh.lr
+
+
 def test_warm_start_begins_the_schedule_again(iris):
     clf = MAXLClassifier(schedule="halving", max_epochs=4, lr=0.01, warm_start=True)
     clf.fit(*iris)
@@ -101,5 +118,5 @@ def test_a_constant_schedule_leaves_a_callbacks_rates_alone(iris):
         def on_epoch_end(self, net, **kwargs):
             net.optimizer_.param_groups[0]["lr"] /= 10
 
-    clf = MAXLClassifier(callbacks=[Lower()], max_epochs=3, lr=1.0).fit(*iris)
+    clf = MAXLClassifier(schedule="constant", callbacks=[Lower()], max_epochs=3, lr=1.0).fit(*iris)
     assert clf.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(1e-3)
