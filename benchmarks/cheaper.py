@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from _cheap_nets import training_with
-from _runs import RESULTS, column, machine, mean_and_error, read, resume
+from _runs import EARLIER, RESULTS, column, machine, mean_and_error, read, resume
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
@@ -143,7 +143,7 @@ SETS = {
 
 def fit(name: str, variant: str, seed: int, X: Any, y: Any, **other: Any) -> MAXLClassifier:
     parameters, switches = VARIANTS[variant]
-    clf = MAXLClassifier(random_state=seed, device="cpu")
+    clf = MAXLClassifier(random_state=seed, device="cpu", **EARLIER)
     clf.set_params(**SETS[name].parameters, generator=clone(CONVNET))
     clf.set_params(**parameters, **other)
     with training_with(switches):

@@ -15,14 +15,14 @@ that later calls add seeds.
 """
 
 import argparse
-import io
 import os
 import time
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-from _runs import RESULTS, column, mean_and_error, resume
+from _runs import EARLIER, RESULTS, column, mean_and_error, resume
+from _sets import strips
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
@@ -41,20 +41,6 @@ KEYS = ["level", "finer", "fraction", "network", "preset", "epochs", "arm", "see
 VALUES = ["accuracy", "log_loss", "seconds"]
 
 
-def strips(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 3, 32, 32) and fine labels of a file whose pixels are WebP strips."""
-    from PIL import Image
-
-    with np.load(path) as file:
-        offsets, (_, _, height, width) = file["offsets"], file["shape"]
-        stream, fine = file["webp"].tobytes(), file["fine"]
-    parts = []
-    for start, stop in pairwise(offsets):
-        strip = np.asarray(Image.open(io.BytesIO(stream[start:stop])).convert("RGB"))
-        parts.append(strip.reshape(-1, height, width, 3))
-    return np.ascontiguousarray(np.concatenate(parts).transpose(0, 3, 1, 2)), fine
-
-
 def load(subset: str) -> tuple[np.ndarray, np.ndarray]:
     """Images and fine labels of "train" or "test"."""
     folder = os.environ.get("SKLEARN_MAXL_DATA")
@@ -62,7 +48,7 @@ def load(subset: str) -> tuple[np.ndarray, np.ndarray]:
         return fetch_cifar100_hierarchy(subset, level=100, return_X_y=True)
     names = {"train": ("train_0", "train_1"), "test": ("test",)}[subset]
     parts = [strips(Path(folder) / f"cifar100_{name}.npz") for name in names]
-    return tuple(map(np.concatenate, zip(*parts, strict=True)))
+    return np.concatenate([X for X, _ in parts]), np.concatenate([y["fine"] for _, y in parts])
 
 
 def take(fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +65,7 @@ def take(fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def classifier(network: str, preset: str, epochs: int, arm: str | None) -> MAXLClassifier:
     settings = {"backbone": NETWORKS[network], "auxiliary": arm, "max_epochs": epochs}
     if preset == "default":
-        return MAXLClassifier(meta_every=1, **settings)
+        return MAXLClassifier(meta_every=1, **EARLIER, **settings)
     return MAXLClassifier.from_preset(preset, **settings)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import sklearn
 import torch
+from _runs import EARLIER
 from joblib import Parallel, delayed
 from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
@@ -50,6 +51,7 @@ def run(setting: str, gamma: float, arm: str | None, seed: int) -> list:
         X, y, train_size=200, stratify=y, random_state=seed
     )
     clf = MAXLClassifier(auxiliary=arm, focal_gamma=gamma, meta_every=1, random_state=seed)
+    clf.set_params(**EARLIER)
     clf.set_params(device="cpu")
     clf.set_params(**SETTINGS[setting])
     start = time.perf_counter()

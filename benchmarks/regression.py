@@ -16,7 +16,7 @@ import time
 import warnings
 from itertools import product
 
-from _runs import RESULTS, column, mean_and_error, resume
+from _runs import EARLIER_RATES, RESULTS, column, mean_and_error, resume
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
@@ -47,7 +47,9 @@ SEEDS = range(10)
 
 
 def arm(seed: int, **parameters: object) -> MAXLRegressor:
-    return MAXLRegressor(meta_every=1, random_state=seed, device="cpu", **parameters)
+    return MAXLRegressor(
+        meta_every=1, random_state=seed, device="cpu", **EARLIER_RATES, **parameters
+    )
 
 
 def diabetes(seed: int) -> list:

@@ -113,7 +113,10 @@ class Estimator:
     def __init__(self, case: Case, device: str, **settings: Any):
         self.X, self.y, finer = case.data()
         self.labels = {"auxiliary_labels": finer} if settings.get("auxiliary") == "human" else {}
-        self.clf = MAXLClassifier(case.backbone, batch_size=case.batch_size, max_epochs=1)
+        # Networks and rates of the time before views, so that earlier rows stay comparable.
+        self.clf = MAXLClassifier(
+            case.backbone, batch_size=case.batch_size, max_epochs=1, views=None, lr=0.001
+        )
         self.clf.set_params(device=device, random_state=0, **case.settings).set_params(**settings)
 
     def fit(self) -> "Estimator":

@@ -26,7 +26,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from _runs import RESULTS, machine
+from _runs import EARLIER, RESULTS, machine
 from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.func import functional_call, jvp, stack_module_state, vmap
@@ -167,7 +167,7 @@ def fresh_net(network: str, arm: str | None, seed: int, X: np.ndarray, y: np.nda
     """What the package would train for this seed, before the first step."""
     clf = MAXLClassifier(
         NETWORKS[network][0], auxiliary=arm, meta_every=1, batch_size=128, random_state=seed
-    ).set_params(device="cpu")
+    ).set_params(device="cpu", **EARLIER)
     with patch.object(_fit, "train"), patch.object(_base, "_warn_of_collapse"):
         return clf.fit(X, y).net_
 
