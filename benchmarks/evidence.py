@@ -13,7 +13,8 @@ from it. ``choose`` gives every set and size its best single task: the loss, the
 and the weight decay with the best mean accuracy on a fifth of the training part, over three
 seeds (one where more than 1,000 samples train). ``report`` then trains all arms on ten paired
 seeds: a seed draws the training part, the first weights and the batches. It alone touches the
-test samples, and nothing is chosen by it. ``cost`` counts the floating-point operations of an epoch of each arm.
+test samples, and nothing is chosen by it. ``cost`` counts the floating-point operations of
+an epoch of each arm.
 
 Fashion-MNIST and CIFAR-100 are halved to 14 x 14 and 16 x 16 pixels and learned by the default
 ConvNet at half its width, so that the whole fits two cores in hours; the digits have the
@@ -31,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _measure import operations
 from _rivals import Rival, predict_proba
 from _runs import RESULTS, read, resume
 from _sets import BUNDLED, IMAGES, TABLES, TUNED_ON, Split, shared_settings, split
@@ -105,6 +107,12 @@ MANY = 1_000  # with more training samples than this, one seed: a fifth of them 
 
 SEEDS = range(10)
 SMALL_TABLES = [(name, n) for n in (200, 1000) for name in (*TABLES, *BUNDLED)]
+# Few labels, images: where the defaults have to show that they help.
+DECIDING = [
+    *(("digits-images", 200), ("fashion-mnist", 500)),
+    *(("fashion-mnist", 2000), ("cifar100-20", 2500)),
+]
+COUNTED = ("single, defaults", "uniform", "uniform, views", "maxl, no views", "maxl (default)")
 REPORT_IMAGES = [key for key in IMAGES if key[0] != "cifar100-10"]
 
 Choice = tuple[float, float, float]
@@ -293,9 +301,30 @@ def report_run(
     return fitted_scores(split(name, n, seed, "test"), settings, shared, seed)
 
 
+def cost() -> None:
+    """Operations of an epoch of each arm that is a setting of the estimator."""
+    runs = [
+        (name, n, arm)
+        for name, n in [*DECIDING, ("vehicle", 200)]
+        for arm, settings in arms(name, CANDIDATES[0], {}).items()
+        if isinstance(settings, dict) and arm in COUNTED
+    ]
+    path = RESULTS / "evidence_cost.csv"
+    resume(path, ["data_set", "n", "arm"], ["operations", "version"], runs, cost_run, 1)
+
+
+def cost_run(name: str, n: int, arm: str) -> tuple:
+    warnings.simplefilter("ignore")
+    data = split(name, n, SEEDS[0], "validation")
+    shared = {**shared_settings(name, n), "max_epochs": 1}
+    settings = arms(name, CANDIDATES[0], shared)[arm]
+    clf = classifier({**settings, "max_epochs": 1}, shared, 0)
+    return operations(lambda: clf.fit(data.X, data.y)), version()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=("tune", "choose", "report"))
+    parser.add_argument("part", choices=("tune", "choose", "report", "cost"))
     parser.add_argument("--sets", nargs="+", help="name:n; default: all")
     parser.add_argument("--arms", nargs="+", help="default: all")
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
@@ -308,6 +337,8 @@ def main() -> None:
         tune(a.jobs)
     elif a.part == "choose":
         choose(sets, a.jobs)
+    elif a.part == "cost":
+        cost()
     else:
         report(sets, a.seeds, a.arms, a.jobs)
 

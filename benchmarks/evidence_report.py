@@ -1,0 +1,335 @@
+"""Write docs/evidence.rst and docs/choosing.rst, and a figure, from the committed CSV files alone.
+
+python benchmarks/evidence_report.py
+"""
+
+from _statistics import (
+    average_ranks,
+    critical_difference,
+    holm,
+    over_data_sets,
+    p_value,
+    wins_ties_losses,
+)
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from _runs import mean_and_error
+from _sets import TUNED_ON
+from evidence import BASE, CHANGES, DECIDING, SMALL_TABLES, VIEW_CHANGES, chosen
+from matplotlib import pyplot as plt
+from report import Rows, read, table
+
+DOCS = Path(__file__).parents[1] / "docs"
+DEFAULT, BEST = "maxl (default)", "best single"
+
+Key = tuple[str, int]
+
+EXPLAINED = {
+    "maxl (default)": "``MAXLClassifier()``",
+    "best single": "no auxiliary task; loss, learning rate and weight decay chosen on validation",
+    "single, defaults": "``auxiliary=None``",
+    "single, focal": "``auxiliary=None, focal_gamma=2``: the paper's baseline",
+    "best single, equal time": "the same with three times the epochs",
+    "uniform": "``auxiliary='uniform', views=None``: teaches nothing",
+    "uniform, views": "``auxiliary='uniform'``: the default without a label generator",
+    "maxl, no views": "``views=None``: learned labels alone",
+    "frozen generator": "the default, its generator left at its first weights",
+    "learned weights": "``auxiliary_weight_range=3``",
+    "maxl, paper": "``from_preset('neurips2019')`` with the network and epochs of the others",
+    "random": "``auxiliary='random', views=None``",
+    "kmeans": "``auxiliary='kmeans', views=None``",
+    "human": "``auxiliary='human', views=None``: true finer labels",
+    "label smoothing": "plain network, 0.1",
+    "mixup": "plain network, alpha 0.2",
+    "turned": "plain network, rotations as augmentation, mean over the turns at prediction",
+    "two networks": "two plain networks, probabilities averaged",
+    "guard": "``guard=True``",
+}
+
+
+@cache
+def report_rows() -> tuple[str, Rows]:
+    return read("evidence")
+
+
+def values(key: Key, arm: str, column: str = "accuracy") -> dict[int, float]:
+    """A column of an arm's rows, by seed."""
+    name, n = key
+    return {
+        int(r["seed"]): float(r[column])
+        for r in report_rows()[1]
+        if (r["data_set"], r["n"], r["arm"]) == (name, str(n), arm)
+    }
+
+
+def difference(key: Key, arm: str, reference: str) -> np.ndarray:
+    """Paired differences of two arms, over the seeds that both have."""
+    a, b = values(key, arm), values(key, reference)
+    return np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
+
+
+def mean(key: Key, arm: str, column: str = "accuracy") -> float:
+    return float(np.mean(list(values(key, arm, column).values())))
+
+
+def there(keys: Sequence[Key], *arms: str) -> list[Key]:
+    """The sets that have rows of all these arms, two seeds at least."""
+    return [k for k in keys if all(len(values(k, arm)) > 1 for arm in arms)]
+
+
+def title(key: Key) -> str:
+    return f"{key[0]}, {key[1]:,}"
+
+
+def images() -> str:
+    """One table for each set of images: every arm."""
+    parts = []
+    for key in there(DECIDING, DEFAULT, BEST):
+        arms = [arm for arm in EXPLAINED if len(values(key, arm)) > 1]
+        differences = {arm: difference(key, arm, BEST) for arm in arms if arm != BEST}
+        p = dict(zip(differences, holm([p_value(d) for d in differences.values()]), strict=True))
+        body = [
+            (
+                arm,
+                mean_and_error(np.array(list(values(key, arm).values()))),
+                mean_and_error(differences[arm], sign="+") if arm in p else "",
+                f"{p[arm]:.3f}" if arm in p else "",
+                f"{mean(key, arm, 'log_loss'):.3f}",
+                f"{100 * mean(key, arm, 'calibration_error'):.1f}",
+                f"{np.median(list(values(key, arm, 'seconds').values())):.0f}",
+                f"{len(values(key, arm))}",
+            )
+            for arm in arms
+        ]
+        head = ("arm", "accuracy in %", "minus best single task", "p (Holm)", "log-loss",
+                "calibration error in %", "seconds", "seeds")  # fmt: skip
+        parts.append(f"{title(key)} images\n{'.' * 40}\n\n{table(head, body)}\n")
+    return "\n".join(parts)
+
+
+def tables() -> str:
+    """One row for each table and size."""
+    keys = there(SMALL_TABLES, DEFAULT, BEST)
+    others = [a for a in EXPLAINED if a != BEST and len(there(keys, a)) == len(keys)]
+    p = holm([p_value(difference(key, DEFAULT, BEST)) for key in keys])
+    body = [
+        (
+            title(key) + (" (tuned on)" if key[0] in TUNED_ON else ""),
+            mean_and_error(np.array(list(values(key, BEST).values()))),
+            *(mean_and_error(difference(key, arm, BEST), sign="+") for arm in others),
+            f"{p_of:.3f}",
+        )
+        for key, p_of in zip(keys, p, strict=True)
+    ]
+    head = ("table, rows", "best single, accuracy in %", *others, "p of the default (Holm)")
+    return table(head, body)
+
+
+def summary(keys: Sequence[Key]) -> str:
+    """Every arm against the best single task over data sets."""
+    body = []
+    for arm in EXPLAINED:
+        shared = there(keys, arm, BEST)
+        if arm == BEST or not shared:
+            continue
+        differences = [difference(key, arm, BEST) for key in shared]
+        means = np.array([d.mean() for d in differences])
+        win, tie, loss = wins_ties_losses(differences)
+        worst = shared[int(means.argmin())]
+        body.append(
+            (
+                arm,
+                f"{100 * means.mean():+.2f}",
+                f"{over_data_sets(means):.3f}",
+                f"{win} / {tie} / {loss}",
+                f"{100 * means.min():+.2f} ({title(worst)})",
+                f"{len(shared)}",
+            )
+        )
+    head = ("arm", "mean difference in points", "p (Wilcoxon)", "win / tie / loss", "worst set",
+            "sets")  # fmt: skip
+    return table(head, body)
+
+
+def chosen_singles() -> str:
+    rows = read("evidence_single")[1]
+    body = []
+    for key in there([*DECIDING, *SMALL_TABLES], BEST):
+        gamma, lr, decay = chosen(rows, *key)
+        body.append((title(key), f"{gamma:g}", f"{lr:g}", f"{decay:g}"))
+    return table(("set", "``focal_gamma``", "``lr``", "weight decay"), body)
+
+
+def draw_ranks(keys: Sequence[Key], arms: Sequence[str], path: Path) -> None:
+    """Critical-difference diagram: average ranks, and the distance that counts."""
+    ranks = average_ranks({a: np.array([mean(k, a) for k in keys]) for a in arms})
+    distance = critical_difference(len(arms), len(keys))
+    order = sorted(ranks, key=ranks.__getitem__)
+    figure, axes = plt.subplots(figsize=(7, 0.35 * len(order) + 1), layout="constrained")
+    axes.hlines(range(len(order)), 1, [ranks[a] for a in order], color="0.85", zorder=1)
+    axes.scatter([ranks[a] for a in order], range(len(order)), color="#0072b2", zorder=2)
+    best = ranks[order[0]]
+    axes.axvspan(best, best + distance, color="#e69f00", alpha=0.25, lw=0)
+    axes.text(best + distance, len(order) - 0.6, "critical difference ", ha="right", va="bottom")
+    axes.set(yticks=range(len(order)), yticklabels=order, ylim=(len(order) - 0.4, -0.6))
+    axes.set(xlabel=f"average rank over {len(keys)} sets (1 is the best)", xlim=(1, len(order)))
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    # The same bytes from the same rows.
+    with mpl.rc_context({"svg.hashsalt": "sklearn_maxl", "svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def ranks() -> str:
+    """Both diagrams."""
+    figures = []
+    for name, keys in (("images", DECIDING), ("tables", SMALL_TABLES)):
+        keys = there(keys, DEFAULT, BEST)
+        arms = [a for a in EXPLAINED if len(there(keys, a)) == len(keys)]
+        if len(keys) < 2 or len(arms) < 3:
+            continue
+        path = DOCS / "figures" / f"evidence_ranks_{name}.svg"
+        draw_ranks(keys, arms, path)
+        figures.append(
+            f".. figure:: figures/{path.name}\n\n   Average ranks of accuracy, {name}. What lies "
+            "in the shaded part is not told from\n   the best by Nemenyi's test at 0.05.\n"
+        )
+    return "\n".join(figures)
+
+
+def cost() -> str:
+    rows = read("evidence_cost")[1]
+    single = {r["data_set"]: float(r["operations"]) for r in rows if r["arm"] == "single, defaults"}
+    sets = list(dict.fromkeys((r["data_set"], r["n"]) for r in rows))
+    arms = list(dict.fromkeys(r["arm"] for r in rows))
+
+    def ratio(key: tuple[str, str], arm: str) -> str:
+        mine = [r for r in rows if (r["data_set"], r["n"], r["arm"]) == (*key, arm)]
+        base = [r for r in rows if (r["data_set"], r["n"], r["arm"]) == (*key, "single, defaults")]
+        return f"{float(mine[0]['operations']) / float(base[0]['operations']):.2f}" if mine else ""
+
+    assert single
+    head = ("arm", *(f"{name}, {n}" for name, n in sets))
+    return table(head, [(arm, *(ratio(key, arm) for key in sets)) for arm in arms])
+
+
+def facts() -> dict[str, str]:
+    """The figures that the first paragraphs quote."""
+    deciding = there(DECIDING, DEFAULT, BEST)
+    to_best = [difference(k, DEFAULT, BEST) for k in deciding]
+    to_uniform = [difference(k, DEFAULT, "uniform") for k in deciding]
+    to_views = [difference(k, DEFAULT, "uniform, views") for k in deciding]
+    small = there(SMALL_TABLES, DEFAULT, BEST)
+    on_tables = [difference(k, DEFAULT, BEST) for k in small]
+    win, tie, loss = wins_ties_losses(on_tables)
+    image_wins = wins_ties_losses(to_best)
+    return {
+        "sets": "; ".join(
+            f"{title(k)} {mean_and_error(d, sign='+')}"
+            for k, d in zip(deciding, to_best, strict=True)
+        ),
+        "mean": f"{100 * np.mean([d.mean() for d in to_best]):+.2f}",
+        "wins": f"{image_wins[0]}",
+        "losses": f"{image_wins[2]}",
+        "uniform": f"{100 * np.mean([d.mean() for d in to_uniform]):+.2f}",
+        "views": f"{100 * np.mean([d.mean() for d in to_views]):+.2f}",
+        "views_sets": "; ".join(
+            f"{title(k)} {mean_and_error(d, sign='+')}"
+            for k, d in zip(deciding, to_views, strict=True)
+        ),
+        "tables": f"{100 * np.mean([d.mean() for d in on_tables]):+.2f}",
+        "n_tables": f"{len(small)}",
+        "table_wins": f"{win}",
+        "table_ties": f"{tie}",
+        "table_losses": f"{loss}",
+        "machine": report_rows()[0],
+    }
+
+
+def evidence_page() -> str:
+    rows = list(EXPLAINED.items())
+    return PAGE.format(
+        **facts(),
+        arms=table(("arm", "what it is"), rows),
+        image_summary=summary(DECIDING),
+        images=images(),
+        table_summary=summary(SMALL_TABLES),
+        tables=tables(),
+        ranks=ranks(),
+        chosen=chosen_singles(),
+        cost=cost(),
+    )
+
+
+def settings() -> str:
+    """Effect of each change on the sets for tuning, to the setting that it changes."""
+    machine, rows = read("evidence_tuning")
+    sets = list(dict.fromkeys((r["data_set"], r["n"]) for r in rows))
+
+    def scores(key: tuple[str, str], setting: str) -> dict[str, float]:
+        return {
+            r["seed"]: float(r["accuracy"])
+            for r in rows
+            if (r["data_set"], r["n"], r["setting"]) == (*key, setting)
+        }
+
+    def effect(key: tuple[str, str], setting: str) -> str:
+        of, base = scores(key, setting), scores(key, base_of(setting))
+        shared = sorted(of.keys() & base.keys())
+        if not shared:
+            return ""
+        if setting == base_of(setting):
+            return f"{100 * np.mean(list(of.values())):.2f}"
+        differences = np.array([of[s] - base[s] for s in shared])
+        if len(shared) == 1:
+            return f"{100 * differences[0]:+.2f}"
+        return mean_and_error(differences, sign="+")
+
+    def base_of(setting: str) -> str:
+        if setting.startswith("single") or setting in ("maxl", "uniform"):
+            return "single"
+        if setting in ("maxl, views", "uniform, views"):
+            return "single"
+        return setting.split(", ")[0] + (", views" if ", views" in setting else "")
+
+    everything = [*CHANGES, *VIEW_CHANGES]
+    body = [
+        (setting, *(effect(key, setting) for key in sets))
+        for setting in everything
+        if any(scores(key, setting) for key in sets)
+    ]
+    seeds = {k: len(scores(k, "single")) for k in sets}
+    head = ("setting", *(f"{name}, {n} ({seeds[name, n]} seeds)" for name, n in sets))
+    return f"{table(head, body)}\n\nMachine: {machine}.\n"
+
+
+def choosing_page() -> str:
+    base = ", ".join(f"``{k}={v!r}``" for k, v in BASE.items())
+    return CHOOSING.format(base=base, settings=settings())
+
+
+PAGE = """Does it help?
+=============
+
+PLACEHOLDER
+"""
+
+CHOOSING = """Choosing settings
+=================
+
+PLACEHOLDER
+"""
+
+
+def main() -> None:
+    (DOCS / "evidence.rst").write_text(evidence_page())
+    (DOCS / "choosing.rst").write_text(choosing_page())
+
+
+if __name__ == "__main__":
+    main()

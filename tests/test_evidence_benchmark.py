@@ -1,0 +1,176 @@
+"""The evidence's machinery: splits, rivals, scores, statistics, choices. The rows are its own."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ttest_rel
+
+from sklearn_maxl import MAXLClassifier
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+OWN = ("_runs", "_sets", "_rivals", "_statistics", "_measure", "evidence")
+
+
+@pytest.fixture
+def load(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    for name in OWN:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return importlib.import_module
+
+
+def statistics():
+    spec = importlib.util.spec_from_file_location("_statistics", FOLDER / "_statistics.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_splits_share_no_sample_and_follow_their_seed(load):
+    sets = load("_sets")
+    first, again, other = (sets.split("digits-images", 200, seed, "test") for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.X, again.X)
+    assert not np.array_equal(first.X, other.X)
+    assert first.X.shape == (200, 1, 8, 8)
+    rows = {x.tobytes() for x in first.X}
+    assert sum(x.tobytes() in rows for x in first.X_test) == 0
+    assert len(first.y) + len(first.y_test) == 1797
+    assert len(sets.split("wine", 200, 0, "test").y) == 89  # no more than half of a set trains
+
+
+def test_official_test_samples_are_for_reports_only(load, monkeypatch):
+    sets = load("_sets")
+    rng = np.random.RandomState(0)
+    arrays = {
+        subset: (rng.randint(256, size=(40, 1, 4, 4)).astype(np.uint8), np.arange(40) % 2, None)
+        for subset in ("train10k", "test")
+    }
+    monkeypatch.setattr(sets, "fashion", arrays.get)
+    decision = sets.split("fashion-mnist", 10, 100, "validation")
+    report = sets.split("fashion-mnist", 10, 0, "test")
+    np.testing.assert_array_equal(report.X_test, arrays["test"][0])
+    known = {x.tobytes() for x in arrays["train10k"][0]}
+    assert len(decision.y_test) == 30
+    assert all(x.tobytes() in known for x in decision.X_test)
+
+
+def test_images_are_halved_to_the_mean_of_their_pixels(load):
+    X = np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4)
+    assert load("_sets").halved(X).tolist() == [[[[2, 4], [10, 12]]]]  # 2.5 is rounded to even
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"label_smoothing": 0.1}, {"mixup": 0.2}, {"turned": True}, {"members": 2}]
+)
+def test_every_rival_learns(load, options, images):
+    rivals = load("_rivals")
+    X, y = images
+    p = rivals.predict_proba(rivals.Rival(**options), X, y, X, 0, lr=0.003, max_epochs=30)
+    assert p.shape == (200, 10)
+    np.testing.assert_allclose(p.sum(1), 1)
+    assert (p.argmax(1) == y).mean() > 0.8
+
+
+def test_a_rival_without_anything_is_the_single_task(load, images):
+    rivals = load("_rivals")
+    X, y = images
+    loop = np.mean(
+        [
+            (rivals.predict_proba(rivals.Rival(), X[:100], y[:100], X[100:], seed, lr=0.003,
+                                  max_epochs=30).argmax(1) == y[100:]).mean()
+            for seed in range(6)
+        ]
+    )  # fmt: skip
+    ours = np.mean(
+        [
+            MAXLClassifier(auxiliary=None, max_epochs=30, random_state=seed)
+            .fit(X[:100], y[:100])
+            .score(X[100:], y[100:])
+            for seed in range(6)
+        ]
+    )
+    assert abs(loop - ours) < 0.03
+
+
+def test_every_arm_of_a_table_and_of_images_fits(load):
+    evidence = load("evidence")
+    images = load("_sets").split("digits-images", 100, 0, "test")
+    finer = 2 * images.y + np.arange(len(images.y)) % 2
+    cases = [
+        ("digits-images", 100, images, finer),
+        ("wine", 50, load("_sets").split("wine", 50, 0, "test"), None),
+    ]
+    for name, _, data, labels in cases:
+        shared = {"max_epochs": 1}
+        choice = evidence.CANDIDATES[1]
+        known = evidence.arms("cifar100-20" if labels is not None else name, choice, shared)
+        for arm in known.values():
+            part = data.__class__(data.X, data.y, data.X_test[:50], data.y_test[:50], labels)
+            accuracy, loss, gap, seconds, version = evidence.fitted_scores(part, arm, shared, 0)
+            assert 0 <= accuracy <= 1
+            assert 0 <= gap <= 1
+            assert loss > 0
+            assert seconds > 0
+            assert version
+
+
+def test_calibration_error_is_the_gap_of_confidence_and_accuracy(load):
+    scores = load("evidence").scores
+    p = np.array([[0.8, 0.2]] * 10)
+    y = np.array([0] * 6 + [1] * 4)
+    accuracy, loss, gap = scores(y, p)
+    assert (accuracy, gap) == (0.6, pytest.approx(0.2))
+    assert loss == pytest.approx(-(6 * np.log(0.8) + 4 * np.log(0.2)) / 10, abs=1e-6)
+    assert scores(np.array([0, 1]), np.eye(2))[2] == 0
+
+
+def test_the_single_task_is_chosen_by_accuracy_then_by_loss(load):
+    evidence = load("evidence")
+
+    def row(candidate, accuracy, loss):
+        gamma, lr, decay = map(str, candidate)
+        return {"data_set": "a", "n": "5", "focal_gamma": gamma, "lr": lr, "weight_decay": decay,
+                "accuracy": accuracy, "log_loss": loss}  # fmt: skip
+
+    rows = [row(c, "0.5", "1.0") for c in evidence.CANDIDATES]
+    rows[3] |= {"accuracy": "0.7", "log_loss": "0.9"}
+    rows[7] |= {"accuracy": "0.7", "log_loss": "0.8"}
+    assert evidence.chosen(rows, "a", 5) == evidence.CANDIDATES[7]
+
+
+def test_p_values_are_scipys_and_holms():
+    s = statistics()
+    rng = np.random.RandomState(0)
+    a, b = rng.rand(2, 10)
+    assert s.p_value(a - b) == pytest.approx(ttest_rel(a, b).pvalue)
+    assert s.p_value(np.zeros(5)) == 1.0
+    assert s.p_value(np.full(5, 0.1)) == 0.0
+    # The example of Holm's procedure: 0.01 x 4, 0.015 x 3, 0.03 x 2, 0.04 x 1, never falling.
+    np.testing.assert_allclose(s.holm([0.03, 0.01, 0.04, 0.015]), [0.06, 0.04, 0.06, 0.045])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+@settings(deadline=None)
+def test_holm_lies_between_no_correction_and_bonferronis(p):
+    corrected = statistics().holm(p)
+    assert (corrected >= np.asarray(p) - 1e-12).all()
+    assert (corrected <= np.minimum(1, len(p) * np.asarray(p)) + 1e-12).all()
+
+
+def test_wins_and_losses_need_a_corrected_significance():
+    noise = np.random.RandomState(0).normal(0, 0.01, (3, 10))
+    differences = [noise[0] - noise[0].mean(), 0.05 + noise[1], -0.05 + noise[2]]
+    assert statistics().wins_ties_losses(differences) == (1, 1, 1)
+
+
+def test_critical_difference_is_demsars():
+    s = statistics()
+    # Demsar (JMLR 2006), section 3.2.4: four classifiers on 14 data sets.
+    assert s.critical_difference(4, 14) == pytest.approx(1.25, abs=0.01)
+    ranks = s.average_ranks({"a": np.array([0.9, 0.8]), "b": np.array([0.9, 0.7])})
+    assert ranks == {"a": 1.25, "b": 1.75}
