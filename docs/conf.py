@@ -26,7 +26,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"**": []}  # seven pages: the header has room for all
+html_sidebars = {"**": []}  # the header has room for all pages
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 

@@ -58,6 +58,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "backbone": [str, callable, HasMethods("build")],
         "generator": [str, callable, HasMethods("build"), None],
+        "input_shape": [tuple, list, None],
         "auxiliary": [StrOptions({arm for arm in ARMS if arm}), None],
         "psi": [
             Interval(Integral, 1, None, closed="left"),
@@ -192,6 +193,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         X : array-like of shape (n, n_features), (n, channels, length) or \
                 (n, channels, height, width)
             Training samples of any numeric type; uint8 images are kept as they are.
+            With `input_shape`, rows of as many values as it holds as well.
         y : array-like of shape (n,), or (n, m) in regression
             Class labels of any type that scikit-learn takes, or numbers to predict.
         sample_weight : array-like of shape (n,), default=None

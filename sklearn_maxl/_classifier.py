@@ -42,6 +42,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     generator : same as `backbone`, default=None
         Trunk of the label generator. None: the same kind as `backbone`, as in the
         paper, section 3.2.
+    input_shape : tuple of int, default=None
+        Shape of one sample, such as (channels, height, width), for images that come as
+        rows of a 2-D `X`: so they pass through tools that take nothing else
+        (`BaggingClassifier`, `permutation_importance`, scalers). None: samples have the
+        shape in which `X` comes.
     auxiliary : {"maxl", "uniform", "random", "kmeans", "human", None}, default="maxl"
         Where auxiliary labels come from. "maxl": the label generator. "uniform":
         the uniform soft label over the class's block, nothing learned. "random":
@@ -193,7 +198,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if `X` had names that are all strings.
     input_shape_ : tuple of int
-        Shape of one sample.
+        Shape of one sample, as the networks see it.
     psi_ : ndarray of shape (C,)
         Auxiliary classes of each class; zeros for ``auxiliary=None``.
     n_iter_ : int
@@ -245,6 +250,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         backbone: Any = "auto",
         *,
         generator: Any = None,
+        input_shape: Sequence[int] | None = None,
         auxiliary: str | None = "maxl",
         psi: int | str | Sequence[int] | Mapping[Any, int] = 5,
         auxiliary_weight: float = 1.0,

@@ -40,6 +40,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         sides of an edge. Targets of several columns are binned along their first
         principal component. 5 is :class:`sklearn.preprocessing.KBinsDiscretizer`'s.
     {generator}
+    {input_shape}
     {auxiliary}
     {psi}
     {auxiliary_weight}
@@ -135,6 +136,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         loss: str = "squared_error",
         n_bins: int = 5,
         generator: Any = None,
+        input_shape: Sequence[int] | None = None,
         auxiliary: str | None = "maxl",
         psi: int | str | Sequence[int] | Mapping[Any, int] = 5,
         auxiliary_weight: float = 1.0,

@@ -1,5 +1,6 @@
 """Checks of arrays and labels, in scikit-learn's own words where it has some."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ def validate_samples(
 
     float64, float32 and uint8 stay as they are, other types become float64; the
     networks take float32 after they have standardised their input.
-    For anything but tables, ``n_features_in_`` is the number of values in a sample.
+    ``n_features_in_`` is the number of values in a sample. Where the estimator's
+    ``input_shape`` is given, rows of a table become samples of that shape.
 
     Returns
     -------
@@ -52,6 +54,10 @@ def validate_samples(
             ) from error
         raise
     samples = validated[0] if targets else validated
+    if estimator.input_shape is not None:
+        # Once fitted, what was fitted counts.
+        shape = _checked_shape(estimator.input_shape) if reset else estimator.input_shape_
+        samples = _in_shape(samples, shape)
     if 0 in samples.shape[1:]:
         raise ValueError(f"X has samples of shape {samples.shape[1:]}, which hold no value.")
     if reset:
@@ -61,7 +67,31 @@ def validate_samples(
             f"X has samples of shape {samples.shape[1:]}, but {type(estimator).__name__} is "
             f"expecting samples of shape {estimator.input_shape_} as input."
         )
-    return validated
+    return (samples, *validated[1:]) if targets else samples
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    """`input_shape` as a tuple."""
+    whole = all(np.issubdtype(type(n), np.integer) and n > 0 for n in shape)
+    if not shape or not whole:
+        raise ValueError(
+            "input_shape must be the shape of one sample, positive integers such as "
+            f"(channels, height, width), got {shape!r}."
+        )
+    return tuple(map(int, shape))
+
+
+def _in_shape(samples: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Rows of a table as samples of a shape; what has that shape is left as it is."""
+    if samples.ndim == 2 and samples.shape[1] == math.prod(shape):
+        return samples.reshape(-1, *shape)
+    if samples.shape[1:] != shape:
+        got = f"{samples.shape[1]} columns" if samples.ndim == 2 else f"shape {samples.shape[1:]}"
+        raise ValueError(
+            f"input_shape={shape} asks for samples of that shape or rows of {math.prod(shape)} "
+            f"values, but X has samples of {got}."
+        )
+    return samples
 
 
 def _refuse_text(y: Any) -> None:
