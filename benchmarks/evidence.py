@@ -217,14 +217,14 @@ def version() -> str:
 VALUES = ["accuracy", "log_loss", "calibration_error", "seconds", "version"]
 
 
-def tune(jobs: int) -> None:
-    """Settings on the sets for tuning."""
+def tune(seeds: int, jobs: int) -> None:
+    """Settings on the sets for tuning, on `seeds` seeds at most."""
     runs = [
         (*key, setting, seed)
         for i, seed in enumerate(TUNING_SEEDS)
         for key, (n_seeds, settings) in TUNING_SETS.items()
         for setting in sorted(settings, key=lambda setting: setting not in DECISIVE)
-        if i < n_seeds
+        if i < min(n_seeds, seeds)
     ]
     keys = ["data_set", "n", "setting", "seed"]
     resume(RESULTS / "evidence_tuning.csv", keys, VALUES, runs, tuning_run, jobs)
@@ -334,7 +334,7 @@ def main() -> None:
     named = [tuple(s.rsplit(":", 1)) for s in a.sets or []]
     sets = [(name, int(n)) for name, n in named] or everything
     if a.part == "tune":
-        tune(a.jobs)
+        tune(a.seeds, a.jobs)
     elif a.part == "choose":
         choose(sets, a.jobs)
     elif a.part == "cost":

@@ -330,8 +330,10 @@ def main() -> None:
     PAGE.write_text(
         "Results\n=======\n\n"
         "What was measured, the unfavourable included. This page is written by\n"
-        "``benchmarks/report.py`` from the files in ``benchmarks/results``. Time, operations and\n"
-        "memory have :doc:`a page of their own <speed>`.\n\n" + "\n".join(parts)
+        "``benchmarks/report.py`` from the files in ``benchmarks/results``. The page on\n"
+        ":doc:`evidence` is newer and larger: what is here was made with the defaults of its time,\n"
+        "``lr=0.001``, ``schedule=\"constant\"`` and ``views=None``. Time, operations and memory\n"
+        "have :doc:`a page of their own <speed>`.\n\n" + "\n".join(parts)
     )
 
 
