@@ -331,8 +331,8 @@ def main() -> None:
         "Results\n=======\n\n"
         "What was measured, the unfavourable included. This page is written by\n"
         "``benchmarks/report.py`` from the files in ``benchmarks/results``. The page on\n"
-        ":doc:`evidence` is newer and larger: what is here was made with the defaults of its time,\n"
-        "``lr=0.001``, ``schedule=\"constant\"`` and ``views=None``. Time, operations and memory\n"
+        ":doc:`evidence` is newer and larger: this one was made with the defaults of its time,\n"
+        '``lr=0.001``, ``schedule="constant"`` and ``views=None``. Time, operations and memory\n'
         "have :doc:`a page of their own <speed>`.\n\n" + "\n".join(parts)
     )
 
