@@ -247,6 +247,7 @@ def facts() -> dict[str, str]:
         "table_wins": f"{win}",
         "table_ties": f"{tie}",
         "table_losses": f"{loss}",
+        "tables_advice": TABLES_ADVICE,
         "machine": report_rows()[0],
     }
 
@@ -348,13 +349,46 @@ def choosing_page() -> str:
     return CHOOSING.format(base=base, settings=settings(), verdict=CHOOSING_VERDICT.strip())
 
 
-README_VERDICT = """TO WRITE"""
+README_VERDICT = """On images with few labels, yes. Against the best plain network (loss, learning
+rate and weight decay chosen on validation) the defaults gain {mean} points on the mean of four
+sets. It is the *views* that help, auxiliary classes for each class and turn of an image: with them,
+labels that are learned and labels that are not differ by {views} points. Learned labels alone
+gain nothing that could be told from zero. On tables, the defaults differ from the best plain
+network by {tables} points on the mean of {n_tables} problems, significantly better on {table_wins}
+and worse on {table_losses}: there, expect nothing. Paired seeds, mean ± standard error, two CPU
+cores, made by `benchmarks/evidence.py`:"""
 
-VERDICT = """TO WRITE"""
+VERDICT = """**On images with few labels the defaults help, and what helps is the views, not the
+learned labels.** Against the best single task the defaults gain {mean} points on the mean of
+four sets ({sets}), significantly on {wins} of the four. Against uniform labels without views it is
+{uniform} points. But the same views with uniform labels, which teach nothing but the class and
+the turn, are as good: learned labels add {views} points to them ({views_sets}).
 
-OPEN = """TO WRITE"""
+**On tables nothing is gained.** Over {n_tables} problems the defaults differ from the best
+single task by {tables} points on the mean; {table_wins} are significantly better, {table_losses}
+worse, and {table_ties} are not told apart. {tables_advice}"""
 
-CHOOSING_VERDICT = """TO WRITE"""
+TABLES_ADVICE = """TO WRITE"""
+
+OPEN = """
+- Arms beyond the first five on images, and the rivals on tables, have five seeds.
+- The suite knows 100 and 500 digits, 10,000 images of Fashion-MNIST and of CIFAR-100 and tables of
+  any size (``--sets digits-images:500 letter:10000``); they did not fit two cores and are not run.
+- Images at full size, deep backbones and training of hundreds of epochs wait for a GPU.
+- Views of other kinds than rotations, views of tables, and data sets whose images have no
+  upright direction, where rotations should not help, were not tried.
+"""
+
+CHOOSING_VERDICT = """
+What moved the score: **views** on images (+0.3 to +8 points); the **learning rate** and, a little,
+the schedule; holding data out for the meta loss costs as much as the data are worth. What did not:
+where the labels come from, as long as they do not contradict the class (learned, frozen at random
+weights, or uniform), every setting of the label generator (``generator_lr``, its optimizer,
+``meta_every``, ``meta_scale``, ``entropy_weight``, ``information_weight``, learned weights of the
+samples), ``psi``, and ``auxiliary_weight`` between 0.3 and 3. So set the learning rate, keep
+views for images, and leave the rest. Not tried: gradient surgery on the trunk, hard labels and
+temperatures, several inner steps, embeddings of numerical features.
+"""
 
 PAGE = """.. This page is written by benchmarks/evidence_report.py.
 
