@@ -40,10 +40,12 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._optimizers import resolve_lr
 
 # Tuning: settings on top of `BASE`, one change each.
 TUNING_SEEDS = range(100, 104)
 TUNING_TABLES = [(name, 200) for name in TUNED_ON]
+MORE_ROWS = [(name, 1000) for name in TUNED_ON]
 BASE: dict[str, Any] = {"lr": 3e-3, "schedule": "cosine", "views": None}
 CHANGES: dict[str, dict[str, Any]] = {
     "single": {"auxiliary": None},
@@ -93,11 +95,16 @@ DECISIVE = (
     *("uniform, views", "maxl, views", "maxl, views, lr=0.001"),
     *("maxl, views, schedule='constant'", "maxl, views, psi=2", "uniform, views, psi=1"),
 )
+RATES = (
+    *("single", "single, lr=0.001", "single, lr=0.01"),
+    *("uniform", "maxl", "maxl, lr=0.001", "maxl, lr=0.01"),
+)
 TUNING_SETS: dict[tuple[str, int], tuple[int, tuple[str, ...]]] = {
     ("digits-images", 200): (4, (*CHANGES, *VIEW_CHANGES)),
     ("fashion-mnist", 500): (3, DECISIVE),
     ("cifar100-10", 2500): (2, DECISIVE),
     **{key: (4, tuple(CHANGES)) for key in TUNING_TABLES},
+    **{key: (4, RATES) for key in MORE_ROWS},
 }
 
 # The single task's candidates.
@@ -196,7 +203,7 @@ def fitted_scores(
     warnings.simplefilter("ignore")
     start = time.perf_counter()
     if isinstance(arm, Rival):
-        lr = MAXLClassifier().lr
+        lr = resolve_lr("auto", data.X.shape[1:])
         probabilities = predict_proba(
             arm, data.X, data.y, data.X_test, seed, **{"lr": lr, **shared}
         )
@@ -220,14 +227,14 @@ def version() -> str:
 VALUES = ["accuracy", "log_loss", "calibration_error", "seconds", "version"]
 
 
-def tune(seeds: int, jobs: int) -> None:
+def tune(seeds: int, wanted: list[str] | None, jobs: int) -> None:
     """Settings on the sets for tuning, on `seeds` seeds at most."""
     runs = [
         (*key, setting, seed)
         for i, seed in enumerate(TUNING_SEEDS)
         for key, (n_seeds, settings) in TUNING_SETS.items()
         for setting in sorted(settings, key=lambda setting: setting not in DECISIVE)
-        if i < min(n_seeds, seeds)
+        if i < min(n_seeds, seeds) and (wanted is None or setting in wanted)
     ]
     keys = ["data_set", "n", "setting", "seed"]
     resume(RESULTS / "evidence_tuning.csv", keys, VALUES, runs, tuning_run, jobs)
@@ -329,7 +336,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=("tune", "choose", "report", "cost"))
     parser.add_argument("--sets", nargs="+", help="name:n; default: all")
-    parser.add_argument("--arms", nargs="+", help="default: all")
+    parser.add_argument("--arms", nargs="+", help="or settings of tune; default: all")
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
     parser.add_argument("--jobs", type=int, default=2)
     a = parser.parse_args()
@@ -337,7 +344,7 @@ def main() -> None:
     named = [tuple(s.rsplit(":", 1)) for s in a.sets or []]
     sets = [(name, int(n)) for name, n in named] or everything
     if a.part == "tune":
-        tune(a.seeds, a.jobs)
+        tune(a.seeds, a.arms, a.jobs)
     elif a.part == "choose":
         choose(sets, a.jobs)
     elif a.part == "cost":

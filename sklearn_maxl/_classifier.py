@@ -101,9 +101,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         that makes one, such as ``partial(torch.optim.SGD, momentum=0.9)``. The
         virtual step of the meta-gradient follows Adam, AdamW and SGD exactly.
         Adam trains tables and images alike without tuning; the paper's is "sgd".
-    lr : float, default=0.003
-        Learning rate of the multi-task network. Of 0.001, 0.003 and 0.01 the best on
-        the mean over the data sets for tuning (``benchmarks/evidence.py tune``).
+    lr : float or "auto", default="auto"
+        Learning rate of the multi-task network. "auto" is 0.01 for tables and 0.003 for
+        everything else: of 0.001, 0.003 and 0.01 the ones with the best mean accuracy on
+        the data sets for tuning (``benchmarks/evidence.py tune``). For tables, a lower
+        one gives better probabilities.
     generator_optimizer : {"adam", "sgd", "adamw"} or callable, default="adam"
         Optimizer of the label generator. With plain SGD the generator hardly
         moves, because the meta-gradient carries the factor `lr`.
@@ -264,7 +266,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         meta_every: int = 8,
         alternation: str = "batch",
         optimizer: Any = "adam",
-        lr: float = 0.003,
+        lr: float | str = "auto",
         generator_optimizer: Any = "adam",
         generator_lr: float = 0.001,
         schedule: str | Callable[[float], float] = "auto",

@@ -23,7 +23,7 @@ from ._devices import resolve_device
 from ._kmeans import KMeansSource
 from ._net import MAXLNet, logger
 from ._networks import make_label_generator, make_multi_task_net
-from ._optimizers import resolve_optimizer
+from ._optimizers import resolve_lr, resolve_optimizer
 from ._step import Recipe
 from ._views import resolve_views
 
@@ -194,7 +194,7 @@ def make_net(
         schedule="cosine" if estimator.schedule == "auto" else estimator.schedule,
         gradient_similarity_every=estimator.gradient_similarity_every,
         optimizer=resolve_optimizer(estimator.optimizer),
-        lr=estimator.lr,
+        lr=resolve_lr(estimator.lr, shape),
         generator_optimizer=resolve_optimizer(estimator.generator_optimizer),
         generator_lr=estimator.generator_lr,
         train_batch_size=estimator.batch_size,

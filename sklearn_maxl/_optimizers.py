@@ -18,3 +18,10 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 def resolve_optimizer(optimizer: Any) -> Callable[..., torch.optim.Optimizer]:
     """Turn a name, an optimizer class or a function into ``f(parameters, lr=...)``."""
     return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+
+
+def resolve_lr(lr: float | str, input_shape: tuple[int, ...]) -> float:
+    """The learning rate; "auto" depends on whether a sample is a row of a table."""
+    if not isinstance(lr, str):
+        return lr
+    return 0.01 if len(input_shape) == 1 else 0.003

@@ -150,7 +150,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         meta_every: int = 8,
         alternation: str = "batch",
         optimizer: Any = "adam",
-        lr: float = 0.003,
+        lr: float | str = "auto",
         generator_optimizer: Any = "adam",
         generator_lr: float = 0.001,
         schedule: str | Callable[[float], float] = "auto",

@@ -84,7 +84,7 @@ def test_partial_fit_goes_on_with_the_schedule_and_stays_at_its_end(iris):
 
 def test_auto_is_cosine_in_fit_and_constant_in_partial_fit(iris):
     a, b = (
-        MAXLClassifier(schedule=s, max_epochs=4, random_state=0).fit(*iris)
+        MAXLClassifier(schedule=s, lr=0.02, max_epochs=4, random_state=0).fit(*iris)
         for s in ("auto", "cosine")
     )
     np.testing.assert_array_equal(a.predict_proba(iris[0]), b.predict_proba(iris[0]))
@@ -93,7 +93,7 @@ def test_auto_is_cosine_in_fit_and_constant_in_partial_fit(iris):
     for _ in range(2):  # after a fit, and again
         a.partial_fit(*iris)
         assert a.net_.optimizer_.param_groups[0]["lr"] == a.lr
-    fresh = MAXLClassifier(max_epochs=2)
+    fresh = MAXLClassifier(lr=0.02, max_epochs=2)
     for _ in range(4):
         fresh.partial_fit(*iris, classes=[0, 1, 2])
         assert fresh.net_.optimizer_.param_groups[0]["lr"] == fresh.lr
