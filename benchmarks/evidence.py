@@ -104,7 +104,7 @@ TUNING_SETS: dict[tuple[str, int], tuple[int, tuple[str, ...]]] = {
     ("fashion-mnist", 500): (3, DECISIVE),
     ("cifar100-10", 2500): (2, DECISIVE),
     **{key: (4, tuple(CHANGES)) for key in TUNING_TABLES},
-    **{key: (4, RATES) for key in MORE_ROWS},
+    **dict.fromkeys(MORE_ROWS, (4, RATES)),
 }
 
 # The single task's candidates.

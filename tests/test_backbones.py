@@ -139,7 +139,7 @@ def test_the_generator_has_a_backbone_of_its_own(images):
 )
 @pytest.mark.parametrize("meta_gradient", ["exact", "double_backward", "finite_difference"])
 def test_every_kind_of_backbone_trains(iris, backbone, meta_gradient):
-    params = {"max_epochs": 8, "lr": 0.02, "random_state": 0, "meta_gradient": meta_gradient}
+    params = {"max_epochs": 16, "lr": 0.02, "random_state": 0, "meta_gradient": meta_gradient}
     clf = MAXLClassifier(backbone, **params).fit(*iris)
     assert clf.transform(iris[0]).shape == (150, 6)
     assert clf.score(*iris) > 0.75
