@@ -242,7 +242,7 @@ def facts() -> dict[str, str]:
             f"{title(k)} {mean_and_error(d, sign='+')}"
             for k, d in zip(deciding, to_views, strict=True)
         ),
-        "tables": f"{100 * np.mean([d.mean() for d in on_tables]):+.2f}",
+        "on_tables": f"{100 * np.mean([d.mean() for d in on_tables]):+.2f}",
         "n_tables": f"{len(small)}",
         "table_wins": f"{win}",
         "table_ties": f"{tie}",
@@ -354,7 +354,7 @@ rate and weight decay chosen on validation) the defaults gain {mean} points on t
 sets. It is the *views* that help, auxiliary classes for each class and turn of an image: with them,
 labels that are learned and labels that are not differ by {views} points. Learned labels alone
 gain nothing that could be told from zero. On tables, the defaults differ from the best plain
-network by {tables} points on the mean of {n_tables} problems, significantly better on {table_wins}
+network by {on_tables} points on the mean of {n_tables} problems, significantly better on {table_wins}
 and worse on {table_losses}: there, expect nothing. Paired seeds, mean ± standard error, two CPU
 cores, made by `benchmarks/evidence.py`:"""
 
@@ -365,7 +365,7 @@ four sets ({sets}), significantly on {wins} of the four. Against uniform labels 
 the turn, are as good: learned labels add {views} points to them ({views_sets}).
 
 **On tables nothing is gained.** Over {n_tables} problems the defaults differ from the best
-single task by {tables} points on the mean; {table_wins} are significantly better, {table_losses}
+single task by {on_tables} points on the mean; {table_wins} are significantly better, {table_losses}
 worse, and {table_ties} are not told apart. {tables_advice}"""
 
 TABLES_ADVICE = """TO WRITE"""
