@@ -253,7 +253,8 @@ def facts() -> dict[str, str]:
 
 
 def evidence_page() -> str:
-    rows = list(EXPLAINED.items())
+    there_are = {r["arm"] for r in report_rows()[1]}
+    rows = [(arm, text) for arm, text in EXPLAINED.items() if arm in there_are]
     known = facts()
     return PAGE.format(
         **known,
@@ -354,7 +355,8 @@ rate and weight decay chosen on validation) the defaults gain {mean} points on t
 sets. It is the *views* that help, auxiliary classes for each class and turn of an image: with them,
 labels that are learned and labels that are not differ by {views} points. Learned labels alone
 gain nothing that could be told from zero. On tables, the defaults differ from the best plain
-network by {on_tables} points on the mean of {n_tables} problems, significantly better on {table_wins}
+network by {on_tables} points on the mean of {n_tables} problems, significantly better on
+{table_wins}
 and worse on {table_losses}: there, expect nothing. Paired seeds, mean ± standard error, two CPU
 cores, made by `benchmarks/evidence.py`:"""
 
