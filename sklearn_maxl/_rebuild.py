@@ -43,6 +43,9 @@ def rebuilt(
         network = make()
     _compare(network.state_dict(), tensors, name)
     if not own:
+        hidden = dict(network.named_buffers()).keys() - tensors.keys()
+        if hidden:  # they would be left without values
+            raise ValueError(f"the buffers {_some(hidden)} of its {name} are in no file")
         network.to_empty(device="cpu")
     network.load_state_dict(tensors)
     _layout(network, input_shape, channels_last, name)
@@ -56,8 +59,8 @@ def _compare(expected: dict[str, Any], found: dict[str, Tensor], name: str) -> N
             f"the tensors of its {name} are not those of the network: lacking "
             f"{_some(lacking)}, unknown {_some(extra)}"
         )
-    for key, tensor in found.items():
-        want = expected[key]
+    for key, want in expected.items():
+        tensor = found[key]
         if (tensor.shape, tensor.dtype) != (want.shape, want.dtype):
             raise ValueError(
                 f"the tensor {key!r} of its {name} is {_kind(tensor)}, but that of the network is "

@@ -28,7 +28,8 @@ def targets_to_plain(targets: Classes | Bins) -> dict[str, Any]:
         return {"names": encode(targets.names)}
     except NotPlainError as error:
         raise ValueError(
-            f"Classes of dtype {targets.names.dtype} can't be saved: {error}; fit with text or numbers."
+            f"Classes of dtype {targets.names.dtype} can't be saved: {error}; fit with text or "
+            "numbers."
         ) from error
 
 
