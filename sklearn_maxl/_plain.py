@@ -74,7 +74,10 @@ def _dict(content: list[Any]) -> dict[Any, Any]:
     pairs = [decode(pair) for pair in content]
     if any(type(pair) is not list or len(pair) != 2 for pair in pairs):
         raise ValueError(f"its header holds {_short(content)}, which is no dictionary")
-    found = dict(pairs)
+    try:
+        found = dict(pairs)
+    except TypeError as error:
+        raise ValueError(f"a dictionary in its header has no keys ({error})") from error
     if len(found) != len(pairs):
         raise ValueError("a dictionary in its header has a key twice")
     return found

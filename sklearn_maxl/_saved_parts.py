@@ -128,9 +128,16 @@ def history_from_plain(stored: dict[str, Any]) -> History:
         for value in row.values()
     ):
         raise ValueError("its history holds what is no number")
-    history.guard = decode(field(stored, "guard", dict, None))
-    history.psi_losses = decode(field(stored, "psi_losses", dict, None))
+    history.guard = _found(stored, "guard")
+    history.psi_losses = _found(stored, "psi_losses")
     return history
+
+
+def _found(stored: dict[str, Any], name: str) -> Any:
+    value = decode(field(stored, name, dict, None))
+    if value is not None and type(value) is not dict:
+        raise ValueError(f"{name!r} of its history is no dictionary")
+    return value
 
 
 # Tensors and arrays
