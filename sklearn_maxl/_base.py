@@ -1,6 +1,7 @@
 """What the classifier and the regressor share: the scikit-learn side, no tensor mathematics."""
 
 import copy
+import os
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from ._history import History, share_in_use
 from ._meta_gradient import META_GRADIENTS
 from ._net import PASSES, PRECISIONS, MAXLNet
 from ._optimizers import OPTIMIZERS
+from ._persistence import load, save
 from ._presets import preset
 from ._schedules import SCHEDULES
 from ._validation import looks_channels_last, validate_samples
@@ -425,35 +427,118 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         samples, y = validate_samples(self, X, y, reset=False, **self._y_checks)
         return samples, self._targets.encode(y).y
 
-    def save(self, path: Any) -> None:
-        """Not available yet: write the estimator to a file that runs no code when read.
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file that runs no code when it is read.
+
+        The file is in the safetensors format and holds the networks, all that
+        predicting needs, parameters, `history_`, the versions of the packages and a
+        checksum. It does not hold what only training needs: the optimizers' state,
+        and parameters that are no plain values (an optimizer's class or function,
+        functions as `schedule` and `augment`, `callbacks`, a ``RandomState``). `load`
+        names those in a warning. Of `backbone` and `generator` it holds names and
+        the package's own, such as ``MLP((50,))``; a network of your own has to be
+        passed to `load`.
 
         Parameters
         ----------
         path : str or path-like
-            File to write.
+            File to write; ``.safetensors`` is the usual ending. A file that is there is
+            replaced at once: it stays whole if writing fails or is cut off.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If parameters were changed since `fit`, so that they make other networks.
+        FileNotFoundError
+            If the folder does not exist.
+
+        See Also
+        --------
+        load : Read the file.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_maxl import MAXLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MAXLClassifier(max_epochs=3, random_state=0).fit(X, y)
+        >>> path = os.path.join(tempfile.mkdtemp(), "iris.safetensors")
+        >>> clf.save(path)
+        >>> bool((MAXLClassifier.load(path).predict(X) == clf.predict(X)).all())
+        True
         """
-        raise NotImplementedError("save is not available yet; use joblib.dump(estimator, path).")
+        check_is_fitted(self, "net_")
+        save(self, path)
 
     @classmethod
-    def load(cls, path: Any, device: str = "auto") -> Self:
-        """Not available yet: read what `save` wrote.
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        device: str | torch.device = "auto",
+        backbone: Any = None,
+        generator: Any = None,
+    ) -> Self:
+        """Read what `save` wrote; no code in the file is run.
+
+        On the same kind of device, predictions are bit for bit those of the
+        estimator that was saved. `partial_fit` and ``warm_start=True`` go on from
+        its weights, with optimizers that start anew.
 
         Parameters
         ----------
         path : str or path-like
             File to read.
-        device : str, default="auto"
-            Device to put the networks on.
+        device : str or torch.device, default="auto"
+            Device to put the networks on: the loaded estimator's parameter `device`.
+        backbone : backbone or callable, default=None
+            The backbone that was fitted, where it is a network of your own:
+            `Custom`, a function or a module. The file has its weights.
+        generator : backbone or callable, default=None
+            The same for the label generator.
 
         Returns
         -------
         estimator
-            The estimator as it was saved.
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, was changed, is of a newer format or of another
+            estimator, or if a network of your own is needed.
+
+        Warns
+        -----
+        UserWarning
+            If parameters were not stored, if "auto" finds a device of another kind, or
+            if another major version of the package wrote the file.
+
+        See Also
+        --------
+        save : Write the file, and what is in it.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_maxl import MAXLClassifier
+        >>> from sklearn_maxl.backbones import Custom
+        >>> from torch import nn
+        >>> own = Custom(nn.Linear, in_features=4, out_features=8)
+        >>> path = os.path.join(tempfile.mkdtemp(), "iris.safetensors")
+        >>> MAXLClassifier(own, max_epochs=3).fit(*load_iris(return_X_y=True)).save(path)
+        >>> clf = MAXLClassifier.load(path, backbone=own)
+        >>> clf.n_iter_
+        3
         """
-        raise NotImplementedError(
-            "load is not available yet; use joblib.load(path), only on files that you trust."
-        )
+        given = {"backbone": backbone, "generator": generator}
+        estimator, notes = load(cls, path, device, given)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
+        return estimator
 
     # What scikit-learn asks for
 

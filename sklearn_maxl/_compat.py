@@ -1,7 +1,21 @@
-"""Names of scikit-learn that it spells with an underscore, imported in this file only."""
+"""Names of scikit-learn that it spells with an underscore, used in this file only."""
+
+from typing import Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
-__all__ = ["HasMethods", "Interval", "StrOptions", "check_sample_weight", "fit_context"]
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "check_parameters",
+    "check_sample_weight",
+    "fit_context",
+]
+
+
+def check_parameters(estimator: Any) -> None:
+    """Check an estimator's parameters against its constraints, as fit does."""
+    estimator._validate_params()

@@ -162,6 +162,13 @@ def make_net(
     estimator: Any, plan: Plan, arm: str | None, source: Any, rng: np.random.RandomState
 ) -> MAXLNet:
     """The skorch net with fresh weights: `net_` before training."""
+    return describe_net(estimator, plan, arm, source, rng).initialize()
+
+
+def describe_net(
+    estimator: Any, plan: Plan, arm: str | None, source: Any, rng: np.random.RandomState
+) -> MAXLNet:
+    """The skorch net that has not made its networks yet."""
     show_log(estimator.verbose)
     learned = arm == "maxl"
     shape, scaling = plan.input_shape, plan.scaling
@@ -209,7 +216,7 @@ def make_net(
         callbacks=copy.deepcopy(estimator.callbacks),  # skorch keeps its state in them
         verbose=estimator.verbose,
         random_state=rng,
-    ).initialize()
+    )
 
 
 def recipe(estimator: Any) -> Recipe:

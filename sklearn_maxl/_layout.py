@@ -15,7 +15,7 @@ def choose_layout(trunk: nn.Module, input_shape: tuple[int, ...]) -> None:
     The trunk must be in eval mode; the layout is noted as its attribute ``channels_last``.
     """
     trunk.channels_last = False  # type: ignore[assignment]
-    if len(input_shape) != 3 or not any(isinstance(m, nn.Conv2d) for m in trunk.modules()):
+    if not has_choice(trunk, input_shape) or next(trunk.parameters()).is_meta:
         return
     probe = torch.linspace(-1, 1, 2 * int(torch.Size(input_shape).numel()))
     probe = probe.view(2, *input_shape)
@@ -30,6 +30,18 @@ def choose_layout(trunk: nn.Module, input_shape: tuple[int, ...]) -> None:
         trunk.channels_last = True  # type: ignore[assignment]
     else:
         trunk.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
+def has_choice(trunk: nn.Module, input_shape: tuple[int, ...]) -> bool:
+    """Whether there are convolutions over images, which a layout can make faster."""
+    return len(input_shape) == 3 and any(isinstance(m, nn.Conv2d) for m in trunk.modules())
+
+
+def set_layout(trunk: nn.Module, channels_last: bool) -> None:
+    """Put the weights in the layout that was chosen earlier for a trunk like this one."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    trunk.to(memory_format=layout)  # type: ignore[call-overload]
+    trunk.channels_last = channels_last  # type: ignore[assignment]
 
 
 def in_layout_of(trunk: nn.Module, z: Tensor) -> Tensor:

@@ -211,13 +211,6 @@ def test_channels_last_images_are_pointed_out():
     assert caught[0].filename == __file__
 
 
-def test_save_and_load_say_what_to_use_until_then():
-    with pytest.raises(NotImplementedError, match=r"not available yet; use joblib.dump"):
-        MAXLClassifier().save("clf")
-    with pytest.raises(NotImplementedError, match=r"not available yet; use joblib.load"):
-        MAXLClassifier.load("clf")
-
-
 FAILING_REFITS = {
     "one class": (X[:50, :3], Y[:50], {}),
     "named columns": (pd.DataFrame(X[:, :3], columns=list("abc")), Y, {"psi": [1]}),

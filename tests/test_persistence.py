@@ -1,17 +1,35 @@
-"""pickle and joblib: the same bits come back, and not more than is needed."""
+"""pickle, joblib, save and load: the same bits come back, and not more than is needed."""
 
+import hashlib
 import io
+import json
+import os
 import pickle
+import re
+import subprocess
+import sys
 import warnings
+from functools import partial
+from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+import safetensors.torch
 import torch
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
 from skorch.exceptions import DeviceWarning
+from torch import nn
 
-from sklearn_maxl import MAXLClassifier
-from sklearn_maxl.backbones import MLP, ConvNet
+import sklearn_maxl
+from sklearn_maxl import MAXLClassifier, MAXLRegressor, _file
+from sklearn_maxl._plain import NotPlainError, decode, encode, parse
+from sklearn_maxl.backbones import MLP, VGG16, ConvNet, Custom, ResNet50
 
 
 def through_joblib(obj):
@@ -117,3 +135,695 @@ def test_what_was_pickled_on_a_gpu_opens_on_a_cpu(iris, round_trip, auxiliary):
         assert other.generate_auxiliary_labels(X, y).shape == (150, 15)
     other.partial_fit(X, y)
     assert other.set_params(warm_start=True).fit(X, y).n_iter_ == 5
+
+
+# save and load
+
+ARMS = ("maxl", "uniform", "random", "kmeans", "human", None)
+ESTIMATORS = (MAXLClassifier, MAXLRegressor)
+
+
+def fitted(estimator=MAXLClassifier, data=None, **parameters):
+    X, y = load_iris(return_X_y=True) if data is None else data
+    finer = y if parameters.get("auxiliary") == "human" else None
+    settings = {"max_epochs": 2, "random_state": 0, **parameters}
+    return estimator(**settings).fit(X, y, auxiliary_labels=finer)
+
+
+def outputs(estimator, X, y):
+    """Everything that a fitted estimator can say, by the name of the method."""
+    names = (
+        "predict", "predict_proba", "predict_log_proba", "transform", "predict_auxiliary",
+        "generate_auxiliary_weights",
+    )  # fmt: skip
+    found = {name: getattr(estimator, name)(X) for name in names if hasattr(estimator, name)}
+    if hasattr(estimator, "generate_auxiliary_labels"):
+        found["generate_auxiliary_labels"] = estimator.generate_auxiliary_labels(X, y)
+    return found
+
+
+def assert_the_same(other, estimator, X, y):
+    expected, found = outputs(estimator, X, y), outputs(other, X, y)
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        assert found[name].dtype == values.dtype
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+    check_is_fitted(other)
+    assert repr(other) == repr(estimator)
+    assert str(other.history_) == str(estimator.history_)
+    assert other.history_.columns() == estimator.history_.columns()
+    for row, mine in zip(other.history_, estimator.history_, strict=True):
+        np.testing.assert_equal(row, mine)
+        assert [type(v) for v in row.values()] == [type(v) for v in mine.values()]
+    fitted_names = {n for n in vars(estimator) if n.endswith("_") or n.startswith("_")}
+    assert {n for n in vars(other) if n.endswith("_") or n.startswith("_")} == fitted_names
+    for name in ("n_features_in_", "input_shape_", "n_iter_"):
+        assert getattr(other, name) == getattr(estimator, name)
+        assert type(getattr(other, name)) is type(getattr(estimator, name))
+    np.testing.assert_array_equal(other.psi_, estimator.psi_)
+    assert other.psi_.dtype == estimator.psi_.dtype
+    assert len(other.net_.history) == len(estimator.net_.history)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "clf.safetensors"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The bytes of a small saved classifier."""
+    file = tmp_path_factory.mktemp("saved") / "small"
+    fitted(backbone=MLP((3,)), psi=2, max_epochs=1).save(file)
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("auxiliary", ARMS)
+def test_load_gives_back_what_was_saved(iris, path, auxiliary, estimator):
+    before = fitted(estimator, auxiliary=auxiliary)
+    before.save(path)
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    other = estimator.load(path)
+    assert_the_same(other, before, *iris)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("auxiliary", ["maxl", "kmeans", None])
+def test_images_come_back(images, path, auxiliary, estimator):
+    before = fitted(estimator, images, backbone=ConvNet((4, 5)), auxiliary=auxiliary, psi=2)
+    before.save(path)
+    other = estimator.load(path)
+    assert other.net_.module_.trunk.channels_last
+    assert_the_same(other, before, *images)
+
+
+def test_the_large_backbones_and_signals_come_back(images, path):
+    X = np.kron(images[0][:20], np.ones((1, 1, 2, 2), np.uint8))
+    y = images[1][:20] % 2
+    cases = {"vgg16": (VGG16(width=0.05), X), "signal": ("convnet", X[:, :, 0])}
+    cases["resnet50"] = (ResNet50(width=0.05), X)
+    for backbone, samples in cases.values():
+        data = samples, y
+        before = fitted(data=data, backbone=backbone, generator="mlp", max_epochs=1, psi=1)
+        before.save(path)
+        assert_the_same(MAXLClassifier.load(path), before, *data)
+
+
+LABELS = {
+    "int8": np.array([-3, 0, 7], np.int8),
+    "float32": np.array([-1.0, 0.0, 2.0], np.float32),
+    "bool": np.array([False, True, True]),
+    "text": np.array(["a", "b", 'gr\u00fcn \ud800"']),
+    "wide text": np.array(["a", "b", "c"], "<U40"),
+    "objects": np.array(["a", "b", "c"], object),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_classes_keep_their_type(iris, path, labels):
+    X, y = iris[0], labels[iris[1]]
+    before = fitted(data=(X, y))
+    before.save(path)
+    other = MAXLClassifier.load(path)
+    assert other.classes_.dtype == before.classes_.dtype
+    assert [type(c) for c in other.classes_] == [type(c) for c in before.classes_]
+    assert_the_same(other, before, X, y)
+
+
+def test_many_classes_come_back_without_a_warning(path):
+    X, y = np.random.RandomState(0).normal(size=(90, 2)), np.arange(90) % 30
+    before = fitted(data=(X, y), auxiliary="uniform", max_epochs=1)
+    before.save(path)
+    assert_the_same(MAXLClassifier.load(path), before, X, y)
+
+
+def test_finer_labels_of_a_persons_and_several_targets_come_back(iris, path):
+    X, y = iris
+    finer = np.array(["u", "v", "w", "x"])[np.arange(150) % 4]
+    clf = MAXLClassifier(auxiliary="human", max_epochs=1).fit(X, y, auxiliary_labels=finer)
+    clf.save(path)
+    MAXLClassifier.load(path).partial_fit(X, y, auxiliary_labels=finer)
+    reg = fitted(MAXLRegressor, (X[:, :2], X[:, 2:]))
+    reg.save(path)
+    assert_the_same(MAXLRegressor.load(path), reg, X[:, :2], X[:, 2:])
+
+
+SETTINGS = {
+    "specs": {"backbone": MLP([6, 5], dropout=0.1), "generator": MLP((np.int64(4),))},
+    "psi by class": {"psi": {0: 1, 1: 2, 2: 3}},
+    "psi as array": {"psi": np.array([1, 2, 3])},
+    "psi found": {"psi": "auto", "max_epochs": 10},
+    "weights": {"auxiliary_weight_range": 1.5, "class_weight": {0: 2.0, 1: 1, 2: np.float32(1)}},
+    "early stopping": {"early_stopping": True, "tol": 0},
+    "numpy numbers": {"lr": np.float32(0.01), "batch_size": np.int64(50)},
+    "similarity": {"gradient_similarity_every": 3, "information_weight": 0.1},
+    "schedule": {"schedule": "cosine", "optimizer": "sgd", "precision": "bfloat16"},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_parameters_come_back(iris, path, settings):
+    before = fitted(**settings)
+    before.save(path)
+    other = MAXLClassifier.load(path)
+    assert_the_same(other, before, *iris)
+    mine, theirs = before.get_params(), other.get_params()
+    assert [type(v) for v in theirs.values()] == [type(v) for v in mine.values()]
+
+
+@pytest.mark.filterwarnings("ignore:The auxiliary task")
+def test_what_the_guard_found_comes_back(iris, path):
+    before = fitted(guard=True)
+    before.save(path)
+    other = MAXLClassifier.load(path)
+    assert other.history_.guard == before.history_.guard
+    assert_the_same(other, before, *iris)
+
+
+def test_names_of_columns_come_back(iris, path):
+    X = pd.DataFrame(iris[0], columns=["a", "b", "c", "\u00e9"])
+    before = fitted(data=(X, iris[1]))
+    before.save(path)
+    other = MAXLClassifier.load(path)
+    np.testing.assert_array_equal(other.feature_names_in_, before.feature_names_in_)
+    assert other.feature_names_in_.dtype == object
+    with pytest.raises(ValueError, match="feature names"):
+        other.predict(X.rename(columns={"a": "z"}))
+    assert_the_same(other, before, X, iris[1])
+
+
+def test_a_loaded_estimator_is_a_whole_one(iris, path):
+    X, y = iris
+    before = fitted(warm_start=True)
+    before.save(path)
+    other = MAXLClassifier.load(path)
+    assert_the_same(through_pickle(other), before, X, y)
+    assert repr(clone(other)) == repr(before)
+    other.set_output(transform="pandas")
+    assert list(other.transform(X).columns) == list(before.get_feature_names_out())
+    assert other.score(X, y) == before.score(X, y)
+    for each in (MAXLClassifier.load(path), MAXLClassifier.load(path)):
+        each.partial_fit(X, y)
+        assert each.n_iter_ == 3
+        assert each.fit(X, y).n_iter_ == 5
+        each.save(path.with_suffix(".again"))
+    again = MAXLClassifier.load(path.with_suffix(".again"))
+    assert_the_same(again, each, X, y)
+    refit = other.set_params(warm_start=False).set_output(transform="default").fit(X, y)
+    np.testing.assert_array_equal(refit.predict_proba(X), before.predict_proba(X))
+
+
+def test_a_schedule_goes_on_where_it_was(iris, path):
+    clf = fitted(schedule="cosine", max_epochs=4)
+    clf.save(path)
+    other = MAXLClassifier.load(path).partial_fit(*iris)
+    rates = [each.net_.optimizer_.param_groups[0]["lr"] for each in (other, clf.partial_fit(*iris))]
+    assert rates[0] == rates[1] < 0.001
+
+
+# What a file can't hold
+
+
+def own_trunk(input_shape):
+    return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(input_shape)), 6), nn.BatchNorm1d(6))
+
+
+OWN = {
+    "function": own_trunk,
+    "Custom": Custom(nn.Linear, in_features=4, out_features=3),
+    "module": nn.Sequential(nn.Linear(4, 6), nn.Tanh()),
+}
+
+
+@pytest.mark.parametrize("auxiliary", ["maxl", "kmeans"])
+@pytest.mark.parametrize("own", OWN.values(), ids=OWN)
+def test_own_networks_are_given_to_load(iris, path, own, auxiliary):
+    before = fitted(backbone=own, generator=own, auxiliary=auxiliary)
+    before.save(path)
+    other = MAXLClassifier.load(path, backbone=own, generator=own)
+    assert_the_same(other, before, *iris)
+    needed = r"can't be loaded: its backbone is a network of your own, .*load\(path, backbone="
+    with pytest.raises(ValueError, match=needed):
+        MAXLClassifier.load(path)
+    if auxiliary == "maxl":
+        needed = r"its generator is a network of your own, .*load\(path, generator="
+        with pytest.raises(ValueError, match=needed):
+            MAXLClassifier.load(path, backbone=own)
+    else:
+        with pytest.warns(UserWarning, match="does not hold the parameters generator"):
+            MAXLClassifier.load(path, backbone=own)
+    with pytest.raises(ValueError, match=r"of its module (are not|is).* of the network"):
+        MAXLClassifier.load(path, backbone=MLP((9,)), generator=own)
+
+
+def test_own_image_networks_come_back(images, path):
+    def own(input_shape):
+        return nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten())
+
+    before = fitted(data=images, backbone=own, max_epochs=1)
+    before.save(path)
+    assert_the_same(MAXLClassifier.load(path, backbone=own), before, *images)
+
+
+def test_parameters_that_are_no_plain_values_are_named(iris, path):
+    settings = {
+        "optimizer": partial(torch.optim.SGD, momentum=0.9),
+        "schedule": lambda progress: 1.0,
+        "augment": lambda x: x,
+        "callbacks": [Callback()],
+        "random_state": np.random.RandomState(0),
+    }
+    before = fitted(**settings)
+    before.save(path)
+    names = "augment, callbacks, optimizer, random_state, schedule"
+    with pytest.warns(UserWarning, match=names) as caught:
+        other = MAXLClassifier.load(path)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    defaults = MAXLClassifier().get_params()
+    assert all(other.get_params()[name] == defaults[name] for name in settings)
+    np.testing.assert_array_equal(other.predict_proba(iris[0]), before.predict_proba(iris[0]))
+
+
+CHANGES = {
+    "backbone": ({"backbone": MLP((7,))}, r"'trunk.0.weight' of its module is float32 of shape"),
+    "weight range": ({"auxiliary_weight_range": 1.0}, r"lacking weight_head"),
+    "another range": ({"auxiliary_weight_range": 1.0}, r"weight_range was 2.0 .* would be 1.0"),
+    "no value": ({"lr": -1.0}, r"'lr' parameter"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), CHANGES.values(), ids=CHANGES)
+def test_parameters_changed_since_fit_are_refused(path, change, message):
+    clf = fitted(auxiliary_weight_range=2.0 if "was" in message else 0.0).set_params(**change)
+    with pytest.raises(ValueError, match=r"(?s)changed since fit, put them back: .*" + message):
+        clf.save(path)
+    assert not path.exists()
+
+
+def test_save_says_what_is_wrong(iris, path, tmp_path):
+    with pytest.raises(NotFittedError, match="This MAXLClassifier instance is not fitted yet"):
+        MAXLClassifier().save(path)
+    clf = fitted(max_epochs=1)
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*nowhere; make it before"):
+        clf.save(tmp_path / "nowhere" / "clf")
+    with pytest.raises(IsADirectoryError, match=r"is a folder; give the name of a file in it"):
+        clf.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_load_says_what_is_wrong(path, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        MAXLClassifier.load(path)
+    fitted(MAXLRegressor, max_epochs=1).save(path)
+    with pytest.raises(ValueError, match=r"clf.safetensors can't .* MAXLRegressor; use MAXLReg"):
+        MAXLClassifier.load(path)
+    with pytest.raises(ValueError, match=r"device='gpu' is not a device; use 'auto'"):
+        MAXLRegressor.load(path, device="gpu")
+    joblib.dump(fitted(max_epochs=1), path)
+    with pytest.raises(ValueError, match=r"cut off, or no safetensors file"):
+        MAXLClassifier.load(path)
+    safetensors.torch.save_file({"a": torch.ones(2)}, path)
+    with pytest.raises(ValueError, match=r"it is no file that save wrote"):
+        MAXLClassifier.load(path)
+
+
+def test_device_is_that_of_load(iris, path):
+    fitted(device="cpu").save(path)
+    assert MAXLClassifier.load(path, device=torch.device("cpu")).device == torch.device("cpu")
+    edit(path, lambda header, tensors: header.update(device="cuda"))
+    if not torch.cuda.is_available():
+        with pytest.warns(UserWarning, match=r"fitted on 'cuda' and is now on 'cpu'") as caught:
+            assert MAXLClassifier.load(path).device == "auto"
+        assert len(caught) == 1
+    assert MAXLClassifier.load(path, device="cpu").predict(iris[0]).shape == (150,)
+
+
+def test_another_major_version_is_told(path):
+    fitted(max_epochs=1).save(path)
+    edit(path, lambda header, tensors: header["versions"].update(sklearn_maxl="77.1"))
+    with pytest.warns(UserWarning, match=r"written by sklearn_maxl 77.1, and this is"):
+        MAXLClassifier.load(path)
+
+
+# Writing
+
+
+def test_a_failing_write_leaves_the_old_file(path, monkeypatch):
+    clf = fitted(max_epochs=1)
+    clf.save(path)
+    before = path.read_bytes()
+
+    def fails(*args):
+        raise OSError("no room")
+
+    for name in ("replace", "fsync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, fails)
+            with pytest.raises(OSError, match="no room"):
+                clf.save(path)
+        assert path.read_bytes() == before
+        assert list(path.parent.iterdir()) == [path]
+    MAXLClassifier.load(path)
+
+
+def test_a_link_goes_on_pointing_to_the_file(path, tmp_path):
+    clf = fitted(max_epochs=1)
+    path.touch()
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    clf.save(str(link))
+    assert link.is_symlink()
+    assert MAXLClassifier.load(path).n_iter_ == 1
+
+
+KILLED = """
+import os, sys, signal
+sys.path.insert(0, {root!r})
+from sklearn_maxl._file import replace_file
+def parts():
+    for i in range(1000):
+        if i == {n}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield b"new" * 1000
+replace_file({path!r}, parts())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_killed_write_leaves_the_old_file(path):
+    path.write_bytes(b"old")
+    root = str(Path(sklearn_maxl.__file__).parents[1])
+    script = KILLED.format(root=root, path=str(path), n=500)
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    assert path.read_bytes() == b"old"
+    rest = [p.name for p in path.parent.iterdir() if p != path]
+    assert len(rest) == 1
+    assert rest[0].endswith(".tmp")
+
+
+def test_a_file_is_the_same_every_time(path):
+    clf = fitted()
+    clf.save(path)
+    first = path.read_bytes()
+    clf.save(path)
+    assert path.read_bytes() == first
+
+
+def test_other_programs_read_the_tensors(path):
+    clf = fitted()
+    clf.save(path)
+    found = safetensors.torch.load_file(path)["module.primary_head.weight"]
+    assert torch.equal(found, clf.net_.module_.primary_head.weight)
+
+
+# Damaged and hostile files
+
+
+def refused(path, data, estimator=MAXLClassifier):
+    """The message with which a file is refused."""
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="can't be loaded: ") as caught:
+        estimator.load(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    assert len(message) < 500
+    return message
+
+
+def test_a_cut_off_file_is_refused(path, saved):
+    lengths = [*range(0, 200, 7), *range(200, len(saved), 101), len(saved) - 1]
+    for length in lengths:
+        refused(path, saved[:length])
+    refused(path, saved + b"\0")
+
+
+def test_no_flipped_bit_goes_unseen(path, saved):
+    rng = np.random.RandomState(0)
+    places = [*range(16), *rng.randint(len(saved), size=400)]
+    for place in places:
+        data = bytearray(saved)
+        data[place] ^= 1 << rng.randint(8)
+        refused(path, bytes(data))
+
+
+def edit(path, change, raw=None):
+    """Write a file anew with a checksum that is right, as a hostile writer would."""
+    header, tensors = _file.read(path)
+    if change is not None:
+        change(header, tensors)
+    with pytest.MonkeyPatch.context() as patch:
+        if raw is not None:
+            dumps = json.dumps
+            patch.setattr(json, "dumps", lambda *args, **kwargs: raw(dumps(*args, **kwargs)))
+        _file.write(path, header, tensors)
+
+
+def setting(*keys):
+    """A change of an entry of the header: setting("a", "b", value)."""
+    *names, last, value = keys
+
+    def change(header, tensors):
+        for name in names:
+            header = header[name]
+        header[last] = value
+
+    return change
+
+
+def without(name):
+    return lambda header, tensors: header.pop(name)
+
+
+def tensor(name, value):
+    return lambda header, tensors: tensors.__setitem__(name, value)
+
+
+WEIGHT = "module.trunk.0.weight"
+HUGE = 10**9
+HOSTILE = {
+    "no arm": (without("arm"), r"its header lacks 'arm'"),
+    "another arm": (setting("arm", "kmeans"), r"."),
+    "unknown arm": (setting("arm", "gan"), r"no auxiliary='gan'"),
+    "no task": (setting("arm", None), r"does not fit psi"),
+    "unknown parameter": (setting("parameters", "views", 3), r"has no parameters \['views'\]"),
+    "wrong parameter": (setting("parameters", "lr", "fast"), r"'lr' parameter"),
+    "import path": (setting("parameters", "optimizer", "os.system"), r"'optimizer' parameter"),
+    "object": (setting("parameters", "optimizer", {"import": "os"}), r"no value is stored as"),
+    "threads": (setting("parameters", "n_threads", HUGE), r"n_threads"),
+    "callbacks": (setting("parameters", "callbacks", ["x"]), r"."),
+    "unknown backbone": (setting("parameters", "backbone", "lenet"), r"'lenet' is not available"),
+    "unknown spec": (setting("parameters", "backbone", {"Custom": {}}), r"none of sklearn_maxl"),
+    "spec lacks": (setting("parameters", "backbone", {"MLP": {}}), r"not those of MLP"),
+    "huge network": (
+        setting("parameters", "backbone",
+                {"MLP": {"hidden_layer_sizes": [HUGE, HUGE], "dropout": 0.0}}),
+        r"not those of the network",
+    ),
+    "huge layer": (
+        setting("parameters", "backbone",
+                {"MLP": {"hidden_layer_sizes": [HUGE], "dropout": 0.0}}),
+        r"but that of the network is float32 of shape \(1000000000,",
+    ),
+    "impossible layer": (
+        setting("parameters", "backbone",
+                {"MLP": {"hidden_layer_sizes": [2**62], "dropout": 0.0}}), r".",
+    ),
+    "many layers": (
+        setting("parameters", "backbone",
+                {"MLP": {"hidden_layer_sizes": [1] * 100_000, "dropout": 0.0}}), r"more than 1000",
+    ),
+    "huge sample": (setting("input_shape", [HUGE]), r"more than 67108864 values"),
+    "large sample": (setting("input_shape", [2**26]), r"of shape \(3, 67108864\)"),
+    "large image": (setting("input_shape", [1, 2**12, 2**12]), r"."),
+    "no sample": (setting("input_shape", []), r"a sample of shape \(\) is none"),
+    "half a feature": (setting("input_shape", [4.0]), r"a sample of shape"),
+    "true features": (setting("input_shape", [True]), r"a sample of shape"),
+    "huge psi": (setting("psi", [HUGE, 2, 2]), r"does not fit its psi"),
+    "another psi": (setting("psi", [1, 3, 2]), r"does not fit its psi"),
+    "short psi": (setting("psi", [2, 2]), r"psi is not one number for each of 3 classes"),
+    "text psi": (setting("psi", "222"), r"'psi' in its header is '222'"),
+    "two classes": (
+        setting("targets", "names", {"array": ["<i8", [2], [0, 1]]}), r"each of 2 classes",
+    ),
+    "unsorted classes": (
+        setting("targets", "names", {"array": ["<i8", [3], [2, 1, 0]]}), r"no sorted array",
+    ),
+    "equal classes": (
+        setting("targets", "names", {"array": ["<i8", [3], [0, 0, 1]]}), r"no sorted array",
+    ),
+    "a list of classes": (setting("targets", "names", [0, 1, 2]), r"no sorted array"),
+    "overflowing class": (
+        setting("targets", "names", {"array": ["|i1", [3], [0, 1, 300]]}), r".",
+    ),
+    "text of numbers": (setting("targets", "names", {"array": ["<U1", [3], [0, 1, 2]]}), r"no arr"),
+    "wide text": (
+        setting("targets", "names", {"array": ["<U9999999", [3], ["a", "b", "c"]]}), r"no array",
+    ),
+    "dates": (setting("targets", "names", {"array": ["<M8[s]", [3], [0, 1, 2]]}), r"a dtype"),
+    "shape of classes": (
+        setting("targets", "names", {"array": ["<i8", [HUGE], [0, 1, 2]]}), r"no array",
+    ),
+    "bins": (setting("targets", {"edges": []}), r"targets are not those of a MAXLClassifier"),
+    "no history": (setting("history", "rows", []), r"history has no rows"),
+    "history of text": (setting("history", "rows", [{"epoch": "1"}]), r"what is no number"),
+    "guard": (setting("history", "guard", {"array": ["<f8", [0], []]}), r"'guard' .*no dictionary"),
+    "list as key": (setting("parameters", "psi", {"dict": [[[1], 2]]}), r"has no keys"),
+    "key twice": (setting("parameters", "psi", {"dict": [[1, 2], [1, 3]]}), r"a key twice"),
+    "a number of steps": (setting("n_steps", -1), r"'n_steps' in its header is -1"),
+    "no seed": (setting("seed", 2**40), r"'seed'"),
+    "names": (setting("feature_names", ["a"]), r"not one text for each"),
+    "names of numbers": (setting("feature_names", [1, 2, 3, 4]), r"not one text for each"),
+    "device": (setting("device", "tpu"), r"no device 'tpu'"),
+    "estimator": (setting("estimator", "os.system"), r"it holds a os.system"),
+    "layout": (setting("channels_last", "module", True), r"no images to lay out"),
+    "layouts": (setting("channels_last", {}), r"other networks"),
+    "source": (setting("source", {"known": []}), r"another source"),
+    "lacking weights": (lambda h, t: t.pop(WEIGHT), r"lacking trunk.0.weight"),
+    "lacking scale": (lambda h, t: t.pop("module.standardize.scale"), r"standardisation is miss"),
+    "lacking mask": (lambda h, t: t.pop("module.blocks"), r"'module.blocks' does not fit"),
+    "more weights": (tensor("module.trunk.9.weight", torch.ones(2)), r"unknown trunk.9.weight"),
+    "unknown tensor": (tensor("payload", torch.ones(2)), r"unknown tensors \['payload'\]"),
+    "dtype": (tensor(WEIGHT, torch.ones(3, 4, dtype=torch.float64)), r"is float64 of shape \(3, 4"),
+    "shape": (tensor(WEIGHT, torch.ones(4, 3)), r"is float32 of shape \(4, 3\), but that"),
+    "NaN": (tensor(WEIGHT, torch.full((3, 4), torch.nan)), r"values that are not finite"),
+    "scale 0": (tensor("module.standardize.scale", torch.zeros(4).double()), r"standardi"),
+    "mask": (tensor("generator.blocks", torch.ones(3, 6, dtype=torch.bool)), r"not fit its psi"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "message"), HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_refused(path, saved, change, message):
+    path.write_bytes(saved)
+    edit(path, change)
+    assert re.search(message, refused(path, path.read_bytes()))
+
+
+RAW = {
+    "newer": (lambda t: t.replace('"format": 1', '"format": 2'), r"has format 2, .*update"),
+    "older": (lambda t: t.replace('"format": 1', '"format": 0'), r"there is no format 0"),
+    "no number": (lambda t: t.replace('"format": 1', '"format": "1"'), r"'format' in its header"),
+    "twice": (lambda t: t.replace('"arm"', '"arm": null, "arm"'), r"has a key twice"),
+    "NaN": (lambda t: t.replace('"n_steps": ', '"n_steps": NaN, "x": '), r"the number NaN"),
+    "infinite": (lambda t: re.sub(r'"lr": [\d.]+', '"lr": 1e999', t), r"no value is stored as"),
+    "deep": (lambda t: t[:-1] + ', "x": ' + "[" * 10**6 + "]" * 10**6 + "}", r"nested too deeply"),
+    "many digits": (lambda t: t[:-1] + ', "x": ' + "1" * 5000 + "}", r"digits"),
+    "cut off": (lambda t: t[:-1], r"its header is not JSON"),
+    "a list": (lambda t: f"[{t}]", r"no JSON object"),
+}
+
+
+@pytest.mark.parametrize(("raw", "message"), RAW.values(), ids=RAW)
+def test_a_hostile_header_is_refused(path, saved, raw, message):
+    path.write_bytes(saved)
+    edit(path, None, raw)
+    assert re.search(message, refused(path, path.read_bytes()))
+
+
+def test_a_large_sample_takes_no_memory_before_it_comes(images, path):
+    fitted(data=images, backbone=ConvNet((4, 5)), psi=2, max_epochs=1).save(path)
+    edit(path, setting("input_shape", [1, 8192, 8192]))  # a trial pass would take gigabytes
+    assert MAXLClassifier.load(path).input_shape_ == (1, 8192, 8192)
+
+
+def head(text, data=b""):
+    text = text.encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+CONTAINERS = {
+    "empty": b"",
+    "length": (2**63).to_bytes(8, "little") + b"{}",
+    "large header": (2**26).to_bytes(8, "little") + b"{" + b" " * 2**26,
+    "no object": head("[]"),
+    "no text": len(b"\xff\xfe").to_bytes(8, "little") + b"\xff\xfe",
+    "key twice": head('{"__metadata__": {}, "__metadata__": {}}'),
+    "no metadata": head("{}"),
+    "metadata of another": head('{"__metadata__": {"format": "pt"}}'),
+    "metadata a list": head('{"__metadata__": [1]}'),
+    "deep": head("[" * 200_000),
+}
+
+
+@pytest.mark.parametrize("data", CONTAINERS.values(), ids=CONTAINERS)
+def test_no_safetensors_file_of_ours_is_refused(path, data):
+    refused(path, data)
+
+
+def sealed(tensors):
+    """A file with any entries for tensors and a right checksum."""
+    header = json.dumps({"format": 1, "sha256": _file.NO_CHECKSUM})
+    data = head(json.dumps({"__metadata__": {_file.KEY: header}, **tensors}), b"\0" * 8)
+    checksum = hashlib.sha256(data).hexdigest().encode()
+    return data.replace(_file.NO_CHECKSUM.encode(), checksum)
+
+
+ENTRIES = {
+    "huge": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 8]},
+    "overflow": {"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [0, 8]},
+    "outside": {"dtype": "F32", "shape": [2**20], "data_offsets": [0, 2**22]},
+    "negative": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]},
+    "backwards": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]},
+    "dtype": {"dtype": "X99", "shape": [2], "data_offsets": [0, 8]},
+    "a hole": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+    "a list": [],
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_hostile_entries_of_tensors_are_refused(path, entry):
+    assert "its tensors are damaged" in refused(path, sealed({"module.a": entry}))
+
+
+def test_hostile_clusters_and_bins_are_refused(path):
+    fitted(auxiliary="kmeans", psi=2, max_epochs=1).save(path)
+    kmeans = path.read_bytes()
+    for name, value, message in (
+        ("source.centres.0", torch.ones(3, 100).double(), "3 centres, but psi is 2"),
+        ("source.centres.0", torch.ones(2, 99).double(), "not of (2, 100) finite"),
+        ("source.centres.7", torch.ones(2, 100).double(), "are of no class"),
+        ("source.feature_scale", torch.zeros(100).double(), "scale in it is not positive"),
+        ("source.feature_mean", torch.zeros(3).double(), "not of (3,) finite"),
+        ("encoder.trunk.0.bias", torch.zeros(3), "of its encoder"),
+    ):
+        path.write_bytes(kmeans)
+        edit(path, tensor(name, value))
+        assert message in refused(path, path.read_bytes())
+    fitted(MAXLRegressor, max_epochs=1).save(path)
+    reg = path.read_bytes()
+    for name, value, message in (
+        ("scale", {"array": ["<f8", [1], [0.0]]}, "scale in it is not positive"),
+        ("mean", {"array": ["<f8", [1], [{"float": "nan"}]]}, "not of (1,) finite"),
+        ("edges", {"array": ["<f8", [2], [1.0, 0.0]]}, "not in order"),
+        ("shape", [1], "neither numbers nor rows"),
+    ):
+        path.write_bytes(reg)
+        edit(path, setting("targets", name, value))
+        assert message in refused(path, path.read_bytes(), MAXLRegressor)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"), float("-inf"), -0.0, 2**70, "\ud800", (1, [2.5, None], ()),
+        {1: "a", (2,): {}},
+        np.float32(0.1), np.bool_(True), np.str_("a"), np.zeros((0, 3)), np.array([1, "a"], object),
+        np.array([[0.1, np.inf]], np.float16), np.array(5, np.uint64),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_plain_values_come_back_exactly(value):
+    other = decode(parse(json.dumps({"v": encode(value)}))["v"])
+    assert type(other) is type(value)
+    assert repr(other) == repr(value)
+    assert getattr(other, "dtype", None) == getattr(value, "dtype", None)
+
+
+@pytest.mark.parametrize("value", [len, {1}, 1j, b"a", range(3), np.array([1j]), torch.ones(1)])
+def test_other_values_are_no_plain_ones(value):
+    with pytest.raises(NotPlainError):
+        encode([value])

@@ -1,0 +1,165 @@
+"""Python values as plain JSON and back, exactly, and nothing that could run code.
+
+JSON has no tuples, no keys but text, no NumPy types and no infinity. Those become an
+object with one key, the name of the kind: ``(1, 2)`` is ``{"tuple": [1, 2]}``.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DTYPES = re.compile(r"[<>|](b1|i[1248]|u[1248]|f[248]|U[0-9]{1,7}|O)")
+ELEMENTS: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float, "U": str}
+
+# Of an array in a header; a few characters could ask for any amount of memory.
+MAX_BYTES = 2**26
+
+
+class NotPlainError(ValueError):
+    """A value that a file can't hold, such as a function."""
+
+
+def encode(value: Any) -> Any:
+    """A value as JSON; `NotPlainError` for what is not made of numbers, text and containers."""
+    kind = type(value)
+    if value is None or kind in (bool, int, str):
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if kind is list:
+        return [encode(v) for v in value]
+    if kind is tuple:
+        return {"tuple": [encode(v) for v in value]}
+    if kind is dict:
+        return {"dict": [[encode(k), encode(v)] for k, v in value.items()]}
+    if kind is np.ndarray:
+        flat = [encode(v) for v in value.ravel().tolist()]
+        return {"array": [_dtype_name(value), list(value.shape), flat]}
+    if isinstance(value, np.generic):
+        return {"scalar": [_dtype_name(value), encode(value.item())]}
+    raise NotPlainError(f"a {kind.__name__} is neither number nor text")
+
+
+def _dtype_name(array: Any) -> str:
+    name = array.dtype.str
+    if not DTYPES.fullmatch(name) or (array.dtype.hasobject and type(array) is not np.ndarray):
+        raise NotPlainError(f"values of dtype {array.dtype} are neither numbers nor text")
+    if array.nbytes > MAX_BYTES:
+        raise NotPlainError(f"{array.nbytes} bytes are too many for a header")
+    return str(name)
+
+
+def decode(stored: Any) -> Any:
+    """What `encode` made into JSON; ValueError for anything else."""
+    if stored is None or type(stored) in (bool, int, str):
+        return stored
+    if type(stored) is float and math.isfinite(stored):
+        return stored
+    if type(stored) is list:
+        return [decode(v) for v in stored]
+    if type(stored) is dict and len(stored) == 1:
+        (kind, content), *_ = stored.items()
+        if kind == "float" and content in ("nan", "inf", "-inf"):
+            return float(content)
+        if kind in CONTAINERS and type(content) is list:
+            return CONTAINERS[kind](content)
+    raise ValueError(f"its header holds {_short(stored)}, which no value is stored as")
+
+
+def _dict(content: list[Any]) -> dict[Any, Any]:
+    pairs = [decode(pair) for pair in content]
+    if any(type(pair) is not list or len(pair) != 2 for pair in pairs):
+        raise ValueError(f"its header holds {_short(content)}, which is no dictionary")
+    try:
+        found = dict(pairs)
+    except TypeError as error:
+        raise ValueError(f"a dictionary in its header has no keys ({error})") from error
+    if len(found) != len(pairs):
+        raise ValueError("a dictionary in its header has a key twice")
+    return found
+
+
+def _array(content: list[Any]) -> NDArray[Any]:
+    wrong = ValueError(f"its header holds {_short(content)}, which is no array")
+    if len(content) != 3 or type(content[1]) is not list or type(content[2]) is not list:
+        raise wrong
+    name, shape, values = content[0], content[1], decode(content[2])
+    if any(type(n) is not int or n < 0 for n in shape) or math.prod(shape) != len(values):
+        raise wrong
+    dtype = _dtype(name)
+    if dtype.itemsize * len(values) > MAX_BYTES:
+        raise wrong
+    if dtype.kind != "O" and any(type(v) is not ELEMENTS[dtype.kind] for v in values):
+        raise wrong
+    array = np.empty(len(values), dtype)
+    with np.errstate(over="ignore"):  # what becomes infinite is found below
+        for i, value in enumerate(values):
+            array[i] = value
+    if [encode(v) for v in array.tolist()] != content[2]:
+        raise wrong
+    return array.reshape(shape)
+
+
+def _scalar(content: list[Any]) -> Any:
+    if len(content) != 2:
+        raise ValueError(f"its header holds {_short(content)}, which is no number")
+    return _array([content[0], [], content[1:]])[()]
+
+
+def _dtype(name: Any) -> np.dtype[Any]:
+    if type(name) is not str or not DTYPES.fullmatch(name):
+        raise ValueError(f"its header names a dtype {_short(name)}")
+    return np.dtype(name)
+
+
+CONTAINERS = {
+    "tuple": lambda content: tuple(map(decode, content)),
+    "dict": _dict,
+    "array": _array,
+    "scalar": _scalar,
+}
+
+
+def parse(text: str | bytes) -> dict[str, Any]:
+    """A JSON object, with every key once and without the names of numbers that are none."""
+    try:
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("its header is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"its header is not JSON ({error})") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("its header is not text") from error
+    if type(found) is not dict:
+        raise ValueError("its header is no JSON object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("its header has a key twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"its header holds the number {name}")
+
+
+def field(stored: dict[str, Any], name: str, *kinds: type | None) -> Any:
+    """An entry of a JSON object, of one of some types; None stands for a null."""
+    if name not in stored:
+        raise ValueError(f"its header lacks {name!r}")
+    value = stored[name]
+    if type(value) not in kinds and not (value is None and None in kinds):
+        raise ValueError(f"{name!r} in its header is {_short(value)}")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
