@@ -25,7 +25,7 @@ from ._net import MAXLNet, logger
 from ._networks import make_label_generator, make_multi_task_net
 from ._optimizers import resolve_lr, resolve_optimizer
 from ._step import Recipe
-from ._views import resolve_views
+from ._views import Views, resolve_views
 
 
 @dataclass(frozen=True)
@@ -172,10 +172,8 @@ def describe_net(
     show_log(estimator.verbose)
     learned = arm == "maxl"
     shape, scaling = plan.input_shape, plan.scaling
-    # Not in regression, which has no classes to tell apart.
-    wanted = None if source is None else getattr(estimator, "views", None)
-    views = resolve_views(wanted, shape)
-    mask = None if source is None else blocks(np.repeat(source.psi, views.n if views else 1))
+    views = None if source is None else views_of(estimator, shape)
+    mask = None if source is None else blocks(block_sizes(source.psi, views))
     trunk = backbones.builder(estimator.backbone, shape)
     module = partial(
         make_multi_task_net, trunk, shape, scaling, plan.targets.n_outputs, mask, views
@@ -217,6 +215,16 @@ def describe_net(
         verbose=estimator.verbose,
         random_state=rng,
     )
+
+
+def views_of(estimator: Any, input_shape: tuple[int, ...]) -> Views | None:
+    """What the auxiliary task sees; None in regression, which has no classes to tell apart."""
+    return resolve_views(getattr(estimator, "views", None), input_shape)
+
+
+def block_sizes(psi: NDArray[np.int64], views: Views | None) -> NDArray[np.int64]:
+    """Auxiliary classes of each pair of class and view."""
+    return np.repeat(psi, views.n if views else 1)
 
 
 def recipe(estimator: Any) -> Recipe:

@@ -17,7 +17,7 @@ from torch import Tensor
 from ._auxiliary import ARMS, blocks
 from ._compat import check_parameters
 from ._data import Arrays
-from ._fit import Plan, Trained, describe_net, label_source
+from ._fit import Plan, Trained, block_sizes, describe_net, label_source, views_of
 from ._net import MAXLNet
 from ._plain import field
 from ._rebuild import check_finite, rebuilt
@@ -78,22 +78,24 @@ def _plan(
         raise ValueError(f"auxiliary={arm!r} does not fit psi={psi if psi is None else psi[:9]}")
     if psi is None:
         return plan, None
-    _check_psi(psi, n_classes, tensors)
+    views = views_of(estimator, shape)
+    _check_psi(psi, n_classes, views.n if views else 1, tensors)
     source = label_source(estimator, plan, arm, np.array(psi) if arm != "human" else None)
     source.psi = np.array(psi, dtype=np.int64)
     restore_source(source, field(header, "source", dict), tensors)
+    mask = torch.as_tensor(blocks(block_sizes(source.psi, views)))
     for key in ("module.blocks", "generator.blocks"):
-        if key in tensors and not torch.equal(tensors[key], torch.as_tensor(blocks(source.psi))):
+        if key in tensors and not torch.equal(tensors[key], mask):
             raise ValueError(f"its tensor {key!r} does not fit its psi")
     return plan, source
 
 
-def _check_psi(psi: list[Any], n_classes: int, tensors: dict[str, Tensor]) -> None:
+def _check_psi(psi: list[Any], n_classes: int, n_views: int, tensors: dict[str, Tensor]) -> None:
     """Before a mask of that size is made: the file has to hold one."""
     mask = tensors.get("module.blocks")
     if any(type(k) is not int or k < 1 for k in psi) or len(psi) != n_classes:
         raise ValueError(f"its psi is not one number for each of {n_classes} classes")
-    if mask is None or tuple(mask.shape) != (n_classes, sum(psi)):
+    if mask is None or tuple(mask.shape) != (n_views * n_classes, n_views * sum(psi)):
         raise ValueError("its tensor 'module.blocks' does not fit its psi")
 
 

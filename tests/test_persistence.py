@@ -341,7 +341,7 @@ def test_a_schedule_goes_on_where_it_was(iris, path):
     clf.save(path)
     other = MAXLClassifier.load(path).partial_fit(*iris)
     rates = [each.net_.optimizer_.param_groups[0]["lr"] for each in (other, clf.partial_fit(*iris))]
-    assert rates[0] == rates[1] < 0.001
+    assert rates[0] == rates[1] < 0.01
 
 
 # What a file can't hold
@@ -610,7 +610,7 @@ HOSTILE = {
     "another arm": (setting("arm", "kmeans"), r"."),
     "unknown arm": (setting("arm", "gan"), r"no auxiliary='gan'"),
     "no task": (setting("arm", None), r"does not fit psi"),
-    "unknown parameter": (setting("parameters", "views", 3), r"has no parameters \['views'\]"),
+    "unknown parameter": (setting("parameters", "sights", 3), r"has no parameters \['sights'\]"),
     "wrong parameter": (setting("parameters", "lr", "fast"), r"'lr' parameter"),
     "import path": (setting("parameters", "optimizer", "os.system"), r"'optimizer' parameter"),
     "object": (setting("parameters", "optimizer", {"import": "os"}), r"no value is stored as"),
@@ -709,7 +709,7 @@ RAW = {
     "no number": (lambda t: t.replace('"format": 1', '"format": "1"'), r"'format' in its header"),
     "twice": (lambda t: t.replace('"arm"', '"arm": null, "arm"'), r"has a key twice"),
     "NaN": (lambda t: t.replace('"n_steps": ', '"n_steps": NaN, "x": '), r"the number NaN"),
-    "infinite": (lambda t: re.sub(r'"lr": [\d.]+', '"lr": 1e999', t), r"no value is stored as"),
+    "infinite": (lambda t: re.sub(r'"lr": "auto"', '"lr": 1e999', t), r"no value is stored as"),
     "deep": (lambda t: t[:-1] + ', "x": ' + "[" * 10**6 + "]" * 10**6 + "}", r"nested too deeply"),
     "many digits": (lambda t: t[:-1] + ', "x": ' + "1" * 5000 + "}", r"digits"),
     "cut off": (lambda t: t[:-1], r"its header is not JSON"),
