@@ -36,7 +36,7 @@ def draw_differences(drawing: Drawing, ax: Any = None) -> Any:
         assert row.test
         test, colour = row.test, _colour(row)
         dots = units.factor * differences
-        spread = np.linspace(-0.2, 0.2, len(dots)) if len(dots) > 1 else 0
+        spread = np.linspace(0.12, 0.36, len(dots))  # above the bar, side by side
         ax.plot(dots, position + spread, "o", color=colour, alpha=0.35, ms=4, mec="none")
         mean, low, high = (units.factor * v for v in (test.mean, test.low, test.high))
         ax.errorbar(

@@ -74,7 +74,8 @@ class Units:
 
     def signed(self, value: float) -> str:
         """A difference; zero has a sign as well."""
-        return f"{self.factor * value:+.{self.digits}f}".replace("-", "−")
+        rounded = round(self.factor * value, self.digits) + 0.0  # no −0.00
+        return f"{rounded:+.{self.digits}f}".replace("-", "−")
 
 
 def p_value(p: float) -> str:
@@ -86,7 +87,8 @@ def p_value(p: float) -> str:
 
 def header(units: Units) -> list[str]:
     """Heads of the columns."""
-    return ["arm", units.score, "difference", "p", "better/same/worse", "s per fit"]
+    difference = f"difference in{units.points}" if units.points else "difference"
+    return ["arm", units.score, difference, "p", "better/same/worse", "s per fit"]
 
 
 def cells(row: Row, units: Units) -> list[str]:
