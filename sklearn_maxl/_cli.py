@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         help=f"what to compare; none is the single task (default: {' '.join(names)})")  # fmt: skip
     add("--seeds", type=_at_least(1), default=2, help="repetitions (default: 2)")
     add("--folds", type=_at_least(2), default=5, help="folds of each (default: 5)")
-    add("--epochs", type=_at_least(1), default=100, help="of each fit (default: 100)")
+    add("--epochs", type=_at_least(1),
+        help="of each fit (default: 100 up to 1,000 rows, then fewer, down to 20)")  # fmt: skip
     add("--max-rows", type=_at_least(10), default=5000, metavar="N",
         help="draw so many rows at random where there are more (default: 5000)")  # fmt: skip
     add("--scoring", help="scikit-learn's name of a score (default: accuracy, or R2)")
@@ -79,6 +80,10 @@ def _at_least(least: int) -> Any:
 def _compare(options: argparse.Namespace) -> int:
     """What the command does, in order: everything that can be wrong comes before the fits."""
     arms = _arms(options.arms)
+    mark = options.separator
+    if len(mark) != 1 and mark not in {"auto", *SEPARATORS}:
+        names = ", ".join(SEPARATORS)
+        raise TableError(f"--separator {mark!r} is not one character, auto, {names}.")
     _check_installed(options.output)
     frame = read(options.file, options.separator)
     table = prepare(
@@ -90,8 +95,9 @@ def _compare(options: argparse.Namespace) -> int:
         options.random_state,
     )
     classes = table.task == "classification"
-    network = (MAXLClassifier if classes else MAXLRegressor)(max_epochs=options.epochs)
-    facts = _facts(options, table)
+    epochs = options.epochs or _epochs(len(table.y))
+    network = (MAXLClassifier if classes else MAXLRegressor)(max_epochs=epochs)
+    facts = _facts(options, table, epochs)
     for name, text in facts:
         sys.stdout.write(f"{name}: {text}\n")
     sys.stdout.flush()
@@ -140,7 +146,12 @@ def _check_installed(output: str | None) -> None:
         raise TableError(f"--output {output} is not a file in a folder that exists.")
 
 
-def _facts(options: argparse.Namespace, table: Table) -> list[tuple[str, str]]:
+def _epochs(n_rows: int) -> int:
+    """So many that 100,000 samples are seen: on larger tables a small network overfits."""
+    return max(20, min(100, 100_000 // n_rows))
+
+
+def _facts(options: argparse.Namespace, table: Table, epochs: int) -> list[tuple[str, str]]:
     """What is compared, for the reader of the report."""
     X, y = table.X, table.y
     texts = sum(X[name].dtype.kind != "f" for name in X.columns)
@@ -156,7 +167,7 @@ def _facts(options: argparse.Namespace, table: Table) -> list[tuple[str, str]]:
         ("Rows", f"{len(y):,}"),
         ("Columns", ", ".join(kinds)),
         ("Target", target),
-        ("Training", f"{options.epochs} epochs, seed {options.random_state}"),
+        ("Training", f"{epochs} epochs, seed {options.random_state}"),
         *(("Note", note) for note in table.notes),
     ]
 

@@ -157,6 +157,8 @@ def prepare(
 ) -> Table:
     """Samples and target of a data frame."""
     notes: list[str] = []
+    if frame.empty and len(frame.columns):
+        raise TableError("the table has a header, but no rows.")
     for name in (target, *drop):
         if name not in frame.columns:
             raise TableError(f"there is no column {name!r}.{_columns(name, frame.columns)}")
