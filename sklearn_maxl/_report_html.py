@@ -11,9 +11,9 @@ _STYLE = """
 .maxl .verdict { border-left: 4px solid #0072B2; background: #eef5fa; padding: .6em 1em;
   margin: 1em 0; font-size: 1.1em; }
 .maxl table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums; }
-.maxl th, .maxl td { padding: .35em .9em; text-align: right; white-space: nowrap;
+.maxl th, .maxl td { padding: .35em .7em; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #ddd; }
-.maxl thead th { border-bottom: 2px solid #222; }
+.maxl thead th { border-bottom: 2px solid #222; white-space: normal; vertical-align: bottom; }
 .maxl tbody th { font-weight: 600; }
 .maxl th:first-child, .maxl td:first-child { text-align: left; }
 .maxl .note { color: #595959; font-size: .9em; }
@@ -22,7 +22,7 @@ _PAGE_STYLE = """
 body { margin: 2em auto; max-width: 52em; padding: 0 1em; background: #fff; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
 .wide { overflow-x: auto; }
-figure { margin: 1.5em 0; } figure img { max-width: 100%; }
+figure { margin: 1.5em 0; } figure img { width: 100%; }
 figcaption { color: #595959; font-size: .9em; }
 dl { display: grid; grid-template-columns: max-content auto; gap: .3em 1.2em; }
 dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }

@@ -186,7 +186,9 @@ def tracked_compare(
 class Comparison:
     """What `compare` found. ``print`` shows a table, a notebook the same in HTML.
 
-    Attributes
+    `compare` makes it; its parameters are its attributes.
+
+    Parameters
     ----------
     arms_ : list
         Names of the arms; None is the single task.
@@ -206,7 +208,7 @@ class Comparison:
         Test samples of each split.
     training_seeds_ : ndarray of shape (n_seeds, n_folds)
         The `random_state` of each fit; the same in all arms.
-    folds_change_ : bool
+    folds_change_ : bool, default=True
         Whether another seed gives other folds. If not, scores are averaged over the
         seeds before they are tested.
 

@@ -243,7 +243,7 @@ WRONG = {
     "same names": ("a,a,kind\n1,2,u\n3,4,v\n", "kind", [], r"two columns called 'a'"),
     "only the target": (FRAME[["kind"]], "kind", [], r"no column but the target"),
     "nothing to learn from": (FRAME[["kind"]].assign(a=np.nan), "kind", [], r"no column is left"),
-    "drop unknown": (FRAME, "kind", ["--drop", "sepal lenght (cm)"], r"Did you mean 'sepal length"),
+    "drop unknown": (FRAME, "kind", ["--drop", "sepal length (mm)"], r"Did you mean 'sepal length"),
     "drop target": (FRAME, "kind", ["--drop", "kind"], r"target 'kind' can't be left out"),
     "unknown arm": (FRAME, "kind", ["--arms", "kmean", "none"], r"arm 'kmean'.*mean 'kmeans'\?"),
     "very unknown arm": (FRAME, "kind", ["--arms", "gan"], r"no arm 'gan'\. There are maxl, uni"),
