@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import MAXLClassifier, MAXLRegressor, __version__
 from ._auxiliary import PSI_ARMS
 from ._table_file import SEPARATORS, Table, TableError, near, pipeline, prepare, read
@@ -68,10 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _at_least(least: int) -> Any:
+def _at_least(least: int, most: int = 2**32 - 1) -> Any:  # the largest seed there is
     def whole_number(text: str) -> int:
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        if not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"must be from {least} to {most}, got {text}")
         return int(text)
 
     return whole_number
@@ -92,6 +94,7 @@ def _compare(options: argparse.Namespace) -> int:
         options.task,
         options.drop,
         options.max_rows,
+        options.folds,
         options.random_state,
     )
     classes = table.task == "classification"
@@ -157,9 +160,11 @@ def _facts(options: argparse.Namespace, table: Table, epochs: int) -> list[tuple
     texts = sum(X[name].dtype.kind != "f" for name in X.columns)
     kinds = [f"{n} {kind}" for n, kind in ((X.shape[1] - texts, "numeric"), (texts, "text")) if n]
     if table.task == "classification":
-        names = sorted(set(y.tolist()))
+        names, counts = np.unique(y, return_counts=True)
         shown = ", ".join(map(str, names[:10])) + (", ..." if len(names) > 10 else "")
         target = f"{options.target}, {len(names)} classes: {shown}"
+        share = f"{counts.max() / len(y):.1%}".replace("%", " %")
+        target += f"; {share} of the rows are {names[counts.argmax()]}"
     else:
         target = f"{options.target}, numbers from {y.min():g} to {y.max():g}"
     return [

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -152,13 +151,17 @@ def prepare(
     target: str,
     task: str = "auto",
     drop: Iterable[str] = (),
-    max_rows: int | None = None,
+    max_rows: int = 5000,
+    n_folds: int = 2,
     random_state: int = 0,
 ) -> Table:
     """Samples and target of a data frame."""
     notes: list[str] = []
     if frame.empty and len(frame.columns):
         raise TableError("the table has a header, but no rows.")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise TableError(f"there are two columns called {twice[0]!r}; rename one of them.")
     for name in (target, *drop):
         if name not in frame.columns:
             raise TableError(f"there is no column {name!r}.{_columns(name, frame.columns)}")
@@ -173,10 +176,14 @@ def prepare(
         notes.append(f"{missing} row{_s(missing)} without a target left out")
     y, task = _target(frame[target], task, notes)
     X = _samples(frame.drop(columns=target), notes)
-    if max_rows is not None and len(y) > max_rows:
+    if task == "classification":
+        common = _common(y, n_folds, max_rows, notes)
+        X, y = X[common], y[common]
+    if len(y) > max_rows:
         notes.append(f"{max_rows:,} of {len(y):,} rows drawn at random (--max-rows)")
-        labels = y if task == "classification" else None
-        X, y = _subsample(X, y, max_rows, labels, random_state)
+        labels = y if task == "classification" else np.zeros(len(y))
+        drawn = _sample(labels, max_rows, random_state)
+        X, y = X.iloc[drawn], y[drawn]
     return Table(X, y, task, notes)
 
 
@@ -193,14 +200,30 @@ def _s(count: int) -> str:
     return "" if count == 1 else "s"
 
 
-def _subsample(X: Any, y: Any, n: int, labels: Any, random_state: int) -> tuple[Any, Any]:
-    try:
-        X, _, y, _ = train_test_split(
-            X, y, train_size=n, stratify=labels, random_state=random_state
+def _common(y: NDArray[Any], n_folds: int, max_rows: int, notes: list[str]) -> NDArray[np.bool_]:
+    """Which rows have a class that is not too rare for the folds, of the sample as well."""
+    names, places, counts = np.unique(y, return_inverse=True, return_counts=True)
+    enough = counts >= n_folds * max(1, len(y) / max_rows)
+    if enough.sum() < 2:
+        raise TableError(
+            f"there are no two classes with enough rows for {n_folds} folds; take fewer folds"
+            + ("." if len(y) <= max_rows else ", or more of the rows.")
         )
-    except ValueError as error:  # more classes than rows, or a class with one row
-        raise TableError(f"--max-rows {n} is too few for these classes: {error}") from error
-    return X, y
+    if not enough.all():
+        rare = ", ".join(f"{name} ({count})" for name, count in zip(names, counts, strict=True)
+                         if not enough[names == name][0])  # fmt: skip
+        notes.append(f"classes too rare for {n_folds} folds left out, with their rows: {rare}")
+    return enough[places]
+
+
+def _sample(labels: NDArray[Any], n: int, random_state: int) -> NDArray[np.int64]:
+    """Places of `n` rows, each label in proportion to within a row."""
+    rng = np.random.RandomState(random_state)
+    _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    part = np.empty(len(labels))  # how far down a row stands in its class, shuffled
+    for place, count in enumerate(counts):
+        part[places == place] = (rng.permutation(count) + 0.5) / count
+    return np.sort(np.argsort(part, kind="stable")[:n])
 
 
 def _target(column: Any, task: str, notes: list[str]) -> tuple[NDArray[Any], str]:
@@ -258,6 +281,7 @@ def _samples(frame: Any, notes: list[str]) -> Any:
     out: dict[str, NDArray[Any]] = {}
     unused: dict[str, list[Any]] = {empty: [], index: [], own: []}
     infinite = []
+    most = max(MOST_CATEGORIES, len(frame) // 2)
     for name in frame.columns:
         column = frame[name]
         numeric = is_numeric_dtype(column)
@@ -271,10 +295,9 @@ def _samples(frame: Any, notes: list[str]) -> Any:
                 infinite.append(name)
                 values = np.where(np.isinf(values), np.nan, values)
             out[str(name)] = values
-        elif column.nunique() > max(MOST_CATEGORIES, len(column) // 2):
+        elif (text := column.astype(str).astype(object)).nunique() > most:
             unused[own].append(name)
         else:
-            text = column.astype(str).astype(object)
             out[str(name)] = text.where(column.notna(), np.nan).to_numpy(dtype=object)
     for reason, names in unused.items():
         if names:

@@ -61,7 +61,7 @@ def test_a_report_of_a_table(call, tmp_path):
     assert (code, err) == (0, "")
     assert "Rows: 150" in out
     assert "Columns: 4 numeric" in out
-    assert "Target: kind, 3 classes: setosa, versicolor, virginica" in out
+    assert "Target: kind, 3 classes: setosa, versicolor, virginica; 33.3 % of the rows are s" in out
     assert re.search(r"^uniform  +\d+\.\d\d ± ", out, re.MULTILINE)
     assert "Verdict: No measurable difference" in out
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -120,6 +120,29 @@ def test_a_sample_of_the_rows_keeps_the_classes_in_proportion(call):
     assert "Note: 60 of 150 rows drawn at random (--max-rows)" in out
     y = prepare(FRAME, "kind", max_rows=60).y
     assert np.unique(y, return_counts=True)[1].tolist() == [20, 20, 20]
+
+
+def test_rows_are_drawn_in_proportion_whatever_their_number():
+    y = np.repeat(["a", "b", "c"], [600, 390, 11])
+    frame = pd.DataFrame({"x": np.arange(1001.0), "y": y})
+    for n in (1000, 500, 200):
+        table = prepare(frame, "y", max_rows=n, n_folds=2)
+        counts = np.unique(table.y, return_counts=True)[1]
+        np.testing.assert_allclose(counts, np.array([600, 390, 11]) * n / 1001, atol=1)
+        assert len(table.y) == len(set(table.X["x"])) == n
+    other = prepare(frame, "y", max_rows=200, random_state=1)
+    assert set(other.X["x"]) != set(table.X["x"])
+    frame["y"] = np.arange(1001) + 0.5
+    assert len(prepare(frame, "y", max_rows=100).y) == 100
+
+
+def test_classes_too_rare_for_the_folds_are_left_out_and_named(call):
+    frame = pd.concat([FRAME, FRAME[:2].assign(kind="rare")])
+    code, out, _ = call(frame, "--folds", "3")
+    assert code == 0
+    assert "Rows: 150" in out
+    assert "Note: classes too rare for 3 folds left out, with their rows: rare (2)" in out
+    assert "4 classes" in call(frame, "--folds", "2")[1]
 
 
 def test_what_is_left_out_is_told(call):
@@ -249,10 +272,8 @@ WRONG = {
     "very unknown arm": (FRAME, "kind", ["--arms", "gan"], r"no arm 'gan'\. There are maxl, uni"),
     "no single task": (FRAME, "kind", ["--arms", "maxl", "random"], r"--arms needs none"),
     "one arm": (FRAME, "kind", ["--arms", "none"], r"at least two"),
-    "rare class": (pd.concat([FRAME, FRAME[:1].assign(kind="rare")]), "kind", [],
-                   r"1 sample of class rare, fewer than the 2 folds"),
-    "few rows for the classes": (pd.concat([FRAME, FRAME[:1].assign(kind="rare")]), "kind",
-                                 ["--max-rows", "50"], r"--max-rows 50 is too few"),
+    "rare classes": (FRAME, "kind", ["--folds", "51"], r"no two classes with enough .* 51 folds"),
+    "few rows drawn": (FRAME, "kind", ["--folds", "5", "--max-rows", "10"], r"more of the rows"),
     "unknown score": (FRAME, "kind", ["--scoring", "nonsense"], r"nonsense"),
     "output in no folder": (FRAME, "kind", ["--output", "no/page.html"], r"--output no/page.html"),
     "output is a folder": (FRAME, "kind", ["--output", "."], r"--output \. is not a file"),
@@ -304,7 +325,13 @@ def test_parquet_names_its_package_or_is_read(call, tmp_path):
 
 
 def test_options_that_argparse_refuses(capsys):
-    for options in (["--folds", "1"], ["--seeds", "0"], ["--task", "guess"], ["--epochs", "x"]):
+    for options in (
+        ["--folds", "1"],
+        ["--seeds", "0"],
+        ["--task", "guess"],
+        ["--epochs", "x"],
+        ["--random-state", "4294967296"],
+    ):
         with pytest.raises(SystemExit, match="2"):
             main(["compare", "data.csv", "--target", "y", *options])
         assert options[0] in capsys.readouterr().err
