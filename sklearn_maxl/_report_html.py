@@ -19,7 +19,7 @@ _STYLE = """
 .maxl .note { color: #595959; font-size: .9em; }
 """
 _PAGE_STYLE = """
-body { margin: 2em auto; max-width: 52em; padding: 0 1em; background: #fff; }
+body { margin: 2em auto; max-width: 56em; padding: 0 1em; background: #fff; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
 .wide { overflow-x: auto; }
 figure { margin: 1.5em 0; } figure img { width: 100%; }
@@ -81,7 +81,11 @@ def _body(verdict: str, rows: list[Row], units: Units, footnote: str) -> str:
 
 
 def _table(rows: list[Row], units: Units) -> str:
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in header(units))
+    unbroken = {" in ": " in\xa0", " per ": "\xa0per\xa0"}
+    kept = header(units)
+    for space, fixed in unbroken.items():
+        kept = [text.replace(space, fixed) for text in kept]
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in kept)
     lines = []
     for row in rows:
         name, *rest = (escape(text) for text in cells(row, units))
