@@ -3,6 +3,7 @@
 import builtins
 import logging
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import matplotlib
@@ -194,12 +195,16 @@ def test_the_table_agrees_with_the_scores():
 
 
 def test_folds_that_do_not_change_count_once():
-    found = quick(cv=KFold(3), n_seeds=2, arms=("random", None))
+    found = quick(cv=KFold(3), n_seeds=2)
     assert not found.folds_change_
-    differences = (found.scores_[0] - found.scores_[1]).mean(axis=0)
-    error = np.sqrt((1 / 3 + 1 / 2) * differences.var(ddof=1))
-    assert found.table()["difference_error"][1] == pytest.approx(error)
     assert "averaged over the seeds" in str(found)
+    scores = np.random.default_rng(0).uniform(size=(2, 2, 3))
+    averaged = replace(found, scores_=scores).table()["difference_error"][1]
+    differences = (scores[0] - scores[1]).mean(axis=0)
+    assert averaged == pytest.approx(np.sqrt((1 / 3 + 1 / 2) * differences.var(ddof=1)))
+    all_count = replace(found, scores_=scores, folds_change_=True).table()["difference_error"][1]
+    differences = scores[0] - scores[1]
+    assert all_count == pytest.approx(np.sqrt((1 / 6 + 1 / 2) * differences.var(ddof=1)))
 
 
 @pytest.mark.parametrize("cv", [StratifiedKFold(3, shuffle=True), ShuffleSplit(3, test_size=0.3)])
