@@ -3,6 +3,7 @@
 from typing import Any
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
@@ -13,6 +14,7 @@ __all__ = [
     "check_parameters",
     "check_sample_weight",
     "fit_context",
+    "safe_indexing",
 ]
 
 

@@ -9,14 +9,14 @@ import pytest
 from numpydoc.validate import validate
 
 import sklearn_maxl
-from sklearn_maxl import MAXLRegressor, backbones, datasets, plots
+from sklearn_maxl import MAXLRegressor, backbones, comparison, datasets, plots
 from sklearn_maxl._docstrings import entries, with_parameters_of
 
 ERRORS = {f"PR{n:02}" for n in range(1, 11)} | {"RT01", "RT02", "RT03", "SS03", "GL08"}
 
 
 def public_names():
-    for module in (sklearn_maxl, backbones, datasets, plots):
+    for module in (sklearn_maxl, backbones, comparison, datasets, plots):
         for name in module.__all__:
             obj = getattr(module, name)
             if not callable(obj):
