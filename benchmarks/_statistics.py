@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import rankdata, studentized_range, ttest_1samp, wilcoxon
 
+from sklearn_maxl._statistics import holm
+
 
 def p_value(differences: np.ndarray) -> float:
     """Two-sided paired t-test; 1 where all differences are 0."""
@@ -13,16 +15,6 @@ def p_value(differences: np.ndarray) -> float:
     if np.ptp(differences) == 0:
         return 0.0
     return float(ttest_1samp(differences, 0).pvalue)
-
-
-def holm(p: Sequence[float]) -> np.ndarray:
-    """P-values corrected for their number (Holm, 1979)."""
-    p_array = np.asarray(p, dtype=float)
-    order = np.argsort(p_array)
-    steps = p_array[order] * np.arange(len(p_array), 0, -1)
-    corrected = np.empty_like(p_array)
-    corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
-    return corrected
 
 
 def wins_ties_losses(differences: Sequence[np.ndarray]) -> tuple[int, int, int]:
