@@ -390,6 +390,8 @@ OPEN = """
 - Arms beyond the first five on images, and the rivals on tables, have five seeds.
 - The suite knows 100 and 500 digits, 10,000 images of Fashion-MNIST and of CIFAR-100 and tables of
   any size (``--sets digits-images:500 letter:10000``); they did not fit two cores and are not run.
+- Views need training to the end: after a few epochs predictions are worse than without. How
+  many epochs are enough was not measured; ``examples/options.py`` shows 16 and 100.
 - Images at full size, deep backbones and training of hundreds of epochs wait for a GPU.
 - Views of other kinds than rotations, views of tables, and data sets whose images have no
   upright direction, where rotations should not help, were not tried.

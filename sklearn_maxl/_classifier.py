@@ -105,7 +105,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Learning rate of the multi-task network. "auto" is 0.01 for tables and 0.003 for
         everything else: of 0.001, 0.003 and 0.01 the ones with the best mean accuracy on
         the data sets for tuning (``benchmarks/evidence.py tune``). For tables, a lower
-        one gives better probabilities.
+        one gives better probabilities. In regression it is 0.001, Adam's usual one.
     generator_optimizer : {"adam", "sgd", "adamw"} or callable, default="adam"
         Optimizer of the label generator. With plain SGD the generator hardly
         moves, because the meta-gradient carries the factor `lr`.
@@ -130,8 +130,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         of the log-probability that the auxiliary head gives a class, normalised.
         A step costs twice as much and a prediction as many times as there are views.
         "auto": "rotations" for images, None for everything else, because they help
-        where labels are few (``benchmarks/evidence.py``). None: the paper's, the
-        auxiliary task sees what the primary one does and the primary head predicts.
+        where labels are few (``benchmarks/evidence.py``). After a few epochs only, they
+        do not yet. None: the paper's, the auxiliary task sees what the primary one
+        does and the primary head predicts.
     batch_size : int or "auto", default="auto"
         Most samples in a batch; batches are of even size. "auto" is a sixteenth of
         the training set, so that small data sets get enough steps, but at least 32,

@@ -25,6 +25,7 @@ from ._net import MAXLNet, logger
 from ._networks import make_label_generator, make_multi_task_net
 from ._optimizers import resolve_lr, resolve_optimizer
 from ._step import Recipe
+from ._targets import Bins
 from ._views import Views, resolve_views
 
 
@@ -199,7 +200,7 @@ def describe_net(
         schedule="cosine" if estimator.schedule == "auto" else estimator.schedule,
         gradient_similarity_every=estimator.gradient_similarity_every,
         optimizer=resolve_optimizer(estimator.optimizer),
-        lr=resolve_lr(estimator.lr, shape),
+        lr=resolve_lr(estimator.lr, shape, isinstance(plan.targets, Bins)),
         generator_optimizer=resolve_optimizer(estimator.generator_optimizer),
         generator_lr=estimator.generator_lr,
         train_batch_size=estimator.batch_size,

@@ -20,8 +20,10 @@ def resolve_optimizer(optimizer: Any) -> Callable[..., torch.optim.Optimizer]:
     return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
 
 
-def resolve_lr(lr: float | str, input_shape: tuple[int, ...]) -> float:
-    """The learning rate; "auto" depends on whether a sample is a row of a table."""
+def resolve_lr(lr: float | str, input_shape: tuple[int, ...], regression: bool = False) -> float:
+    """The learning rate; "auto" depends on the task, and on whether a sample is a table's row."""
     if not isinstance(lr, str):
         return lr
+    if regression:
+        return 0.001
     return 0.01 if len(input_shape) == 1 else 0.003
