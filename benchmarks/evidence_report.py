@@ -281,9 +281,9 @@ def evidence_page() -> str:
     )
 
 
-def settings() -> str:
+def settings(of_tables: bool) -> str:
     """Effect of each change on the sets for tuning, to the setting that it changes."""
-    machine, rows = read("evidence_tuning")
+    rows = [r for r in read("evidence_tuning")[1] if (r["data_set"] in TABLES) == of_tables]
     sets = list(dict.fromkeys((r["data_set"], r["n"]) for r in rows))
 
     def scores(key: tuple[str, str], setting: str) -> dict[str, float]:
@@ -320,7 +320,7 @@ def settings() -> str:
     ]
     seeds = {k: len(scores(k, "single")) for k in sets}
     head = ("setting", *(f"{name}, {n} ({seeds[name, n]} seeds)" for name, n in sets))
-    return f"{table(head, body)}\n\nMachine: {machine}.\n"
+    return table(head, body)
 
 
 README = DOCS.parent / "README.md"
@@ -357,7 +357,13 @@ def readme(text: str) -> str:
 
 def choosing_page() -> str:
     base = ", ".join(f"``{k}={v!r}``" for k, v in BASE.items())
-    return CHOOSING.format(base=base, settings=settings(), verdict=CHOOSING_VERDICT.strip())
+    return CHOOSING.format(
+        base=base,
+        images=settings(of_tables=False),
+        tables=settings(of_tables=True),
+        verdict=CHOOSING_VERDICT.strip(),
+        machine=read("evidence_tuning")[0],
+    )
 
 
 README_VERDICT = """On images with few labels, yes. Against the best plain network (loss, learning
@@ -495,10 +501,20 @@ One change at a time, on the sets for tuning: 200 digits as images, 500 images o
 neither in a training part nor in an official test set, on seeds of their own. All settings have
 {base} where they do not say otherwise. A row of ``single`` shows its accuracy in %; the others show
 differences in points to the setting without the change: ``maxl, psi=2`` to ``maxl``, ``maxl`` and
-``uniform`` to ``single``, with and without views. With so few seeds a difference of less than two
-standard errors is noise.
+``uniform`` to ``single``, with and without views. A figure without an error is of one seed. With
+so few seeds a difference of less than two standard errors is noise, and more than a few here are.
 
-{settings}
+Images
+------
+
+{images}
+
+Tables
+------
+
+{tables}
+
+Machine: {machine}. Made by ``python benchmarks/evidence.py tune``.
 
 Earlier figures on some of the same questions, with ten seeds, are in :doc:`results`.
 """
