@@ -17,7 +17,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from _runs import mean_and_error
-from _sets import TUNED_ON
+from _sets import TABLES, TUNED_ON
 from evidence import BASE, CHANGES, DECIDING, SMALL_TABLES, VIEW_CHANGES, chosen
 from matplotlib import pyplot as plt
 from report import Rows, read, table
