@@ -239,7 +239,8 @@ def test_a_failing_refit_leaves_the_fitted_estimator_as_it_was(samples, labels, 
 
 
 def test_a_failing_partial_fit_leaves_the_fitted_estimator_as_it_was():
-    clf = MAXLClassifier(max_epochs=3, optimizer="sgd", lr=0.1, random_state=0).fit(X, Y)
+    settings = {"optimizer": "sgd", "lr": 0.1, "schedule": "constant", "random_state": 0}
+    clf = MAXLClassifier(max_epochs=3, **settings).fit(X, Y)
     before = clf.predict_proba(X)
     clf.net_.optimizer_.param_groups[0]["lr"] = 1e30
     with pytest.raises(ValueError, match="diverged"):

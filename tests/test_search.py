@@ -40,7 +40,7 @@ def test_a_grid_reaches_psi_and_backbone_and_generator_in_a_pipeline(iris):
         "maxlclassifier__backbone__hidden_layer_sizes": [(4,), (16, 8)],
         "maxlclassifier__generator__hidden_layer_sizes": [(6,)],
     }
-    classifier = quick(backbone=MLP(), generator=MLP(), batch_size=16)
+    classifier = quick(backbone=MLP(), generator=MLP(), batch_size=16, schedule="constant")
     model = make_pipeline(StandardScaler(), classifier)
     search = GridSearchCV(model, grid, n_jobs=2, cv=2, error_score="raise").fit(*iris)
     assert search.cv_results_["mean_test_score"].min() > 0.5

@@ -80,11 +80,12 @@ def test_validation_samples_are_not_trained_on(iris):
 
 def test_warm_start_goes_on_where_fit_stopped(iris):
     X, y = iris
-    clf = model(warm_start=True, max_epochs=3, backbone=MLP((8,), dropout=0.2)).fit(X, y)
+    steady = {"schedule": "constant", "backbone": MLP((8,), dropout=0.2)}
+    clf = model(warm_start=True, max_epochs=3, **steady).fit(X, y)
     clf.fit(X, y)
     assert clf.n_iter_ == len(clf.history_) == 6
     assert clf.history_["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
-    whole = model(max_epochs=6, backbone=MLP((8,), dropout=0.2)).fit(X, y)
+    whole = model(max_epochs=6, **steady).fit(X, y)
     np.testing.assert_array_equal(clf.predict_proba(X), whole.predict_proba(X))
 
 
@@ -126,11 +127,10 @@ def test_an_interrupted_fit_keeps_what_it_learned(iris):
 
 def test_partial_fit_goes_on_by_one_epoch_each(iris):
     X, y = iris
-    clf = model(max_epochs=2).fit(X, y)
+    clf = model(max_epochs=2, schedule="constant").fit(X, y)
     assert clf.partial_fit(X, y).n_iter_ == 3
-    np.testing.assert_array_equal(
-        clf.predict_proba(X), model(max_epochs=3).fit(X, y).predict_proba(X)
-    )
+    whole = model(max_epochs=3, schedule="constant").fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), whole.predict_proba(X))
 
 
 @pytest.mark.parametrize("auxiliary", ["maxl", "uniform", "random", "kmeans", None])
@@ -207,7 +207,8 @@ def test_callbacks_of_skorch_run(iris, capsys):
     clips = skorch_callbacks.GradientNormClipping(1e-30)
     printed = skorch_callbacks.PrintLog()
     called = [lr, skorch_callbacks.EpochTimer(), stop, printed]
-    clf = model(max_epochs=9, callbacks=called, verbose=1).fit(*iris)
+    steady = {"lr": 1e-3, "schedule": "constant"}
+    clf = model(max_epochs=9, callbacks=called, verbose=1, **steady).fit(*iris)
     assert clf.n_iter_ < 9
     assert clf.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(1e-3 * 0.1**clf.n_iter_)
     assert (np.array(clf.net_.history[:, "dur"]) > 0).all()
