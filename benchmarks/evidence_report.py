@@ -208,7 +208,6 @@ def ranks() -> str:
 
 def cost() -> str:
     rows = read("evidence_cost")[1]
-    single = {r["data_set"]: float(r["operations"]) for r in rows if r["arm"] == "single, defaults"}
     sets = list(dict.fromkeys((r["data_set"], r["n"]) for r in rows))
     arms = list(dict.fromkeys(r["arm"] for r in rows))
 
@@ -217,7 +216,6 @@ def cost() -> str:
         base = [r for r in rows if (r["data_set"], r["n"], r["arm"]) == (*key, "single, defaults")]
         return f"{float(mine[0]['operations']) / float(base[0]['operations']):.2f}" if mine else ""
 
-    assert single
     head = ("arm", *(f"{name}, {n}" for name, n in sets))
     return table(head, [(arm, *(ratio(key, arm) for key in sets)) for arm in arms])
 
@@ -245,7 +243,6 @@ def facts() -> dict[str, str]:
         ),
         "mean": f"{100 * np.mean([d.mean() for d in to_best]):+.2f}",
         "wins": f"{image_wins[0]}",
-        "losses": f"{image_wins[2]}",
         "uniform": f"{100 * np.mean([d.mean() for d in to_uniform]):+.2f}",
         "views": f"{100 * np.mean([d.mean() for d in to_views]):+.2f}",
         "views_sets": "; ".join(

@@ -35,6 +35,7 @@ from ._persistence import load, save
 from ._presets import preset
 from ._schedules import SCHEDULES
 from ._validation import looks_channels_last, validate_samples
+from ._views import number_of
 
 
 def _needs_arm(*arms: str) -> Callable[[Any], bool]:
@@ -394,7 +395,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         if self._arm == "kmeans":
             return np.eye(self.psi_.sum(), dtype=np.float32)[self._source.nearest(samples, codes)]
         f = self.net_.module_
-        blocks = codes * (f.views.n if f.views else 1)  # of the samples as they are
+        blocks = codes * number_of(f.views)  # of the samples as they are
         if self._arm == "uniform":
             labels = self.net_.apply(f.uniform_labels, blocks)
         else:

@@ -26,7 +26,7 @@ from ._networks import make_label_generator, make_multi_task_net
 from ._optimizers import resolve_lr, resolve_optimizer
 from ._step import Recipe
 from ._targets import Bins
-from ._views import Views, resolve_views
+from ._views import Views, number_of, resolve_views
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def views_of(estimator: Any, input_shape: tuple[int, ...]) -> Views | None:
 
 def block_sizes(psi: NDArray[np.int64], views: Views | None) -> NDArray[np.int64]:
     """Auxiliary classes of each pair of class and view."""
-    return np.repeat(psi, views.n if views else 1)
+    return np.repeat(psi, number_of(views))
 
 
 def recipe(estimator: Any) -> Recipe:

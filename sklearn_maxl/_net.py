@@ -44,6 +44,7 @@ from ._step import (
     scale_of,
 )
 from ._threads import torch_threads
+from ._views import number_of
 from ._virtual_step import VirtualStep
 
 logger = logging.getLogger("sklearn_maxl")
@@ -311,8 +312,7 @@ class MAXLNet(NeuralNet):
         if validation is not None:
             row["validation_score"] = self.score_on(validation)
         if self.psi is not None:
-            n_views = self.module_.views.n if self.module_.views else 1
-            row.update(label_columns(sums, self.psi, n_views))
+            row.update(label_columns(sums, self.psi, number_of(self.module_.views)))
             if self.gradient_similarity_every:  # an epoch may be shorter
                 row["gradient_similarity"] = means.get("gradient_similarity", np.nan)
         if self.has_generator_:  # an epoch may be shorter than meta_every

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ._layout import choose_layout, in_layout_of
 from ._random import isolated_rng
-from ._views import Views
+from ._views import Views, number_of
 
 
 class Standardize(nn.Module):
@@ -150,7 +150,7 @@ class MultiTaskNet(Network):
 
     def own_columns(self) -> Tensor:
         """Auxiliary classes of the samples as they are, without those of other views."""
-        return self.blocks[:: self.views.n if self.views else 1].any(0).nonzero().squeeze(1)
+        return self.blocks[:: number_of(self.views)].any(0).nonzero().squeeze(1)
 
     def _auxiliary_logits(self, z: Tensor) -> Tensor:
         return self.auxiliary_head(self.features(z))  # type: ignore[misc]

@@ -24,6 +24,7 @@ from ._rebuild import check_finite, rebuilt
 from ._saved_parameters import NETWORKS, is_own, parameters_from_plain
 from ._saved_parts import history_from_plain, restore_source, take_out, targets_from_plain
 from ._targets import Bins, Classes
+from ._views import number_of
 
 # Of one sample. A trial sample is made for networks of the caller's own.
 MAX_VALUES = 2**26
@@ -79,7 +80,7 @@ def _plan(
     if psi is None:
         return plan, None
     views = views_of(estimator, shape)
-    _check_psi(psi, n_classes, views.n if views else 1, tensors)
+    _check_psi(psi, n_classes, number_of(views), tensors)
     source = label_source(estimator, plan, arm, np.array(psi) if arm != "human" else None)
     source.psi = np.array(psi, dtype=np.int64)
     restore_source(source, field(header, "source", dict), tensors)

@@ -45,6 +45,11 @@ class Views:
         return chosen
 
 
+def number_of(views: Views | None) -> int:
+    """How many views a sample has: one, itself, without any."""
+    return 1 if views is None else views.n
+
+
 QUARTER_TURNS, HALF_TURNS = Views(quarter_turns, 4), Views(half_turns, 2)
 
 # The settings of the estimator's parameter `views`, apart from None.
