@@ -39,6 +39,7 @@ from _sets import BUNDLED, IMAGES, TABLES, TUNED_ON, Split, shared_settings, spl
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
+import sklearn_maxl
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._optimizers import resolve_lr
 
@@ -217,11 +218,14 @@ def fitted_scores(
 
 
 def version() -> str:
-    """Commit of the code."""
+    """Commit of the code; outside a git checkout, the version of the package."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent
-    ).stdout.strip()
+    try:
+        here = Path(__file__).parent
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=here)
+    except (OSError, subprocess.CalledProcessError):
+        return sklearn_maxl.__version__
+    return done.stdout.strip()
 
 
 VALUES = ["accuracy", "log_loss", "calibration_error", "seconds", "version"]
