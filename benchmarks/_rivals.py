@@ -4,6 +4,7 @@ One short loop of its own, with the estimator's trunk, standardisation, batches 
 optimizer, so that an arm differs from the single task in one thing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +49,8 @@ def predict_proba(
     X_test: np.ndarray,
     seed: int,
     *,
-    lr: float,
+    optimizer: Callable[..., torch.optim.Optimizer],
     backbone: Any = "auto",
-    weight_decay: float = 0.0,
     max_epochs: int = 100,
 ) -> np.ndarray:
     """Train the rival's networks and return class probabilities of `X_test`."""
@@ -65,9 +65,8 @@ def predict_proba(
                 len(np.unique(y)),
             )
         rng = np.random.RandomState(seed + 10_000 * member)
-        train(
-            net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, lr, weight_decay, max_epochs
-        )
+        steps = optimizer(net.parameters())
+        train(net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, steps, max_epochs)
         sums = sums + probabilities(net, rival, torch.from_numpy(X_test))
     return sums / rival.members
 
@@ -78,13 +77,11 @@ def train(
     X: Tensor,
     y: Tensor,
     rng: np.random.RandomState,
-    lr: float,
-    weight_decay: float,
+    optimizer: torch.optim.Optimizer,
     max_epochs: int,
 ) -> None:
     """Train one network."""
     views = resolve_views("rotations", tuple(X.shape[1:])) if rival.turned else None
-    optimizer = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=weight_decay)
     sizes = batch_sizes(len(y), resolve_batch_size("auto", len(y)))
     net.train()
     for _ in range(max_epochs):

@@ -41,13 +41,13 @@ from sklearn.model_selection import train_test_split
 
 import sklearn_maxl
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._optimizers import resolve_lr
+from sklearn_maxl._optimizers import resolve_lr, resolve_optimizer
 
 # Tuning: settings on top of `BASE`, one change each.
 TUNING_SEEDS = range(100, 108)
 TUNING_TABLES = [(name, 200) for name in TUNED_ON]
 MORE_ROWS = [(name, 1000) for name in TUNED_ON]
-BASE: dict[str, Any] = {"lr": 3e-3, "schedule": "cosine", "views": None}
+BASE: dict[str, Any] = {"lr": 3e-3, "optimizer": "adam", "schedule": "cosine", "views": None}
 CHANGES: dict[str, dict[str, Any]] = {
     "single": {"auxiliary": None},
     "single, focal_gamma=1": {"auxiliary": None, "focal_gamma": 1.0},
@@ -228,9 +228,10 @@ def fitted_scores(
     warnings.simplefilter("ignore")
     start = time.perf_counter()
     if isinstance(arm, Rival):
-        lr = resolve_lr("auto", data.X.shape[1:])
+        shape = data.X.shape[1:]
+        optimizer, lr = resolve_optimizer("auto", shape), resolve_lr("auto", shape)
         probabilities = predict_proba(
-            arm, data.X, data.y, data.X_test, seed, **{"lr": lr, **shared}
+            arm, data.X, data.y, data.X_test, seed, optimizer=partial(optimizer, lr=lr), **shared
         )
         seconds = time.perf_counter() - start
     else:

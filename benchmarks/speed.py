@@ -114,8 +114,9 @@ class Estimator:
         self.X, self.y, finer = case.data()
         self.labels = {"auxiliary_labels": finer} if settings.get("auxiliary") == "human" else {}
         # Networks and rates of the time before views, so that earlier rows stay comparable.
+        earlier = {"views": None, "lr": 0.001, "optimizer": "adam"}
         self.clf = MAXLClassifier(
-            case.backbone, batch_size=case.batch_size, max_epochs=1, views=None, lr=0.001
+            case.backbone, batch_size=case.batch_size, max_epochs=1, **earlier
         )
         self.clf.set_params(device=device, random_state=0, **case.settings).set_params(**settings)
 

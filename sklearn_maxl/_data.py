@@ -97,6 +97,12 @@ class Samples:
         """All samples as one batch."""
         return Batch(self.X, self.y, self.weight, self.labels, self.target)
 
+    def evenly(self, n: int) -> "Samples":
+        """At most `n` of the samples, evenly spaced."""
+        index = torch.linspace(0, len(self) - 1, min(n, len(self))).long().to(self.y.device)
+        columns = (self.X, self.y, self.weight, self.labels, self.target)
+        return Samples(*(None if t is None else t[index] for t in columns), self.device)  # type: ignore[arg-type,call-arg]
+
     def batch(self, index: Tensor) -> Batch:
         """The samples at `index`, on the device."""
         columns = (self.X, self.y, self.weight, self.labels, self.target)

@@ -173,6 +173,7 @@ def describe_net(
     show_log(estimator.verbose)
     learned = arm == "maxl"
     shape, scaling = plan.input_shape, plan.scaling
+    regression = isinstance(plan.targets, Bins)
     views = None if source is None else views_of(estimator, shape)
     mask = None if source is None else blocks(block_sizes(source.psi, views))
     trunk = backbones.builder(estimator.backbone, shape)
@@ -199,8 +200,8 @@ def describe_net(
         alternation=estimator.alternation,
         schedule="cosine" if estimator.schedule == "auto" else estimator.schedule,
         gradient_similarity_every=estimator.gradient_similarity_every,
-        optimizer=resolve_optimizer(estimator.optimizer),
-        lr=resolve_lr(estimator.lr, shape, isinstance(plan.targets, Bins)),
+        optimizer=resolve_optimizer(estimator.optimizer, shape, regression),
+        lr=resolve_lr(estimator.lr, shape, regression),
         generator_optimizer=resolve_optimizer(estimator.generator_optimizer),
         generator_lr=estimator.generator_lr,
         train_batch_size=estimator.batch_size,

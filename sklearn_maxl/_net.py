@@ -44,7 +44,7 @@ from ._step import (
     scale_of,
 )
 from ._threads import torch_threads
-from ._views import number_of
+from ._views import TRIED, learned, number_of
 from ._virtual_step import VirtualStep
 
 logger = logging.getLogger("sklearn_maxl")
@@ -234,16 +234,31 @@ class MAXLNet(NeuralNet):
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user; keeping what was learned.", stacklevel=2)
-        if best is not None:
+        if best is None:
+            self._choose_head(X.train)
+        else:
             best.restore()
+        if self.verbose and self.module_.views is not None and not self.module_.by_views:
+            logger.info("The auxiliary task is not learned yet: the primary head predicts.")
         return self
+
+    def _choose_head(self, samples: Samples) -> None:
+        """Let the views predict where the auxiliary task is learned, else the primary head."""
+        net = self.module_
+        if net.views is not None:
+            some = samples.evenly(TRIED)
+            joint, primary = (
+                score(torch.from_numpy(self.apply(head, some.X)), some)
+                for head in (net.joint, net.primary)
+            )
+            net.by_views.fill_(learned(joint, primary))
 
     def _run_epoch(self, data: TrainingData) -> None:
         start, sums = time.perf_counter(), EpochSums()
         with self._looked_up():
             for step in PASSES[self.alternation if self.has_generator_ else "batch"]:
                 self._run_pass(data, getattr(self, step), sums)
-        row = self._summary(sums, data.validation)
+        row = self._summary(sums, data)
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
         self.history[-1]["batches"] = []  # a row per batch would outweigh the networks
@@ -297,7 +312,7 @@ class MAXLNet(NeuralNet):
             if self.callbacks_:
                 self.notify("on_batch_end", batch=pair[0], training=True, **step)
 
-    def _summary(self, sums: EpochSums, validation: Samples | None) -> dict[str, Any]:
+    def _summary(self, sums: EpochSums, data: TrainingData) -> dict[str, Any]:
         means = sums.means()
         tensors = [t for state in self._states().values() for t in state.values()]
         weights_finite = torch.stack([t.isfinite().all() for t in tensors]).all()
@@ -309,8 +324,9 @@ class MAXLNet(NeuralNet):
         row: dict[str, Any] = {"epoch": len(self.epochs_) + 1}
         expected = LOSSES[: 1 if self.psi is None else 3 if self.has_generator_ else 2]
         row.update({name: means.get(name, np.nan) for name in expected})
-        if validation is not None:
-            row["validation_score"] = self.score_on(validation)
+        if data.validation is not None:
+            self._choose_head(data.train)
+            row["validation_score"] = self.score_on(data.validation)
         if self.psi is not None:
             row.update(label_columns(sums, self.psi, number_of(self.module_.views)))
             if self.gradient_similarity_every:  # an epoch may be shorter

@@ -78,7 +78,7 @@ class MultiTaskNet(Network):
     The primary outputs are logits of the classes, or predicted targets. Without
     `blocks` there is no auxiliary head and its logits are None. With `views`, the
     auxiliary logits are those of a view of each sample, and `blocks` has a row for
-    each pair of class and view.
+    each pair of class and view; `by_views` says whether these predict already.
     """
 
     def __init__(
@@ -98,6 +98,8 @@ class MultiTaskNet(Network):
             None if blocks is None else make_head(trunk, n_features, blocks.shape[1])
         )
         self.register_buffer("blocks", blocks)
+        if views is not None:
+            self.register_buffer("by_views", torch.tensor(False))
 
     def outputs(self, z: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Both outputs for prepared samples, and views of them if there are any."""
@@ -121,7 +123,7 @@ class MultiTaskNet(Network):
 
     def prediction(self, x: Tensor) -> Tensor:
         """What inference needs: primary outputs or, with views, what these say together."""
-        return self.primary(x) if self.views is None else self.joint(x)
+        return self.joint(x) if self.views is not None and self.by_views else self.primary(x)
 
     def joint(self, x: Tensor) -> Tensor:
         """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).

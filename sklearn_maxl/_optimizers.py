@@ -1,4 +1,4 @@
-"""Optimizers by name; any other comes as a function of (parameters, lr)."""
+"""Optimizers by name, and what "auto" is; others come as functions of (parameters, lr)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,9 +15,23 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
-def resolve_optimizer(optimizer: Any) -> Callable[..., torch.optim.Optimizer]:
-    """Turn a name, an optimizer class or a function into ``f(parameters, lr=...)``."""
-    return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+# Weight decay of "auto" on tables: there networks see few samples many times and
+# become surer than they should.
+DECAYING = partial(torch.optim.AdamW, weight_decay=0.1, fused=True)
+
+
+def resolve_optimizer(
+    optimizer: Any, input_shape: tuple[int, ...] = (), regression: bool = False
+) -> Callable[..., torch.optim.Optimizer]:
+    """Turn a name, an optimizer class or a function into ``f(parameters, lr=...)``.
+
+    "auto" depends on the task, and on whether a sample is a table's row.
+    """
+    if not isinstance(optimizer, str):
+        return optimizer
+    if optimizer == "auto":
+        return DECAYING if len(input_shape) == 1 and not regression else OPTIMIZERS["adam"]
+    return OPTIMIZERS[optimizer]
 
 
 def resolve_lr(lr: float | str, input_shape: tuple[int, ...], regression: bool = False) -> float:

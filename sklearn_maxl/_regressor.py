@@ -149,7 +149,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         meta_batch: str = "same",
         meta_every: int = 8,
         alternation: str = "batch",
-        optimizer: Any = "adam",
+        optimizer: Any = "auto",
         lr: float | str = "auto",
         generator_optimizer: Any = "adam",
         generator_lr: float = 0.001,

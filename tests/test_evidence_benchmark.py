@@ -2,11 +2,13 @@
 
 import importlib.util
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
@@ -14,6 +16,7 @@ from scipy.stats import ttest_rel
 from sklearn_maxl import MAXLClassifier
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
+ADAM = partial(torch.optim.Adam, lr=0.003)
 OWN = ("_runs", "_sets", "_rivals", "_statistics", "_measure", "evidence")
 
 
@@ -71,7 +74,7 @@ def test_images_are_halved_to_the_mean_of_their_pixels(load):
 def test_every_rival_learns(load, options, images):
     rivals = load("_rivals")
     X, y = images
-    p = rivals.predict_proba(rivals.Rival(**options), X, y, X, 0, lr=0.003, max_epochs=30)
+    p = rivals.predict_proba(rivals.Rival(**options), X, y, X, 0, optimizer=ADAM, max_epochs=30)
     assert p.shape == (200, 10)
     np.testing.assert_allclose(p.sum(1), 1)
     assert (p.argmax(1) == y).mean() > 0.8
@@ -82,7 +85,7 @@ def test_a_rival_without_anything_is_the_single_task(load, images):
     X, y = images
     loop = np.mean(
         [
-            (rivals.predict_proba(rivals.Rival(), X[:100], y[:100], X[100:], seed, lr=0.003,
+            (rivals.predict_proba(rivals.Rival(), X[:100], y[:100], X[100:], seed, optimizer=ADAM,
                                   max_epochs=30).argmax(1) == y[100:]).mean()
             for seed in range(6)
         ]

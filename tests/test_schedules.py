@@ -7,10 +7,11 @@ import pickle
 import numpy as np
 import pytest
 import skorch.callbacks as skorch_callbacks
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_maxl import MAXLClassifier
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._schedules import SCHEDULES, cosine, halving
 
 
@@ -120,3 +121,27 @@ def test_a_constant_schedule_leaves_a_callbacks_rates_alone(iris):
 
     clf = MAXLClassifier(schedule="constant", callbacks=[Lower()], max_epochs=3, lr=1.0).fit(*iris)
     assert clf.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(
+    ("X", "views", "kind", "decay", "lr"),
+    [
+        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, 0.01),
+        (np.zeros((60, 1, 4, 4)), None, torch.optim.Adam, 0, 0.003),
+        (np.zeros((60, 2, 9)), "auto", torch.optim.Adam, 0, 0.003),
+    ],
+    ids=["table", "images", "signals"],
+)
+def test_auto_is_one_optimizer_for_tables_and_another_for_the_rest(X, views, kind, decay, lr):
+    clf = MAXLClassifier(schedule="constant", max_epochs=1, views=views, random_state=0)
+    clf.fit(X + np.random.RandomState(0).randn(*X.shape), np.arange(60) % 2)
+    (group,) = clf.net_.optimizer_.param_groups
+    assert type(clf.net_.optimizer_) is kind
+    assert (group["weight_decay"], group["lr"]) == (decay, lr)
+    assert type(clf.net_.generator_optimizer_) is torch.optim.Adam
+
+
+def test_auto_is_adam_in_regression(iris):
+    reg = MAXLRegressor(schedule="constant", max_epochs=1, random_state=0).fit(iris[0], iris[1])
+    assert type(reg.net_.optimizer_) is torch.optim.Adam
+    assert reg.net_.optimizer_.param_groups[0]["lr"] == 0.001

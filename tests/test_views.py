@@ -109,10 +109,62 @@ def test_prediction_is_the_mean_over_the_views_of_what_their_blocks_say():
             [p[:, first[4 * i + v] : first[4 * i + v + 1]].sum(1) for i in range(3)], dim=1
         )
         logs.append(torch.log(mass / mass.sum(1, keepdim=True)))
+    torch.testing.assert_close(f.prediction(x), f.primary(x))  # nothing is learned yet
+    f.by_views.fill_(True)
     torch.testing.assert_close(f.prediction(x), sum(logs) / 4)
     own = [k for i in range(3) for k in range(first[4 * i], first[4 * i + 1])]
     logits = f.auxiliary_head(f.transform(x))[:, own]
     torch.testing.assert_close(f.auxiliary(x), torch.softmax(logits, dim=1))
+
+
+def test_the_primary_head_predicts_until_the_auxiliary_task_is_learned(images):
+    X, y = images
+    params = {"backbone": ConvNet((16, 32)), "lr": 0.01, "schedule": "constant"}
+    clf = fitted(images, **params, warm_start=True)
+    net = clf.net_.module_
+    assert not net.by_views
+    first = clf.net_.apply(net.primary, X)
+    np.testing.assert_allclose(
+        clf.predict_log_proba(X), torch.log_softmax(torch.from_numpy(first).double(), 1), rtol=1e-6
+    )
+    clf.set_params(max_epochs=60).fit(X, y)
+    net = clf.net_.module_
+    assert net.by_views
+    last = torch.from_numpy(clf.net_.apply(net.joint, X)).double()
+    np.testing.assert_allclose(clf.predict_log_proba(X), torch.log_softmax(last, 1), rtol=1e-6)
+    assert clf.score(X, y) > 0.9
+
+
+def test_early_stopping_keeps_the_head_that_its_score_was_of(images):
+    clf = fitted(images, early_stopping=True)
+    before = clf.net_.state()  # what is kept of the best epoch
+    by_views = clf.net_.module_.by_views
+    kept = by_views.item()
+    by_views.fill_(not kept)
+    clf.net_.load_state(before)
+    assert by_views.item() == kept
+
+
+def test_the_head_that_predicts_is_saved(images, tmp_path):
+    X, _ = images
+    clf = fitted(images)
+    clf.net_.module_.by_views.fill_(True)
+    clf.save(tmp_path / "net.safetensors")
+    again = MAXLClassifier.load(tmp_path / "net.safetensors")
+    assert again.net_.module_.by_views
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_samples_are_taken_evenly(n, wanted):
+    samples = Samples.from_arrays(Arrays(np.arange(n), np.arange(n)), torch.device("cpu"))
+    some = samples.evenly(wanted)
+    index = some.y.tolist()
+    assert len(some) == len(set(index)) == min(n, wanted)
+    assert index[0] == 0
+    assert index == sorted(index)
+    assert len(index) == 1 or index[-1] == n - 1
 
 
 @pytest.mark.parametrize("arm", ARMS)
