@@ -132,11 +132,12 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         after Lee, Hwang and Shin (ICML 2020). `predict_proba` is the mean over the turns
         of the log-probability that the auxiliary head gives a class, normalised. While
         that head knows the classes of training samples less well than the primary head
-        (by more than 5 points of accuracy), as after a few epochs, the primary head
-        predicts. A step costs twice as much and a prediction as many times as there are
-        views. "auto": "rotations" for images, None for everything else, because they help
-        where labels are few (``benchmarks/evidence.py``). None: the paper's, the
-        auxiliary task sees what the primary one does and the primary head predicts.
+        (by more than 5 points of accuracy), as after a few epochs, the latter's
+        log-probability counts for one half. A step costs twice as much and a prediction
+        as many times as there are views. "auto": "rotations" for images, None for
+        everything else, because they help where labels are few
+        (``benchmarks/evidence.py``). None: the paper's, the auxiliary task sees what the
+        primary one does and the primary head predicts.
     batch_size : int or "auto", default="auto"
         Most samples in a batch; batches are of even size. "auto" is a sixteenth of
         the training set, so that small data sets get enough steps, but at least 32,

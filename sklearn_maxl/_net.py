@@ -239,11 +239,11 @@ class MAXLNet(NeuralNet):
         else:
             best.restore()
         if self.verbose and self.module_.views is not None and not self.module_.by_views:
-            logger.info("The auxiliary task is not learned yet: the primary head predicts.")
+            logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
 
     def _choose_head(self, samples: Samples) -> None:
-        """Let the views predict where the auxiliary task is learned, else the primary head."""
+        """Let the views predict alone where the auxiliary task is learned."""
         net = self.module_
         if net.views is not None:
             some = samples.evenly(TRIED)

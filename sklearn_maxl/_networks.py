@@ -78,7 +78,7 @@ class MultiTaskNet(Network):
     The primary outputs are logits of the classes, or predicted targets. Without
     `blocks` there is no auxiliary head and its logits are None. With `views`, the
     auxiliary logits are those of a view of each sample, and `blocks` has a row for
-    each pair of class and view; `by_views` says whether these predict already.
+    each pair of class and view; `by_views` says whether these predict alone already.
     """
 
     def __init__(
@@ -122,8 +122,16 @@ class MultiTaskNet(Network):
         return self.primary_head(self.transform(x))
 
     def prediction(self, x: Tensor) -> Tensor:
-        """What inference needs: primary outputs or, with views, what these say together."""
-        return self.joint(x) if self.views is not None and self.by_views else self.primary(x)
+        """What inference needs: primary outputs or, with views, what these say together.
+
+        Before the views' blocks are learned, primary head and views have a say of one half
+        each, in log-probability.
+        """
+        if self.views is None:
+            return self.primary(x)
+        if self.by_views:
+            return self.joint(x)
+        return (torch.log_softmax(self.primary(x), dim=1) + self.joint(x)) / 2
 
     def joint(self, x: Tensor) -> Tensor:
         """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).

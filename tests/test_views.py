@@ -109,7 +109,8 @@ def test_prediction_is_the_mean_over_the_views_of_what_their_blocks_say():
             [p[:, first[4 * i + v] : first[4 * i + v + 1]].sum(1) for i in range(3)], dim=1
         )
         logs.append(torch.log(mass / mass.sum(1, keepdim=True)))
-    torch.testing.assert_close(f.prediction(x), f.primary(x))  # nothing is learned yet
+    primary = torch.log_softmax(f.primary(x), dim=1)
+    torch.testing.assert_close(f.prediction(x), (primary + sum(logs) / 4) / 2)  # not learned yet
     f.by_views.fill_(True)
     torch.testing.assert_close(f.prediction(x), sum(logs) / 4)
     own = [k for i in range(3) for k in range(first[4 * i], first[4 * i + 1])]
@@ -117,16 +118,15 @@ def test_prediction_is_the_mean_over_the_views_of_what_their_blocks_say():
     torch.testing.assert_close(f.auxiliary(x), torch.softmax(logits, dim=1))
 
 
-def test_the_primary_head_predicts_until_the_auxiliary_task_is_learned(images):
+def test_the_primary_head_has_a_say_until_the_auxiliary_task_is_learned(images):
     X, y = images
     params = {"backbone": ConvNet((16, 32)), "lr": 0.01, "schedule": "constant"}
     clf = fitted(images, **params, warm_start=True)
     net = clf.net_.module_
     assert not net.by_views
-    first = clf.net_.apply(net.primary, X)
-    np.testing.assert_allclose(
-        clf.predict_log_proba(X), torch.log_softmax(torch.from_numpy(first).double(), 1), rtol=1e-6
-    )
+    p, q = (torch.from_numpy(clf.net_.apply(head, X)) for head in (net.primary, net.joint))
+    both = ((torch.log_softmax(p, 1) + q) / 2).double()
+    np.testing.assert_allclose(clf.predict_log_proba(X), torch.log_softmax(both, 1), rtol=1e-5)
     clf.set_params(max_epochs=60).fit(X, y)
     net = clf.net_.module_
     assert net.by_views
