@@ -32,6 +32,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from _ideas import CONTEXTS, SETTINGS_OF_TABLES, idea_of
+from _ideas import SETTINGS as IDEAS
 from _measure import operations
 from _rivals import Rival, predict_proba
 from _runs import RESULTS, read, resume
@@ -111,6 +113,24 @@ DECAY_CHANGES: dict[str, dict[str, Any]] = {
     "maxl, lr=0.01, weight_decay=0.1, auxiliary_weight=0.3": with_decay(0.1, auxiliary_weight=0.3),
 }
 
+# What the package does not have: `_ideas`.
+ON_TABLES, ON_IMAGES = "maxl, lr=0.01, weight_decay=0.1", "maxl, views"
+TABLE_IDEAS: dict[str, dict[str, Any]] = {
+    **{f"{ON_TABLES}, {idea}": with_decay(0.1) for idea in CONTEXTS},
+    **{
+        f"{ON_TABLES}, {idea}": with_decay(0.1, **settings)
+        for idea, settings in {**IDEAS, **SETTINGS_OF_TABLES}.items()
+    },
+    **{
+        f"single, lr=0.01, weight_decay=0.1, {idea}": with_decay(0.1, auxiliary=None, **settings)
+        for idea, settings in SETTINGS_OF_TABLES.items()
+    },
+}
+IMAGE_IDEAS: dict[str, dict[str, Any]] = {
+    **{f"{ON_IMAGES}, {idea}": {"views": "rotations"} for idea in CONTEXTS},
+    **{f"{ON_IMAGES}, {idea}": {"views": "rotations", **s} for idea, s in IDEAS.items()},
+}
+
 # Where every run takes tens of seconds, the settings that decide, and fewer seeds.
 DECISIVE = (
     *("single", "single, lr=0.001", "single, schedule='constant'", "uniform", "maxl"),
@@ -129,8 +149,10 @@ TUNING: list[tuple[list[tuple[str, int]], int, tuple[str, ...]]] = [
     ([*TUNING_TABLES, *MORE_ROWS], 8, tuple(DECAY_CHANGES)),
     (TUNING_TABLES, 4, tuple(CHANGES)),
     (MORE_ROWS, 4, RATES),
+    ([*TUNING_TABLES, *MORE_ROWS], 4, tuple(TABLE_IDEAS)),
+    ([("digits-images", 200)], 4, tuple(IMAGE_IDEAS)),
 ]
-SETTINGS = {**CHANGES, **VIEW_CHANGES, **DECAY_CHANGES}
+SETTINGS = {**CHANGES, **VIEW_CHANGES, **DECAY_CHANGES, **TABLE_IDEAS, **IMAGE_IDEAS}
 
 # The single task's candidates.
 CANDIDATES = list(product((0.0, 2.0), (1e-3, 3e-3, 1e-2), (0.0, 0.1)))
@@ -274,7 +296,8 @@ def tune(seeds: int, wanted: list[str] | None, jobs: int) -> None:
 def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
     shared = {**shared_settings(name, n), **BASE}
     arm = {**BASE, **SETTINGS[setting]}
-    return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
+    with idea_of(setting):
+        return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
 
 
 CHOICES = RESULTS / "evidence_single.csv"

@@ -18,7 +18,7 @@ import matplotlib as mpl
 import numpy as np
 from _runs import mean_and_error
 from _sets import TABLES, TUNED_ON
-from evidence import BASE, CHANGES, DECIDING, SMALL_TABLES, VIEW_CHANGES, chosen
+from evidence import BASE, CHANGES, DECAY_CHANGES, DECIDING, SMALL_TABLES, VIEW_CHANGES, chosen
 from matplotlib import pyplot as plt
 from report import Rows, read, table
 
@@ -324,6 +324,34 @@ def settings(of_tables: bool) -> str:
     return table(head, body)
 
 
+def decay() -> str:
+    """Weight decay at the learning rate of tables: means over the tables for tuning."""
+    rows = [r for r in read("evidence_tuning")[1] if r["data_set"] in TABLES]
+    names = list(DECAY_CHANGES)
+
+    def values(setting: str, column: str) -> dict[tuple[str, str, str], float]:
+        return {
+            (r["data_set"], r["n"], r["seed"]): float(r[column])
+            for r in rows
+            if r["setting"] == setting
+        }
+
+    # Means are of the same runs in every row.
+    accuracy = {name: values(name, "accuracy") for name in names}
+    shared = sorted(set.intersection(*(set(a) for a in accuracy.values())))
+    body = []
+    for name in names:
+        differences = np.array([accuracy[name][k] - accuracy[names[0]][k] for k in shared])
+        loss, gap = (
+            np.mean([values(name, column)[k] for k in shared])
+            for column in ("log_loss", "calibration_error")
+        )
+        to_first = mean_and_error(differences, sign="+") if name != names[0] else ""
+        body.append((name, to_first, f"{loss:.3f}", f"{100 * gap:.1f}"))
+    head = ("setting", f"accuracy minus {names[0]}", "log-loss", "calibration error in %")
+    return f"{len(shared)} runs a row.\n\n{table(head, body)}"
+
+
 README = DOCS.parent / "README.md"
 MARKS = ("<!-- evidence: written by benchmarks/evidence_report.py -->", "<!-- end of evidence -->")
 README_ARMS = (
@@ -362,6 +390,7 @@ def choosing_page() -> str:
         base=base,
         images=settings(of_tables=False),
         tables=settings(of_tables=True),
+        decay=decay(),
         verdict=CHOOSING_VERDICT.strip(),
         machine=read("evidence_tuning")[0],
     )
@@ -521,6 +550,11 @@ Tables
 ------
 
 {tables}
+
+Weight decay (AdamW), at the learning rate that tables have by default: means over the four tables,
+with 200 and 1,000 rows, paired by table and seed.
+
+{decay}
 
 Machine: {machine}. Made by ``python benchmarks/evidence.py tune``.
 

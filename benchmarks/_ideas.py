@@ -1,0 +1,151 @@
+"""Ideas that the package does not have, for a trial on the sets for tuning.
+
+Each is a context in which a fit is another one. The gradient surgeries change the step of the
+multi-task network alone: the meta-gradient stays that of the unchanged step.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import skorch.callbacks
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sklearn_maxl import _net, _networks
+from sklearn_maxl._functional import Functional
+from sklearn_maxl._losses import focal_losses, weighted_mean
+from sklearn_maxl._step import Batch, Recipe, primary_loss
+
+
+class FadingWeight(skorch.callbacks.Callback):
+    """The auxiliary weight falls to zero, in a straight line over the epochs."""
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        left = 1 - len(net.epochs_) / net.max_epochs
+        net.recipe = replace(net.recipe, auxiliary_weight=left)
+
+
+def project(auxiliary: Tensor, primary: Tensor) -> Tensor:
+    """Without the part against the primary gradient (Yu et al., NeurIPS 2020, on one side)."""
+    return auxiliary - (auxiliary @ primary) / (primary @ primary) * primary
+
+
+def drop(auxiliary: Tensor, primary: Tensor) -> Tensor:
+    """Nothing (Du et al., 2018: only where the gradients agree)."""
+    return torch.zeros_like(auxiliary)
+
+
+def operated_step(
+    operation: Callable[[Tensor, Tensor], Tensor],
+    f: Functional,
+    batch: Batch,
+    A: Tensor,
+    recipe: Recipe,
+) -> dict[str, Tensor]:
+    """`multi_task_step` that changes the auxiliary gradient of the trunk where it conflicts."""
+    outputs, logits = f(*batch.inputs)
+    primary = primary_loss(outputs, batch, recipe)
+    losses = (A * focal_losses(logits, recipe.focal_gamma)).sum(1)
+    auxiliary = weighted_mean(losses, batch.weight)
+    parameters = list(f.t.values())
+    g, h = (
+        torch.autograd.grad(
+            loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        for loss in (primary, recipe.auxiliary_weight * auxiliary)
+    )
+    shared = [i for i, name in enumerate(f.t) if name.startswith("trunk.")]
+    flat_g, flat_h = (torch.cat([x[i].flatten() for i in shared]) for x in (g, h))
+    if flat_g @ flat_h < 0:
+        flat_h = operation(flat_h, flat_g)
+    kept = dict(zip(shared, flat_h.split([h[i].numel() for i in shared]), strict=True))
+    for i, p in enumerate(parameters):
+        p.grad = g[i] + (kept[i].view_as(p) if i in kept else h[i])
+    return {"primary_loss": primary.detach(), "auxiliary_loss": auxiliary.detach()}
+
+
+def tempered(temperature: float, logits: Tensor, mask: Tensor) -> Tensor:
+    """The labels' softmax at a temperature."""
+    return torch.softmax((logits / temperature).masked_fill(~mask, -torch.inf), dim=1)
+
+
+def hard(logits: Tensor, mask: Tensor) -> Tensor:
+    """One auxiliary class a sample; gradients pass as if the label were soft."""
+    Y = tempered(1, logits, mask)
+    return F.one_hot(Y.argmax(1), Y.shape[1]) + (Y - Y.detach())
+
+
+class Embedding(nn.Module):
+    """Each number as ReLU(linear(periodic)), after Gorishniy et al., NeurIPS 2022."""
+
+    def __init__(self, n_features: int, n_frequencies: int = 16, width: int = 8):
+        super().__init__()
+        self.frequencies = nn.Parameter(0.1 * torch.randn(n_features, n_frequencies))
+        bound = (2 * n_frequencies) ** -0.5
+        weight = torch.empty(n_features, 2 * n_frequencies, width).uniform_(-bound, bound)
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        waves = 2 * np.pi * self.frequencies * x.unsqueeze(2)
+        periodic = torch.cat([waves.cos(), waves.sin()], dim=2)
+        return torch.einsum("nfk,fkw->nfw", periodic, self.weight).relu().flatten(1)
+
+
+def embedded_mlp(input_shape: tuple[int, ...]) -> nn.Sequential:
+    """The default network of tables, behind embeddings."""
+    (d,) = input_shape
+    return nn.Sequential(Embedding(d), nn.Linear(8 * d, 100), nn.ReLU())
+
+
+def noisy(x: Tensor) -> Tensor:
+    """Normal noise of a tenth of each column's deviation in the batch."""
+    return x + 0.1 * x.std(0, keepdim=True) * torch.randn_like(x)
+
+
+def swapped(x: Tensor) -> Tensor:
+    """A tenth of the values come from other rows of the batch (Bahri et al., ICLR 2022)."""
+    others = x[torch.randint(len(x), x.shape), torch.arange(x.shape[1])]
+    return torch.where(torch.rand_like(x) < 0.1, others, x)
+
+
+def surgery(operation: Callable[[Tensor, Tensor], Tensor]) -> AbstractContextManager[Any]:
+    return patch.object(_net, "multi_task_step", partial(operated_step, operation))
+
+
+def labels(function: Callable[[Tensor, Tensor], Tensor]) -> AbstractContextManager[Any]:
+    return patch.object(_networks, "masked_softmax", function)
+
+
+# What is changed in the code, and what in the settings.
+CONTEXTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "surgery: project": partial(surgery, project),
+    "surgery: drop": partial(surgery, drop),
+    "hard labels": partial(labels, hard),
+    "temperature 0.3": partial(labels, partial(tempered, 0.3)),
+    "temperature 3": partial(labels, partial(tempered, 3.0)),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "auxiliary weight falls to 0": {"callbacks": [FadingWeight()]},
+}
+SETTINGS_OF_TABLES: dict[str, dict[str, Any]] = {
+    "embeddings": {"backbone": embedded_mlp},
+    "noise": {"augment": noisy},
+    "swapped values": {"augment": swapped},
+}
+
+
+@contextmanager
+def idea_of(setting: str) -> Iterator[None]:
+    """The context of the idea that a setting's name ends with, if any."""
+    name = setting.rsplit(", ", 1)[-1]
+    if name not in CONTEXTS:
+        yield
+        return
+    with CONTEXTS[name]():
+        yield
