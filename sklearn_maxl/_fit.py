@@ -24,6 +24,7 @@ from ._kmeans import KMeansSource
 from ._net import MAXLNet, logger
 from ._networks import make_label_generator, make_multi_task_net
 from ._optimizers import resolve_lr, resolve_optimizer
+from ._skorch_callbacks import own_copies
 from ._step import Recipe
 from ._targets import Bins
 from ._views import Views, number_of, resolve_views
@@ -212,7 +213,7 @@ def describe_net(
         precision=estimator.precision,
         compile_step=estimator.compile,
         n_threads=estimator.n_threads,
-        callbacks=copy.deepcopy(estimator.callbacks),  # skorch keeps its state in them
+        callbacks=own_copies(estimator.callbacks),
         verbose=estimator.verbose,
         random_state=rng,
     )
