@@ -31,6 +31,7 @@ from ._networks import draws_random_numbers
 from ._random import isolated_rng, seed_rng
 from ._schedules import Rates
 from ._scores import loss, score
+from ._sklearn_callbacks import UNTOLD, Task
 from ._skorch_callbacks import check_callbacks
 from ._step import (
     AuxiliaryTask,
@@ -189,11 +190,11 @@ class MAXLNet(NeuralNet):
 
     # Training
 
-    def train_for(self, data: TrainingData, epochs: int) -> None:
+    def train_for(self, data: TrainingData, epochs: int, task: Task = UNTOLD) -> None:
         """Train for some epochs more, with the callbacks told of begin and end."""
         with torch_threads(self.n_threads):
             self.notify("on_train_begin", X=data, y=None)
-            self.fit_loop(data, epochs=epochs)
+            self.fit_loop(data, epochs=epochs, task=task)
             self.notify("on_train_end", X=data, y=None)
 
     def hold_rates(self) -> None:
@@ -223,6 +224,7 @@ class MAXLNet(NeuralNet):
         X: TrainingData,
         y: None = None,
         epochs: int | None = None,
+        task: Task = UNTOLD,
         **fit_params: Any,
     ) -> "MAXLNet":
         """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks."""
@@ -236,13 +238,14 @@ class MAXLNet(NeuralNet):
         self.iterator_train__batch_size = resolve_batch_size(self.train_batch_size, len(X))
         try:
             for _ in range(epochs):
+                epoch = task.epoch()
                 self.rates_.next_epoch(self._optimizer_list())
                 self.notify("on_epoch_begin", **datasets)
                 self._run_epoch(X)
                 stop = self._stopped_by_callback(datasets)
                 if best is not None:
                     stop |= best.stop(self.epochs_[-1]["validation_score"])
-                if stop:
+                if epoch.end() or stop:
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user; keeping what was learned.", stacklevel=2)
