@@ -116,13 +116,13 @@ class CheapNet(MAXLNet):
         self.cut_, self.pending_ = learned[-1], None
         return self
 
-    def train_for(self, data: TrainingData, epochs: int) -> None:
+    def train_for(self, data: TrainingData, epochs: int, *task: Any) -> None:
         """Let every batch know which samples it holds: `labels` is of no other use here."""
         if self.cached:
             index = torch.arange(len(data.train), device=data.train.y.device)
             data = replace(data, train=replace(data.train, labels=index))
             self.cache_ = self.module_.uniform_labels(data.train.y)
-        super().train_for(data, epochs)
+        super().train_for(data, epochs, *task)
 
     def train_step(self, batch: tuple[Batch, Batch], **fit_params: Any) -> dict[str, Any]:
         early = len(self.epochs_) < self.dense * self.max_epochs

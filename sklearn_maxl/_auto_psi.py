@@ -12,21 +12,32 @@ import torch
 from ._data import Samples
 from ._fit import Plan, hold_out, replaced, run, stream
 from ._net import logger
+from ._sklearn_callbacks import Task
 
 CANDIDATES = (5, 2, 10, 3)  # the first stays where nothing can be tried, or losses are equal
 SHARE = 0.5  # of the fit's epochs, for all trials together
 
 
-def choose_psi(estimator: Any, plan: Plan) -> tuple[int, dict[int, float]]:
+def trials(max_epochs: int) -> dict[int, int]:
+    """Numbers to try, and the epochs of each trial, for a fit of so many epochs.
+
+    Fits of less than eight epochs try fewer numbers, fits of less than four none.
+    """
+    affordable = int(SHARE * max_epochs)
+    candidates = CANDIDATES[:affordable]
+    if len(candidates) < 2:
+        return {}
+    return dict.fromkeys(candidates, affordable // len(candidates))
+
+
+def choose_psi(estimator: Any, plan: Plan, task: Task) -> tuple[int, dict[int, float]]:
     """The number with the least primary loss on held-out samples, and the losses of all.
 
     Each trial trains fresh networks, from the same start and on the same batches,
-    without the part that it is judged on. Fits of less than eight epochs try fewer
-    numbers, fits of less than four none.
+    without the part that it is judged on.
     """
-    affordable = int(SHARE * estimator.max_epochs)
-    candidates = CANDIDATES[:affordable]
-    if len(candidates) < 2:
+    planned = trials(estimator.max_epochs)
+    if not planned:
         return CANDIDATES[0], {}
     parts = dict(plan.parts)
     if "validation" in parts:
@@ -35,11 +46,13 @@ def choose_psi(estimator: Any, plan: Plan) -> tuple[int, dict[int, float]]:
         rng = stream(plan.start, 0)
         parts["train"], held = hold_out(parts["train"], estimator.validation_fraction, rng)
     shared = replace(plan, parts=parts)
-    epochs = affordable // len(candidates)
-    trial = replaced(estimator, max_epochs=epochs, early_stopping=False, callbacks=None, verbose=0)
     losses = {}
-    for psi in candidates:
-        net = run(trial, shared, estimator.auxiliary, psi).net
+    for psi, epochs in planned.items():
+        trial = replaced(
+            estimator, max_epochs=epochs, early_stopping=False, callbacks=None, verbose=0
+        )
+        with task.training(f"trial of psi={psi}", epochs) as training:
+            net = run(trial, shared, estimator.auxiliary, psi, task=training).net
         losses[psi] = net.loss_on(Samples.from_arrays(held, torch.device(net.device)))
         if estimator.verbose:
             logger.info("psi %d: held-out loss %.4f after %d epochs", psi, losses[psi], epochs)

@@ -20,7 +20,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._augment import AUGMENTATIONS
-from ._auto_psi import choose_psi
+from ._auto_psi import choose_psi, trials
 from ._auxiliary import ARMS, PSI_ARMS, check_auxiliary_labels, resolve_psi
 from ._compat import HasMethods, Interval, StrOptions, fit_context
 from ._compiled import check_compile
@@ -34,6 +34,7 @@ from ._optimizers import OPTIMIZERS
 from ._persistence import load, save
 from ._presets import preset
 from ._schedules import SCHEDULES
+from ._sklearn_callbacks import UNTOLD, CallbackSupportMixin, Task, fit_task
 from ._validation import looks_channels_last, validate_samples
 from ._views import number_of
 
@@ -55,7 +56,13 @@ def _needs_arm(*arms: str) -> Callable[[Any], bool]:
     return check
 
 
-class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMAXL(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
+):
     """Everything but the targets. See `MAXLClassifier` for the parameters."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -229,22 +236,33 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
                 "guard=True compares two fits from the start and can't go on from an earlier one; "
                 "use warm_start=False."
             )
-        with attributes_kept_on_failure(self):
-            if again:
-                return self._go_on(X, y, sample_weight, auxiliary_labels, self.max_epochs)
-            return self._start(X, y, sample_weight, auxiliary_labels)
+        data = (X, y, sample_weight, auxiliary_labels)
+        epochs = [self.max_epochs] if again else self._epochs_of_trainings()
+        # The task first: what tears callbacks down has to be kept on failure as well.
+        with fit_task(self, X, y, sample_weight, epochs) as task, attributes_kept_on_failure(self):
+            return self._go_on(*data, self.max_epochs, task) if again else self._start(*data, task)
 
-    def _start(self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any) -> Self:
+    def _epochs_of_trainings(self) -> list[int]:
+        """Most epochs of each training of a fit from scratch: trials and the fit itself."""
+        epochs: list[int] = []
+        if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
+            epochs += trials(self.max_epochs).values()
+        if self.guard and self.auxiliary is not None:
+            epochs += [self.max_epochs] * (1 if self.early_stopping else 2)
+        return [*epochs, self.max_epochs]
+
+    def _start(self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any, task: Task) -> Self:
         """Fit from scratch: choose psi if asked to, train, and compare if asked to."""
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, None)
         plan = make_plan(self, arrays, targets, _own_random_state(self.random_state))
         psi, psi_losses, found = self.psi, None, None
         if isinstance(psi, str) and self.auxiliary in PSI_ARMS:
-            psi, psi_losses = choose_psi(self, plan)
+            psi, psi_losses = choose_psi(self, plan, task)
         if self.guard and self.auxiliary is not None:
-            trained, found = guarded(self, plan, psi)
+            trained, found = guarded(self, plan, psi, task)
         else:
-            trained = run(self, plan, self.auxiliary, psi)
+            with task.training("training", self.max_epochs) as training:
+                trained = run(self, plan, self.auxiliary, psi, task=training)
         _warn_of_collapse(trained)
         trained.net.epochs_.psi_losses, trained.net.epochs_.guard = psi_losses, found
         return self._keep(plan, trained)
@@ -256,6 +274,7 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         sample_weight: Any,
         auxiliary_labels: Any,
         epochs: int | None = None,
+        task: Task = UNTOLD,
     ) -> Self:
         """Train what was fitted some epochs more: with this fit's settings, or one as it is."""
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, self._targets)
@@ -269,8 +288,9 @@ class BaseMAXL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
             net = fresh
         elif self.schedule == "auto":
             net.hold_rates()
-        train(self, plan, net, source, epochs or 1)
-        return self._keep(plan, Trained(net, source, self._arm))
+        trained = Trained(net, source, self._arm)
+        train(self, plan, trained, epochs or 1, task)
+        return self._keep(plan, trained)
 
     def _start_partial(
         self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any, known: Any = None

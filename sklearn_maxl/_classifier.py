@@ -189,7 +189,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         cores, and small networks are fastest. Raise it for wide convolutional
         networks; None leaves torch's own setting.
     callbacks : list of skorch callbacks or None, default=None
-        Copies of them are passed to the skorch net, ``net_``.
+        Schedules, checkpoints, clipping: a shallow copy of each goes to the skorch
+        net, ``net_``. For progress bars and scores through a grid search there is
+        scikit-learn's ``set_callbacks``, from 1.9 on.
     verbose : int, default=0
         With 1, a line per epoch goes to the logger "sklearn_maxl".
     random_state : int, RandomState instance or None, default=None

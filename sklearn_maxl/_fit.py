@@ -7,7 +7,7 @@ the same weights and see the same batches.
 
 import copy
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,8 @@ from ._kmeans import KMeansSource
 from ._net import MAXLNet, logger
 from ._networks import make_label_generator, make_multi_task_net
 from ._optimizers import resolve_lr, resolve_optimizer
+from ._sklearn_callbacks import UNTOLD, Task
+from ._skorch_callbacks import own_copies
 from ._step import Recipe
 from ._targets import Bins
 from ._views import Views, number_of, resolve_views
@@ -63,7 +65,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """One arm after training: the net, and where its auxiliary labels came from."""
+    """One arm: the net, trained or about to be, and where its auxiliary labels come from."""
 
     net: MAXLNet
     source: Any
@@ -101,18 +103,24 @@ def stream(start: np.random.RandomState, number: int) -> np.random.RandomState:
 
 
 def run(
-    estimator: Any, plan: Plan, arm: str | None, psi: Any, epochs: int | None = None
+    estimator: Any,
+    plan: Plan,
+    arm: str | None,
+    psi: Any,
+    epochs: int | None = None,
+    task: Task = UNTOLD,
 ) -> Trained:
     """Train fresh networks, for as many epochs as the estimator says or as are given here."""
     rng = copy.deepcopy(plan.rng)
     source = label_source(estimator, plan, arm, psi)
-    net = make_net(estimator, plan, arm, source, rng)
-    train(estimator, plan, net, source, epochs or estimator.max_epochs)
-    return Trained(net, source, arm)
+    trained = Trained(make_net(estimator, plan, arm, source, rng), source, arm)
+    train(estimator, plan, trained, epochs or estimator.max_epochs, task)
+    return trained
 
 
-def train(estimator: Any, plan: Plan, net: MAXLNet, source: Any, epochs: int) -> None:
+def train(estimator: Any, plan: Plan, trained: Trained, epochs: int, task: Task = UNTOLD) -> None:
     """Train a net on the plan's samples, for some epochs more."""
+    net, source = trained.net, trained.source
     # Labels draw from a stream of their own, so that they do not shift the batches.
     own = np.random.RandomState(copy.deepcopy(net.random_state).randint(2**31 - 1))
     labels = source and source.assign(plan.parts["train"], own)
@@ -135,7 +143,13 @@ def train(estimator: Any, plan: Plan, net: MAXLNet, source: Any, epochs: int) ->
     }
     prepare = prepare if once is None else None
     data = TrainingData(**samples, augment=augment, prepare=prepare, views=net.module_.views)
-    net.train_for(data, epochs)
+
+    def keep(fitted: Any) -> Any:
+        now = copy.deepcopy(net)
+        now.choose_head(data.train)
+        return fitted._keep(plan, replace(trained, net=now))
+
+    net.train_for(data, epochs, task.fitted_by(keep))
 
 
 def label_source(estimator: Any, plan: Plan, arm: str | None, psi: Any) -> Any:
@@ -213,7 +227,7 @@ def describe_net(
         precision=estimator.precision,
         compile_step=estimator.compile,
         n_threads=estimator.n_threads,
-        callbacks=copy.deepcopy(estimator.callbacks),  # skorch keeps its state in them
+        callbacks=own_copies(estimator.callbacks),
         verbose=estimator.verbose,
         random_state=rng,
     )

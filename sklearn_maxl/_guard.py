@@ -7,9 +7,10 @@ import torch
 
 from ._data import Arrays, Samples
 from ._fit import Plan, Trained, hold_out, make_plan, replaced, run, stream
+from ._sklearn_callbacks import Task
 
 
-def guarded(estimator: Any, plan: Plan, psi: Any) -> tuple[Trained, dict[str, Any]]:
+def guarded(estimator: Any, plan: Plan, psi: Any, task: Task) -> tuple[Trained, dict[str, Any]]:
     """The better of the estimator's arm and the single task, and what was found.
 
     Both are tried without the held-out part, from the same weights and on the same
@@ -23,12 +24,16 @@ def guarded(estimator: Any, plan: Plan, psi: Any) -> tuple[Trained, dict[str, An
     if held is None:
         rest, held = hold_out(rest, estimator.validation_fraction, stream(plan.start, 1))
 
-    def train(name: str, arrays: Arrays) -> Trained:
+    def train(name: str, arrays: Arrays, label: str) -> Trained:
         setting = settings[name]
         own = make_plan(setting, arrays, plan.targets, plan.start)
-        return run(setting, own, setting.auxiliary, psi)
+        with task.training(label, estimator.max_epochs) as training:
+            return run(setting, own, setting.auxiliary, psi, task=training)
 
-    arms = {name: train(name, rest) for name in settings}
+    arms = {
+        name: train(name, rest, f"trial of auxiliary={setting.auxiliary!r}")
+        for name, setting in settings.items()
+    }
     found = {name: _figures(arm, held) for name, arm in arms.items()}
     worth = {name: (values["score"], -values["loss"]) for name, values in found.items()}
     kept = "auxiliary" if worth["auxiliary"] > worth["single_task"] else "single_task"
@@ -40,7 +45,7 @@ def guarded(estimator: Any, plan: Plan, psi: Any) -> tuple[Trained, dict[str, An
             "The network was trained for the single task; history_.guard has the figures.",
             stacklevel=5,
         )
-    chosen = arms[kept] if stopping_early else train(kept, plan.arrays)
+    chosen = arms[kept] if stopping_early else train(kept, plan.arrays, "training")
     return chosen, {"kept": kept, **found}
 
 

@@ -31,6 +31,8 @@ from ._networks import draws_random_numbers
 from ._random import isolated_rng, seed_rng
 from ._schedules import Rates
 from ._scores import loss, score
+from ._sklearn_callbacks import UNTOLD, Task
+from ._skorch_callbacks import check_callbacks
 from ._step import (
     AuxiliaryTask,
     Batch,
@@ -134,7 +136,8 @@ class MAXLNet(NeuralNet):
         self.precision = precision
         self.compile_step = compile_step
         self.random_state = random_state
-        super().__init__(module, criterion=criterion, train_split=None, **kwargs)
+        # There are no predictions of batches that skorch's scoring could save.
+        super().__init__(module, criterion=criterion, train_split=None, use_caching=False, **kwargs)
 
     @property
     def _default_callbacks(self) -> list[Any]:
@@ -156,6 +159,11 @@ class MAXLNet(NeuralNet):
         self.n_steps_ = 0
         self.meta_gradient_ = Dependable(self.meta_gradient)
         self.compiled_: CompiledStep | None = None
+        return self
+
+    def initialize_callbacks(self) -> "MAXLNet":
+        super().initialize_callbacks()
+        check_callbacks(self.callbacks_, self.schedule)
         return self
 
     def initialize_module(self) -> "MAXLNet":
@@ -182,11 +190,11 @@ class MAXLNet(NeuralNet):
 
     # Training
 
-    def train_for(self, data: TrainingData, epochs: int) -> None:
+    def train_for(self, data: TrainingData, epochs: int, task: Task = UNTOLD) -> None:
         """Train for some epochs more, with the callbacks told of begin and end."""
         with torch_threads(self.n_threads):
             self.notify("on_train_begin", X=data, y=None)
-            self.fit_loop(data, epochs=epochs)
+            self.fit_loop(data, epochs=epochs, task=task)
             self.notify("on_train_end", X=data, y=None)
 
     def hold_rates(self) -> None:
@@ -212,7 +220,12 @@ class MAXLNet(NeuralNet):
         self.history = other.history  # type: ignore[has-type]
 
     def fit_loop(
-        self, X: TrainingData, y: None = None, epochs: int | None = None, **fit_params: Any
+        self,
+        X: TrainingData,
+        y: None = None,
+        epochs: int | None = None,
+        task: Task = UNTOLD,
+        **fit_params: Any,
     ) -> "MAXLNet":
         """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks."""
         self.check_data(X)
@@ -221,28 +234,30 @@ class MAXLNet(NeuralNet):
         best = BestState(self) if self.early_stopping else None
         datasets = {"dataset_train": X, "dataset_valid": X.validation}
         epochs = self.max_epochs if epochs is None else epochs
+        # What skorch's progress bar guesses the number of batches from.
+        self.iterator_train__batch_size = resolve_batch_size(self.train_batch_size, len(X))
         try:
             for _ in range(epochs):
+                epoch = task.epoch()
                 self.rates_.next_epoch(self._optimizer_list())
                 self.notify("on_epoch_begin", **datasets)
                 self._run_epoch(X)
-                try:
-                    self.notify("on_epoch_end", **datasets)
-                except KeyboardInterrupt:  # how skorch's callbacks stop a training
-                    break
-                if best is not None and best.stop(self.epochs_[-1]["validation_score"]):
+                stop = self._stopped_by_callback(datasets)
+                if best is not None:
+                    stop |= best.stop(self.epochs_[-1]["validation_score"])
+                if epoch.end() or stop:
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user; keeping what was learned.", stacklevel=2)
         if best is None:
-            self._choose_head(X.train)
+            self.choose_head(X.train)
         else:
             best.restore()
         if self.verbose and self.module_.views is not None and not self.module_.by_views:
             logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
 
-    def _choose_head(self, samples: Samples) -> None:
+    def choose_head(self, samples: Samples) -> None:
         """Let the views predict alone where the auxiliary task is learned."""
         net = self.module_
         if net.views is not None:
@@ -253,6 +268,17 @@ class MAXLNet(NeuralNet):
             )
             net.by_views.fill_(learned(joint, primary))
 
+    def _stopped_by_callback(self, datasets: dict[str, Any]) -> bool:
+        """Tell skorch's callbacks that an epoch ends; whether one of them ends the training."""
+        try:
+            self.notify("on_epoch_end", **datasets)
+        except KeyboardInterrupt:  # how they do it
+            return True
+        finally:
+            # A row per batch would outweigh the networks; a checkpoint asks for the last.
+            self.history[-1]["batches"] = self.history[-1]["batches"][-1:]
+        return False
+
     def _run_epoch(self, data: TrainingData) -> None:
         start, sums = time.perf_counter(), EpochSums()
         with self._looked_up():
@@ -261,9 +287,8 @@ class MAXLNet(NeuralNet):
         row = self._summary(sums, data)
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
-        self.history[-1]["batches"] = []  # a row per batch would outweigh the networks
-        for name, value in row.items():
-            self.history.record(name, value)
+        for name, value in row.items():  # lists, because skorch's history is written as JSON
+            self.history.record(name, value.tolist() if isinstance(value, np.ndarray) else value)
         if self.verbose:
             logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
 
@@ -310,7 +335,8 @@ class MAXLNet(NeuralNet):
                 raise
             sums.add(step["record"], len(pair[0]))
             if self.callbacks_:
-                self.notify("on_batch_end", batch=pair[0], training=True, **step)
+                self.history.record_batch("train_batch_size", len(pair[0]))
+                self.notify("on_batch_end", batch=pair[0], training=True, y_pred=None, **step)
 
     def _summary(self, sums: EpochSums, data: TrainingData) -> dict[str, Any]:
         means = sums.means()
@@ -325,7 +351,7 @@ class MAXLNet(NeuralNet):
         expected = LOSSES[: 1 if self.psi is None else 3 if self.has_generator_ else 2]
         row.update({name: means.get(name, np.nan) for name in expected})
         if data.validation is not None:
-            self._choose_head(data.train)
+            self.choose_head(data.train)
             row["validation_score"] = self.score_on(data.validation)
         if self.psi is not None:
             row.update(label_columns(sums, self.psi, number_of(self.module_.views)))
@@ -339,8 +365,7 @@ class MAXLNet(NeuralNet):
 
     def train_step(self, batch: tuple[Batch, Batch], **fit_params: Any) -> dict[str, Any]:
         """One step of both networks on a batch and its meta batch."""
-        learn_labels = self.has_generator_ and self._is_due(self.meta_every)
-        return self._step(*batch, learn_labels)
+        return self._step(*batch, self.has_generator_ and self._generator_is_due())
 
     def multi_task_train_step(self, batch: tuple[Batch, Batch]) -> dict[str, Any]:
         """One step of the multi-task network, with the labels that the generator gives now."""
@@ -349,7 +374,7 @@ class MAXLNet(NeuralNet):
     def generator_train_step(self, batch: tuple[Batch, Batch]) -> dict[str, Any]:
         """One step of the label generator; the multi-task network stays as it is."""
         train, meta = batch
-        due = self._is_due(self.meta_every)
+        due = self._generator_is_due()
         self.n_steps_ += 1
         if not due:
             return {"record": {}}
@@ -421,6 +446,9 @@ class MAXLNet(NeuralNet):
     def _is_due(self, every: int | None) -> bool:
         return every is not None and self.n_steps_ % every == 0
 
+    def _generator_is_due(self) -> bool:
+        return self._is_due(self.meta_every) and bool(self.g_.t)  # a callback may freeze it
+
     def _auxiliary_task(self, batch: Batch, learn: bool) -> AuxiliaryTask:
         """Soft labels of a batch: generated (with a graph if they are to be learned) or fixed."""
         if self.has_generator_:
@@ -453,13 +481,24 @@ class MAXLNet(NeuralNet):
         return generator_step(problem, task, train.weight, self.recipe, scale, self.meta_gradient_)
 
     def _notify_gradients(self, networks: list[torch.nn.Module]) -> None:
-        if self.callbacks_:
-            parameters = [
-                (name if network is self.module_ else f"generator.{name}", p)
-                for network in networks
-                for name, p in network.named_parameters()
-            ]
+        """Tell callbacks of each network's by itself: clipping must not tie one to the other."""
+        for network in networks if self.callbacks_ else ():
+            parameters = list(self._named_parameters(network))
             self.notify("on_grad_computed", named_parameters=parameters, training=True)
+
+    def get_all_learnable_params(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """Parameters of both networks, as skorch's callbacks find them by name."""
+        for network in self._networks():
+            yield from self._named_parameters(network)
+
+    def _networks(self) -> list[torch.nn.Module]:
+        return [self.module_, *([self.generator_] if self.has_generator_ else [])]
+
+    def _named_parameters(
+        self, network: torch.nn.Module
+    ) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        prefix = "" if network is self.module_ else "generator."
+        return ((prefix + name, p) for name, p in network.named_parameters())
 
     # Random layers
 
@@ -487,6 +526,14 @@ class MAXLNet(NeuralNet):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "compiled_": None}  # belongs to its process
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "MAXLNet":
+        """Without skorch's pickle on the way, and sharing what callbacks were given."""
+        other = memo[id(self)] = type(self).__new__(type(self))
+        callbacks = [callback for _, callback in getattr(self, "callbacks_", ())]
+        memo.update({id(callback): copy.copy(callback) for callback in callbacks})
+        other.__dict__.update(copy.deepcopy({**vars(self), "compiled_": None}, memo))
+        return other
 
     # Inference
 

@@ -42,10 +42,10 @@ def test_trials_take_at_most_half_of_the_epochs(monkeypatch, max_epochs, arm):
     epochs, samples = [], []
     run = _net.MAXLNet.train_for
 
-    def count(net, data, n):
+    def count(net, data, n, task):
         epochs.append(n)
         samples.append(len(data))
-        return run(net, data, n)
+        return run(net, data, n, task)
 
     monkeypatch.setattr(_net.MAXLNet, "train_for", count)
     clf = model(max_epochs=max_epochs, auxiliary=arm).fit(X, Y)
@@ -63,9 +63,9 @@ def test_a_held_out_part_that_is_there_is_used(monkeypatch):
     seen = []
     choose = _auto_psi.run
 
-    def spy(trial, plan, *rest):
+    def spy(trial, plan, *rest, **named):
         seen.append(set(plan.parts))
-        return choose(trial, plan, *rest)
+        return choose(trial, plan, *rest, **named)
 
     monkeypatch.setattr(_auto_psi, "run", spy)
     clf = model(early_stopping=True, meta_batch="holdout", callbacks=[]).fit(X, Y)

@@ -1,0 +1,42 @@
+"""skorch's callbacks: a copy of each for one net, and what can't work here."""
+
+import copy
+from typing import Any
+
+from skorch.callbacks import BatchScoring, EpochScoring, InputShapeSetter, LRScheduler
+
+
+def own_copies(callbacks: list[Any] | None) -> list[Any] | None:
+    """Callbacks for one net: they keep their state in themselves.
+
+    What they were given (a writer, an open file) is shared, or it would stay empty.
+    """
+    if callbacks is None:
+        return None
+    return [
+        (entry[0], copy.copy(entry[1])) if isinstance(entry, tuple) else copy.copy(entry)
+        for entry in callbacks
+    ]
+
+
+def check_callbacks(callbacks: list[tuple[str, Any]], schedule: Any) -> None:
+    """Refuse callbacks that would fail in the middle of training, or do nothing."""
+    for _, callback in callbacks:
+        reason = _why_not(callback, schedule)
+        if reason:
+            raise ValueError(f"callbacks: {type(callback).__name__} {reason}")
+
+
+def _why_not(callback: Any, schedule: Any) -> str | None:
+    if isinstance(callback, LRScheduler) and schedule != "constant":
+        return f"needs schedule='constant'; schedule={schedule!r} sets the rates of every epoch."
+    if isinstance(callback, BatchScoring):
+        return "needs predictions of every batch, which are not kept; use EpochScoring."
+    if isinstance(callback, EpochScoring) and not callable(callback.scoring):
+        return (
+            "can't score by name here; pass a function, such as "
+            "lambda net, held_out, y=None: net.score_on(held_out)."
+        )
+    if isinstance(callback, InputShapeSetter):
+        return "is not needed: the networks are made for the shape of X; leave it out."
+    return None
