@@ -1,6 +1,7 @@
 """Checks of arrays and labels, in scikit-learn's own words where it has some."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ def validate_samples(
     X : array of shape (n, *input_shape)
     y : array of shape (n,), only if it was given
     """
+    _refuse_data_set(X)
     X, y = _from_torch(X), _from_torch(y)
     if y_checks.get("y_numeric"):
         _refuse_text(y)
@@ -92,6 +94,17 @@ def _in_shape(samples: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
             f"values, but X has samples of {got}."
         )
     return samples
+
+
+def _refuse_data_set(X: Any) -> None:
+    # skorch's SliceDataset is a sequence, which becomes an array.
+    if isinstance(X, torch.utils.data.Dataset | torch.utils.data.DataLoader) and not (
+        isinstance(X, Sequence)
+    ):
+        raise ValueError(
+            f"X is a {type(X).__name__} of torch; pass arrays, which scikit-learn can cut into "
+            "folds, such as X, y = map(np.stack, zip(*dataset))."
+        )
 
 
 def _refuse_text(y: Any) -> None:

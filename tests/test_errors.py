@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, ConvNet, Custom
@@ -26,9 +27,15 @@ def with_value(value):
 
 # parameters, X, y, further arguments of fit, what the message says
 WRONG_FITS = {
-    "NaN": ({}, with_value(np.nan), Y, {}, r"Input X contains NaN"),
+    "NaN": ({}, with_value(np.nan), Y, {}, r"Input X contains NaN.*imputer transformer"),
     "inf": ({}, with_value(np.inf), Y, {}, r"Input X contains infinity"),
     "NaN in an image": ({}, np.full_like(IMAGES, np.nan), DIGIT, {}, r"Input X contains NaN"),
+    "torch data set": (
+        {}, TensorDataset(torch.tensor(X)), Y, {}, r"X is a TensorDataset of torch; pass arrays",
+    ),
+    "torch loader": (
+        {}, DataLoader(TensorDataset(torch.tensor(X))), Y, {}, r"X is a DataLoader of torch",
+    ),
     "sparse": ({}, sparse.csr_array(X), Y, {}, r"Sparse data was passed for X.*toarray"),
     "complex": ({}, X + 1j, Y, {}, r"Complex data not supported"),
     "strings": ({}, X.astype(str).astype(object) + "m", Y, {}, r"X holds text.*OneHotEncoder"),

@@ -17,6 +17,7 @@ from sklearn.ensemble import (
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (makes the next ones)
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -30,7 +31,8 @@ from sklearn.model_selection import (
 )
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
@@ -51,7 +53,9 @@ CLASSIFIERS = {
         random_state=0, error_score="raise",
     ),
     "calibrated": lambda clf: CalibratedClassifierCV(clf, cv=2, ensemble=False),
+    "calibrated ensemble": lambda clf: CalibratedClassifierCV(clf, cv=2),
     "hard voting": lambda clf: VotingClassifier([("a", clf), ("b", clone(clf))]),
+    "soft voting": lambda clf: VotingClassifier([("a", clf), ("b", clone(clf))], voting="soft"),
     "stacking": lambda clf: StackingClassifier([("a", clf), ("b", clone(clf))], cv=2),
     "bagging": lambda clf: BaggingClassifier(clf, n_estimators=2, random_state=0),
     "boosting": lambda clf: AdaBoostClassifier(clf, n_estimators=2, random_state=0),
@@ -69,7 +73,7 @@ def quick(**params):
 
 
 def convnet(**params):
-    return quick(backbone=ConvNet((8, 16)), max_epochs=12, **params)
+    return quick(**{"backbone": ConvNet((8, 16)), "max_epochs": 12, **params})
 
 
 @pytest.fixture(scope="module")
@@ -109,18 +113,54 @@ def test_images_as_rows(few_images, name):
     assert model.score(X, y) > 0.85
 
 
-def test_images_after_a_scaler_of_rows(few_images):
-    X, y = few_images
-    X = X.reshape(len(X), -1)
-    model = make_pipeline(StandardScaler(), convnet(input_shape=SHAPE)).fit(X, y)
-    assert model[-1].input_shape_ == SHAPE
+def divided(X):
+    """Images between 0 and 1: scikit-learn's scalers take none."""
+    return X / 16
+
+
+# Classifier, first step of a pipeline, samples
+KINDS = {
+    "table": (quick, StandardScaler, lambda iris, images: iris),
+    "images": (convnet, lambda: FunctionTransformer(divided), lambda iris, images: images),
+    "images as rows": (
+        lambda: convnet(input_shape=SHAPE),
+        StandardScaler,
+        lambda iris, images: (images[0].reshape(len(images[0]), -1), images[1]),
+    ),
+}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def kind(request, iris, few_images):
+    """Classifier, scaler, samples and labels."""
+    classifier, scaler, pick = request.param
+    return classifier(), scaler(), *pick(iris, few_images)
+
+
+def test_at_the_end_of_a_pipeline(kind):
+    clf, scaler, X, y = kind
+    model = make_pipeline(scaler, clf).fit(X, y)
+    assert model[-1].n_features_in_ == X[0].size
     assert model.score(X, y) > 0.85
 
 
-def test_images_in_the_middle_of_a_pipeline(few_images):
-    X, y = few_images
-    model = make_pipeline(convnet(), StandardScaler(), LogisticRegression())
-    assert model.fit(X, y).score(X, y) > 0.9
+def test_in_the_middle_of_a_pipeline(kind):
+    clf, scaler, X, y = kind
+    model = make_pipeline(scaler, clf, StandardScaler(), LogisticRegression()).fit(X, y)
+    assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("as_rows", [False, True])
+def test_unlabelled_samples_label_themselves_in_a_table(few_images, as_rows):
+    X = few_images[0].reshape(90, -1) if as_rows else few_images[0]
+    y = np.unique(few_images[1], return_inverse=True)[1]
+    model = SelfTrainingClassifier(convnet(input_shape=SHAPE), max_iter=1)
+    few = np.where(np.arange(90) % 2, -1, y)
+    if not as_rows:
+        with pytest.raises(ValueError, match="dim 4"):
+            model.fit(X, few)
+        return
+    assert model.fit(X, few).score(X, y) > 0.85
 
 
 # Columns of several kinds
@@ -192,6 +232,25 @@ def test_cross_validation_with_several_scores(iris, few_images, kind):
     assert predicted.shape == (len(y), 3)
 
 
+def score_of(name, clf, X, y):
+    """What a scorer says of a fitted classifier; None where it is not for such labels."""
+    try:
+        return get_scorer(name)(clf, X, y)
+    except ValueError:
+        return None
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")  # all are right
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_every_scorer_that_scores_another_classifier_scores_this_one(iris, n_classes):
+    X, y = iris[0][iris[1] < n_classes], iris[1][iris[1] < n_classes]
+    clf, other = quick().fit(X, y), LogisticRegression(max_iter=1000).fit(X, y)
+    names = [name for name in get_scorer_names() if score_of(name, other, X, y) is not None]
+    assert {"accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr"} < set(names)
+    assert ("roc_auc" in names) == (n_classes == 2)
+    assert not [name for name in names if score_of(name, clf, X, y) is None]
+
+
 @pytest.mark.parametrize("kind", ["table", "images"])
 def test_curves(iris, few_images, kind):
     X, y = iris if kind == "table" else few_images
@@ -221,6 +280,8 @@ def test_importance_of_columns_and_of_pixels(iris, few_images):
     found = permutation_importance(quick(max_epochs=10).fit(noisy, y), noisy, y, random_state=0)
     assert found.importances_mean[2:4].min() > 0.05 > found.importances_mean[4]
     X, y = few_images
+    with pytest.raises(ValueError, match="dim 4"):
+        permutation_importance(convnet(max_epochs=1).fit(X, y), X, y)
     X = X.reshape(len(X), -1)
     clf = convnet(input_shape=SHAPE).fit(X, y)
     found = permutation_importance(clf, X, y, n_repeats=1, random_state=0)
@@ -248,12 +309,16 @@ def test_set_output_names_the_features_of_images(few_images):
 
 
 class Spy(MAXLClassifier):
-    """Keeps what `fit` was given besides `X` and `y`."""
+    """Keeps what `fit` and `score` were given besides `X` and `y`."""
 
     def fit(self, X, y, sample_weight=None, auxiliary_labels=None):
         self.given_ = {"sample_weight": sample_weight, "auxiliary_labels": auxiliary_labels}
         self.given_["y"] = y
         return super().fit(X, y, sample_weight, auxiliary_labels)
+
+    def score(self, X, y, sample_weight=None):
+        self.scored_with_ = (sample_weight, y)
+        return super().score(X, y, sample_weight)
 
 
 def spy():
@@ -263,10 +328,10 @@ def spy():
     return clf.set_score_request(sample_weight=True)
 
 
-def unweighted():
-    """A scaler that says that it wants no weights."""
+def unweighted(step=StandardScaler):
+    """A step that says that it wants no weights."""
     with sklearn.config_context(enable_metadata_routing=True):
-        return StandardScaler().set_fit_request(sample_weight=False)
+        return step().set_fit_request(sample_weight=False)
 
 
 @pytest.fixture
@@ -288,7 +353,7 @@ def assert_arrived(clf, n):
     assert {len(values) for values in given.values()} == {n}
     np.testing.assert_array_equal(given["sample_weight"], 1 + given["y"])
     np.testing.assert_array_equal(given["auxiliary_labels"] // 2, given["y"])
-    assert clf.psi_.tolist() == [2, 2, 2]
+    assert set(clf.psi_) == {2}
 
 
 ROUTERS = {
@@ -300,6 +365,24 @@ ROUTERS = {
     "randomized": (
         lambda clf: RandomizedSearchCV(clf, {"lr": [0.01]}, n_iter=1, cv=2, error_score="raise"),
         lambda m: (m.best_estimator_, 150),
+    ),
+    "halving": (
+        lambda clf: HalvingGridSearchCV(
+            clf, {"lr": [0.01, 0.02]}, cv=2, factor=2, min_resources=75, random_state=0,
+            error_score="raise",
+        ),
+        lambda m: (m.best_estimator_, 150),
+    ),
+    "middle of a pipeline": (
+        lambda clf: make_pipeline(clf, unweighted(), unweighted(LogisticRegression)),
+        lambda m: (m[0], 150),
+    ),
+    "columns": (
+        lambda clf: make_pipeline(
+            ColumnTransformer([("net", clf, [0, 1, 2])], remainder="passthrough"),
+            unweighted(LogisticRegression),
+        ),
+        lambda m: (m[0].named_transformers_["net"], 150),
     ),
     "grid of pipelines": (
         lambda clf: GridSearchCV(
@@ -335,6 +418,66 @@ def test_weights_and_finer_labels_are_cut_with_the_folds(iris, metadata):
     )
     for clf in found["estimator"]:
         assert_arrived(clf, 100)
+        weight, y = clf.scored_with_
+        np.testing.assert_array_equal(weight, 1 + y)
+
+
+@pytest.mark.usefixtures("routing")
+def test_tools_for_two_classes_route_weights_and_finer_labels(iris, metadata):
+    model = OneVsRestClassifier(spy()).fit(*iris, **metadata)
+    for clf in model.estimators_:
+        given = clf.given_
+        np.testing.assert_array_equal(given["auxiliary_labels"] // 2 + 1, given["sample_weight"])
+    X, rare = iris[0], (iris[1] == 2).astype(int)
+    metadata = {"sample_weight": 1.0 + rare, "auxiliary_labels": 2 * rare + np.arange(150) % 2}
+    scoring = get_scorer("f1").set_score_request(sample_weight=False)
+    model = TunedThresholdClassifierCV(spy(), scoring=scoring, cv=2).fit(X, rare, **metadata)
+    assert_arrived(model.estimator_, 150)
+
+
+@pytest.mark.usefixtures("routing")
+def test_a_scorer_asks_for_weights_of_its_own(iris, metadata):
+    seen = []
+
+    def weighted(y, predicted, sample_weight=None):
+        seen.append(np.array_equal(sample_weight, 1 + y))
+        return np.average(y == predicted, weights=sample_weight)
+
+    scoring = {
+        "plain": get_scorer("accuracy").set_score_request(sample_weight=False),
+        "own": make_scorer(weighted).set_score_request(sample_weight=True),
+    }
+    found = cross_validate(
+        make_pipeline(unweighted(), spy()), *iris, cv=2, scoring=scoring, params=metadata,
+        error_score="raise", return_estimator=True,
+    )  # fmt: skip
+    assert seen == [True, True]
+    assert not np.array_equal(found["test_plain"], found["test_own"])
+    for model in found["estimator"]:
+        assert_arrived(model[-1], 75)
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_and_finer_labels_of_images_are_routed(few_images):
+    X, names = few_images
+    y = np.unique(names, return_inverse=True)[1]
+    metadata = {"sample_weight": 1.0 + y, "auxiliary_labels": 2 * y + np.arange(90) % 2}
+    clf = spy().set_params(backbone=ConvNet((4,)))
+    search = GridSearchCV(clf, {"lr": [0.01, 0.02]}, cv=2, error_score="raise")
+    assert_arrived(search.fit(X, y, **metadata).best_estimator_, 90)
+    found = cross_validate(
+        clf, X, y, cv=3, params=metadata, return_estimator=True, error_score="raise"
+    )
+    for each in found["estimator"]:
+        assert_arrived(each, 60)
+
+
+def test_without_routing_a_search_and_a_pipeline_hand_on_weights_and_finer_labels(iris, metadata):
+    clf = Spy(auxiliary="human", max_epochs=2, lr=0.01, batch_size=16, random_state=0)
+    search = GridSearchCV(clf, {"lr": [0.01, 0.02]}, cv=2, error_score="raise")
+    assert_arrived(search.fit(*iris, **metadata).best_estimator_, 150)
+    named = {f"spy__{name}": values for name, values in metadata.items()}
+    assert_arrived(make_pipeline(StandardScaler(), clf).fit(*iris, **named)[-1], 150)
 
 
 @pytest.mark.usefixtures("routing")
