@@ -444,7 +444,7 @@ class MAXLNet(NeuralNet):
         return self.compiled_ is not None and not self.stochastic_ and (trusted or not learn_labels)
 
     def _is_due(self, every: int | None) -> bool:
-        return every is not None and self.n_steps_ % every == 0
+        return every is not None and self.n_steps_ % int(every) == 0
 
     def _generator_is_due(self) -> bool:
         return self._is_due(self.meta_every) and bool(self.g_.t)  # a callback may freeze it

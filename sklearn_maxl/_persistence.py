@@ -68,7 +68,7 @@ def parts_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "device": torch.device(net.device).type,
         "parameters": parameters,
         "not_stored": left_out,
-        "arm": estimator._arm,
+        "arm": None if estimator._arm is None else str(estimator._arm),
         "psi": None if source is None else source.psi.tolist(),
         "targets": targets_to_plain(estimator._targets),
         "source": source_values,

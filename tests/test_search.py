@@ -177,3 +177,36 @@ def test_predictions_across_folds_keep_string_labels(iris):
     names = np.array(["x", "y", "z"])[iris[1]]
     predicted = cross_val_predict(quick(), iris[0], names, cv=3)
     assert (predicted == names).mean() > 0.8
+
+
+# A search over arrays hands out NumPy's scalars.
+NUMPY_SCALARS = {
+    "auxiliary": np.str_("uniform"),
+    "auxiliary_weight": np.float32(0.5),
+    "batch_size": np.int64(50),
+    "early_stopping": np.bool_(True),
+    "gradient_similarity_every": np.int64(2),
+    "guard": np.bool_(False),
+    "lr": np.float32(0.01),
+    "max_epochs": np.int64(3),
+    "meta_every": np.int64(2),
+    "meta_scale": np.float64(2),
+    "n_threads": np.int64(1),
+    "optimizer": np.str_("sgd"),
+    "psi": np.int64(3),
+    "random_state": np.int64(3),
+    "verbose": np.int64(0),
+}
+
+
+@pytest.mark.parametrize("name", NUMPY_SCALARS)
+def test_parameters_may_be_scalars_of_numpy(iris, tmp_path, name):
+    value = NUMPY_SCALARS[name]
+    params = {"max_epochs": 2, "random_state": 0, name: value}
+    clf = MAXLClassifier(**params).fit(*iris)
+    plain = MAXLClassifier(**{**params, name: value.item()}).fit(*iris)
+    expected = plain.predict_proba(iris[0])
+    np.testing.assert_array_equal(clf.predict_proba(iris[0]), expected)
+    clf.save(tmp_path / "net.safetensors")
+    again = MAXLClassifier.load(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(again.predict_proba(iris[0]), expected)
