@@ -108,7 +108,7 @@ def plot(labels: dict[str, np.ndarray], scores: dict[str, np.ndarray], path: str
 
 def main() -> None:
     """Fit, print and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[2])
+    parser = argparse.ArgumentParser(description="Do invented labels find hidden clusters?")
     parser.add_argument("--seeds", type=int, default=10, help="data sets (default: 10)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--output", default="hidden_clusters.png")

@@ -9,20 +9,26 @@ cross-validation to the next.
 
 The class must be importable wherever the classifier is unpickled: put it in a
 module of yours, not in a notebook cell.
-
-Run it with ``python examples/own_network.py``; a few seconds.
 """
 
+import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, Custom
+from sklearn_maxl.plots import TrainingCurveDisplay
+
+# %%
+# The network
+# -----------
+# Convolutions with a shortcut around each block. `Custom` fills in ``input_shape``, the shape
+# of one sample.
 
 
 class ResidualNet(nn.Module):
-    """Convolutions with a shortcut around each block; ``input_shape`` is filled in by `Custom`."""
+    """A small residual network; its output has ``width`` features."""
 
     def __init__(self, input_shape: tuple[int, int, int], width: int = 16, depth: int = 2):
         super().__init__()
@@ -43,26 +49,34 @@ class ResidualNet(nn.Module):
         return x.amax(dim=(2, 3))
 
 
-if __name__ == "__main__":
-    X, y = load_digits(return_X_y=True)
-    X_train, X_test, y_train, y_test = train_test_split(
-        X.reshape(-1, 1, 8, 8), y, train_size=300, stratify=y, random_state=0
-    )
+# %%
+# A fit
+# -----
+# The label generator may be another, cheaper network: here a small MLP. With so small a
+# network and so few epochs, views would not help yet.
 
-    # %%
-    # The label generator may be another, cheaper network: here a small MLP. After 20 epochs
-    # views would not help yet.
-    clf = MAXLClassifier(
-        Custom(ResidualNet, width=16),
-        generator=MLP(hidden_layer_sizes=(64,)),
-        batch_size=50,
-        max_epochs=20,
-        views=None,
-        random_state=0,
-    ).fit(X_train, y_train)
-    print(f"test accuracy {clf.score(X_test, y_test):.3f}")
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(
+    X.reshape(-1, 1, 8, 8), y, train_size=300, stratify=y, random_state=0
+)
+clf = MAXLClassifier(
+    Custom(ResidualNet, width=16),
+    generator=MLP(hidden_layer_sizes=(64,)),
+    batch_size=50,
+    max_epochs=40,
+    views=None,
+    random_state=0,
+)
+clf.fit(X_train, y_train)
 
-    # %%
-    # What a grid search can reach, and the last lines of what the fit recorded.
-    print("parameters:", [name for name in clf.get_params() if name.startswith("backbone__")])
-    print("\n".join(str(clf.history_).splitlines()[:1] + str(clf.history_).splitlines()[-3:]))
+# %%
+# How good is it, and which of its parameters can a grid search reach?
+
+print(f"test accuracy {clf.score(X_test, y_test):.3f}")
+print("parameters:", [name for name in clf.get_params() if name.startswith("backbone__")])
+
+# %%
+# What the fit recorded.
+
+TrainingCurveDisplay.from_estimator(clf)
+plt.show()
