@@ -58,7 +58,10 @@ sphinx_gallery_conf = {
     "prefer_full_module": {r"sklearn_maxl\.(backbones|comparison|plots)"},
     "backreferences_dir": "auto_examples/backreferences",
     "image_srcset": ["2x"],
+    "ignore_repr_types": r"matplotlib|Display",  # what draws says nothing else
+    "default_thumb_file": str(Path(__file__).parent / "figures" / "method.svg"),
     "download_all_examples": False,
+    "remove_config_comments": True,
     "show_signature": False,
     "write_computation_times": False,
 }
@@ -67,7 +70,12 @@ html_title = project
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
     "show_prev_next": False,
-    "secondary_sidebar_items": ["page-toc"],
+    # Not beside the examples: their code takes the room.
+    "secondary_sidebar_items": {
+        "*": ["page-toc"],
+        "generated/*": ["page-toc"],
+        "auto_examples/*": [],
+    },
     "footer_start": ["copyright"],
     "footer_end": [],
 }

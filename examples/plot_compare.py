@@ -2,9 +2,11 @@
 Comparing arms on your own data
 ===============================
 
-`compare` trains every setting of ``auxiliary`` on the same folds, from the same seeds, and
+``compare`` trains every setting of ``auxiliary`` on the same folds, from the same seeds, and
 says whether a difference is more than chance. It takes pipelines as well as the classifier.
 """
+
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_wine
@@ -38,6 +40,7 @@ found
 # Every dot is a fold, the bar the mean difference with its 95 % interval.
 
 found.plot()
+plt.show()
 
 # %%
 # In a program
@@ -45,12 +48,10 @@ found.plot()
 # The table is a data frame, the verdict a string, and ``scores_`` has the score of every fit.
 # ``found.to_html("report.html")`` writes all of it to one page.
 
-print(found.verdict)
+print(fill(found.verdict, 90))
 print("scores of every arm, seed and fold:", found.scores_.shape)
 
 # %%
 # ``p_holm`` is corrected for the number of arms.
 
 found.table()[["arm", "score", "difference", "low", "high", "p_holm"]].round(3)
-
-plt.show()

@@ -1,6 +1,6 @@
 """
-What do the invented labels say?
-================================
+Do the labels find hidden clusters?
+===================================
 
 Three classes, each made of three clusters that nobody tells the classifier of. Do the
 labels that it invents for the samples of a class find them? It depends on two numbers:

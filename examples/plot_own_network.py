@@ -3,7 +3,7 @@ Your own network
 ================
 
 Any ``torch.nn.Module`` that turns a batch of samples into a batch of feature
-vectors can be the backbone. `Custom` holds the class and its arguments, and a
+vectors can be the backbone. ``Custom`` holds the class and its arguments, and a
 fresh network is built in every fit, so nothing learned leaks from one fold of a
 cross-validation to the next.
 
@@ -23,14 +23,14 @@ from sklearn_maxl.plots import TrainingCurveDisplay
 # %%
 # The network
 # -----------
-# Convolutions with a shortcut around each block. `Custom` fills in ``input_shape``, the shape
+# Convolutions with a shortcut around each block. ``Custom`` fills in ``input_shape``, the shape
 # of one sample.
 
 
 class ResidualNet(nn.Module):
     """A small residual network; its output has ``width`` features."""
 
-    def __init__(self, input_shape: tuple[int, int, int], width: int = 16, depth: int = 2):
+    def __init__(self, input_shape: tuple[int, int, int], width: int, depth: int = 2):
         super().__init__()
         self.stem = nn.Conv2d(input_shape[0], width, 3, padding=1)
         self.blocks = nn.ModuleList(

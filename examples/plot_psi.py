@@ -7,6 +7,8 @@ ways to choose it: ``psi="auto"``, which tries four numbers in short runs on hel
 and a paired comparison by cross-validation.
 """
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -42,7 +44,7 @@ ax.spines[["top", "right"]].set_visible(False)
 # %%
 # By cross-validation
 # -------------------
-# `compare` takes any settings as its arms, and the one that the others are compared to.
+# ``compare`` takes any settings as its arms, and the one that the others are compared to.
 
 comparison = compare(
     MAXLClassifier(max_epochs=40),
@@ -53,7 +55,7 @@ comparison = compare(
     cv=5,
     n_seeds=1,
 )
-print(comparison.verdict)
+print(fill(comparison.verdict, 90))
 
 # %%
 # Every dot is a fold, the bar the mean and its 95 % interval. An interval that contains zero

@@ -1,6 +1,6 @@
 """
-Do invented labels help on digits?
-==================================
+Quickstart: do invented labels help?
+====================================
 
 The settings of ``auxiliary`` differ only in where the auxiliary labels come from, and
 ``views`` says what the auxiliary task sees: the images as they are, or turned by right

@@ -2,7 +2,7 @@
 Regression
 ==========
 
-`MAXLRegressor` predicts numbers. Its auxiliary classes belong to bins of the target; the
+``MAXLRegressor`` predicts numbers. Its auxiliary classes belong to bins of the target; the
 primary loss never sees the bins. This example predicts the progression of diabetes and asks
 whether the auxiliary task helped.
 """

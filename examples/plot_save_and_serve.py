@@ -51,7 +51,7 @@ def answer(request: str) -> str:
     """Answer a request in JSON, as any web framework would hand it over."""
     probabilities = served.predict_proba(np.array(json.loads(request)["samples"]))
     return json.dumps(
-        {"classes": served.classes_.tolist(), "probabilities": probabilities.tolist()}
+        {"classes": served.classes_.tolist(), "probabilities": probabilities.round(3).tolist()}
     )
 
 

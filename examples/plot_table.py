@@ -6,6 +6,7 @@ The classifier takes numbers without gaps. Columns of text and missing values ar
 a pipeline in front of it, whose transformers see the training folds only.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -25,7 +26,7 @@ from sklearn_maxl import MAXLClassifier
 # and one value in twenty is taken away, so that the table looks like one from practice.
 
 X, y = load_breast_cancer(as_frame=True, return_X_y=True)
-X = X.iloc[:, :10]
+X = X[["mean radius", "mean texture", "mean area", "mean symmetry", "mean concavity"]]
 for name in ("mean radius", "mean texture", "mean symmetry"):
     X[name] = pd.qcut(X[name], 4, labels=["low", "medium", "high", "very high"]).astype(object)
 X = X.mask(np.random.RandomState(0).rand(*X.shape) < 0.05)
@@ -84,3 +85,16 @@ pd.DataFrame(
         "best in folds": scores.eq(scores.max(axis=1), axis=0).sum(),
     }
 ).round(3)
+
+# %%
+# Every dot is a fold, the line their mean.
+
+fig, ax = plt.subplots(figsize=(7, 2.2), layout="constrained")
+for row, name in enumerate(reversed(list(models))):
+    ax.plot(scores[name], np.full(len(scores), row), "o", color="#0072B2", alpha=0.5)
+    ax.plot(scores[name].mean(), row, "|", color="#222222", ms=18, mew=2)
+ax.set_yticks(range(len(models)), list(models)[::-1])
+ax.set_ylim(-0.5, len(models) - 0.5)
+ax.set_xlabel("area under the ROC curve on the held-out fold")
+ax.spines[["top", "right"]].set_visible(False)
+plt.show()

@@ -3,7 +3,7 @@ A torchvision network as the backbone
 =====================================
 
 Every network that returns features can be the trunk. One of torchvision does so
-once its last layer is an identity; `Custom` builds it anew in every fit and lets a
+once its last layer is an identity; ``Custom`` builds it anew in every fit and lets a
 grid search reach the function's arguments, ``backbone__name`` and
 ``backbone__weights``.
 
