@@ -25,7 +25,7 @@ ORDER = [
 
 # Examples that take options run with fewer seeds than by default, to keep the build short.
 ARGUMENTS = {
-    "plot_quickstart.py": ["--seeds", "4"],
+    "plot_quickstart.py": ["--seeds", "3"],
     "plot_hidden_clusters.py": ["--seeds", "3"],
 }
 

@@ -70,11 +70,12 @@ html_title = project
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
     "show_prev_next": False,
-    # Not beside the examples: their code takes the room.
+    # Not beside examples and the widest table, which take the room.
     "secondary_sidebar_items": {
         "*": ["page-toc"],
         "generated/*": ["page-toc"],
         "auto_examples/*": [],
+        "choosing": [],
     },
     "footer_start": ["copyright"],
     "footer_end": [],
