@@ -2,7 +2,7 @@
 BIN ?= .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart examples smoke test lint format types spelling doctest docs hooks check ci clean
+.PHONY: help setup quickstart examples smoke test lint format types spelling doctest docs pages hooks check ci clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -14,12 +14,9 @@ setup:  ## Make .venv with everything a developer needs, at the tested versions
 quickstart:  ## Run the main example
 	$(BIN)python examples/plot_quickstart.py
 
-examples:  ## Run the other examples
-	$(BIN)python examples/grid_search_images.py
-	$(BIN)python examples/own_network.py
-	$(BIN)python examples/plot_hidden_clusters.py
-	$(BIN)python examples/options.py
-	$(BIN)python examples/torchvision_backbone.py
+examples:  ## Run the other examples as scripts, without showing figures; `make docs` runs them too
+	@set -e; for file in $(filter-out examples/plot_quickstart.py,$(wildcard examples/*.py)); do \
+	    echo "$$file"; MPLBACKEND=Agg $(BIN)python -W "ignore:FigureCanvasAgg" $$file; done
 
 smoke:  ## Run the paper's seven networks once, on images that are made up
 	$(BIN)python benchmarks/paper_table1.py --smoke
@@ -45,8 +42,11 @@ doctest:  ## Run the examples in docstrings, docs and README
 	$(BIN)python -m pytest --doctest-modules sklearn_maxl
 	$(BIN)python -m pytest --doctest-glob="*.rst" --doctest-glob="README.md" docs README.md
 
-docs:  ## Build docs/_build/html; needs no network
+docs:  ## Run the examples and build docs/_build/html; needs no network
 	$(BIN)sphinx-build -W --keep-going -b html docs docs/_build/html
+
+pages:  ## The same without running examples: quick, but without what they print and draw
+	$(BIN)sphinx-build -W --keep-going -D plot_gallery=0 -b html docs docs/_build/html
 
 hooks:  ## Run lint, types, spelling and hygiene before every commit
 	$(BIN)pre-commit install
@@ -57,4 +57,4 @@ ci:  ## What continuous integration runs, in a fresh environment
 	bash .ci/run
 
 clean:  ## Remove what the routines leave behind
-	rm -rf build dist docs/_build docs/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis quickstart.png hidden_clusters.png
+	rm -rf build dist docs/_build docs/generated docs/auto_examples .mypy_cache .pytest_cache .ruff_cache .hypothesis *.png examples/*.png

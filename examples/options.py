@@ -6,18 +6,21 @@ Everything beyond the defaults, on data that scikit-learn brings along: recipes,
 augmentation, learned weights, sharp labels, the choice of psi, the guard, regression and
 the similarity of gradients. The scores are of single runs on one split: they show how each
 option is used, not which is better.
-
-Run it with ``python examples/options.py``; it takes well under a minute.
 """
 
-import warnings
+# sphinx_gallery_capture_repr = ()
 
+import warnings
+from textwrap import fill
+
+import matplotlib.pyplot as plt
 import torch
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.model_selection import train_test_split
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.plots import GradientSimilarityDisplay
 
 X, y = load_digits(return_X_y=True)
 X = X.reshape(-1, 1, 8, 8)
@@ -95,14 +98,16 @@ print(f"    psi_ = {clf.psi_[0]}; held-out losses {losses}")
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
     clf = show("guarded", MAXLClassifier(guard=True, **SMALL))
-print(f"    kept: {clf.history_.guard['kept']}", *(f"\n    told: {w.message}" for w in told))
+print(f"    kept: {clf.history_.guard['kept']}")
+for warning in told:
+    print(fill(f"told: {warning.message}", 90, initial_indent=" " * 4, subsequent_indent=" " * 4))
 
 # %%
 # How the two losses get along
 # ----------------------------
 
 clf = show("cosine of the gradients", MAXLClassifier(gradient_similarity_every=5, **SMALL))
-print("    by epoch:", *(f"{value:.2f}" for value in clf.history_["gradient_similarity"]))
+GradientSimilarityDisplay.from_estimator(clf)
 
 # %%
 # Regression
@@ -113,3 +118,5 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 for loss in ("squared_error", "huber"):
     reg = MAXLRegressor(loss=loss, max_epochs=40, random_state=0).fit(X_train, y_train)
     print(f"{'regression, loss=' + loss:46} R2 {reg.score(X_test, y_test):.3f}")
+
+plt.show()

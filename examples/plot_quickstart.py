@@ -1,6 +1,6 @@
 """
-Do invented labels help on digits?
-==================================
+Quickstart: do invented labels help?
+====================================
 
 The settings of ``auxiliary`` differ only in where the auxiliary labels come from, and
 ``views`` says what the auxiliary task sees: the images as they are, or turned by right
@@ -85,7 +85,9 @@ def fit_all(n_seeds: int, n_jobs: int) -> tuple[np.ndarray, np.ndarray]:
         fits = Parallel(return_as="generator_unordered")(
             delayed(fit_once)(*task) for task in slowest_first
         )
-        for name, seed, score, duration in tqdm(fits, total=len(slowest_first), unit="fit"):
+        for name, seed, score, duration in tqdm(
+            fits, total=len(slowest_first), unit="fit", disable=None
+        ):
             row = list(ARMS).index(name)
             accuracy[row, seed], seconds[row, seed] = score, duration
     return accuracy, seconds

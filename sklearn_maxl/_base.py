@@ -25,6 +25,7 @@ from ._auxiliary import ARMS, PSI_ARMS, check_auxiliary_labels, resolve_psi
 from ._compat import HasMethods, Interval, StrOptions, fit_context
 from ._compiled import check_compile
 from ._data import META_BATCHES, Arrays
+from ._doc_link import documentation_url
 from ._fit import Plan, Trained, make_net, make_plan, replaced, run, train
 from ._guard import guarded
 from ._history import History, share_in_use
@@ -562,6 +563,14 @@ class BaseMAXL(
         return estimator
 
     # What scikit-learn asks for
+
+    _doc_link_module = "sklearn_maxl"
+
+    @property
+    def _doc_link_template(self) -> str:
+        """Where the "?" of the HTML representation leads; nowhere if it is empty."""
+        url = documentation_url()
+        return url and url + "/generated/{estimator_module}.{estimator_name}.html"
 
     @property
     def _n_features_out(self) -> int:

@@ -12,6 +12,7 @@ from ._base import BaseMAXL, attributes_kept_on_failure
 from ._compat import StrOptions, fit_context
 from ._fit import Plan, Trained
 from ._targets import Classes
+from ._threads import torch_threads
 from ._validation import combined_weight
 from ._views import VIEWS
 
@@ -376,7 +377,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
             Columns in the order of `classes_`.
         """
         logits = torch.from_numpy(self._evaluate("prediction", X)).double()
-        return torch.log_softmax(logits, dim=1).numpy()
+        with torch_threads(self.net_.n_threads):
+            return torch.log_softmax(logits, dim=1).numpy()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of the classes.

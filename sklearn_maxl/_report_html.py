@@ -5,21 +5,22 @@ from html import escape
 
 from ._comparison_text import Row, Units, cells, header
 
+# A notebook may be dark: its own colours, and what shows on any.
 _STYLE = """
 .maxl { font-family: system-ui, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif;
-  line-height: 1.5; color: #222; }
-.maxl .verdict { border-left: 4px solid #0072B2; background: #eef5fa; padding: .6em 1em;
+  line-height: 1.5; }
+.maxl .verdict { border-left: 4px solid #0072B2; background: #0072B218; padding: .6em 1em;
   margin: 1em 0; font-size: 1.1em; }
 .maxl table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums; }
 .maxl th, .maxl td { padding: .35em .7em; text-align: right; white-space: nowrap;
-  border-bottom: 1px solid #ddd; }
-.maxl thead th { border-bottom: 2px solid #222; white-space: normal; vertical-align: bottom; }
+  border-bottom: 1px solid #80808060; }
+.maxl thead th { border-bottom: 2px solid; white-space: normal; vertical-align: bottom; }
 .maxl tbody th { font-weight: 600; }
 .maxl th:first-child, .maxl td:first-child { text-align: left; }
-.maxl .note { color: #595959; font-size: .9em; }
+.maxl .note { opacity: .75; font-size: .9em; }
 """
 _PAGE_STYLE = """
-body { margin: 2em auto; max-width: 56em; padding: 0 1em; background: #fff; }
+body { margin: 2em auto; max-width: 56em; padding: 0 1em; background: #fff; color: #222; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
 .wide { overflow-x: auto; }
 figure { margin: 1.5em 0; } figure img { width: 100%; }

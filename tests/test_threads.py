@@ -76,3 +76,16 @@ def test_a_result_does_not_depend_on_what_the_program_has_set(data, request):
         finally:
             torch.set_num_threads(before)
     assert np.array_equal(*results)
+
+
+def test_all_of_a_prediction_runs_on_the_number_of_the_fit(iris, two_threads, monkeypatch):
+    clf = MAXLClassifier(max_epochs=1).fit(*iris)
+    seen, log_softmax = [], torch.log_softmax
+
+    def watched(*args, **kwargs):
+        seen.append(torch.get_num_threads())
+        return log_softmax(*args, **kwargs)
+
+    monkeypatch.setattr(torch, "log_softmax", watched)
+    clf.predict_proba(iris[0])
+    assert seen == [1]
