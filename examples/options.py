@@ -27,7 +27,7 @@ X = X.reshape(-1, 1, 8, 8)
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=300, stratify=y, random_state=0
 )
-# 16 epochs are too few for a cosine schedule, and for views, which the first lines show.
+# 16 epochs are few for a cosine schedule, and for views, which the first lines show.
 SMALL = {
     "backbone": ConvNet(channels=(16, 32)),
     "max_epochs": 16,
@@ -47,8 +47,8 @@ def show(what: str, model: MAXLClassifier, note: str = "") -> MAXLClassifier:
 # %%
 # Views
 # -----
-# They are the default for images. The auxiliary task is harder with them, and predictions
-# come from it, so that they need more epochs.
+# They are the default for images. The auxiliary task is harder with them, so that they need more
+# epochs to be of use; until it is learned, the primary head has half the say in a prediction.
 
 for epochs in (16, 100):
     for views in (None, "rotations"):

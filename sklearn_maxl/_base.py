@@ -36,6 +36,7 @@ from ._persistence import load, save
 from ._presets import preset
 from ._schedules import SCHEDULES
 from ._sklearn_callbacks import UNTOLD, CallbackSupportMixin, Task, fit_task
+from ._threads import torch_threads
 from ._validation import looks_channels_last, validate_samples
 from ._views import number_of
 
@@ -357,7 +358,12 @@ class BaseMAXL(
     def _evaluate(self, function: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self, "net_")
         X = validate_samples(self, X, reset=False)
-        return self.net_.apply(getattr(self.net_.module_, function), X)
+        return self._apply(getattr(self.net_.module_, function), X)
+
+    def _apply(self, function: Callable[..., torch.Tensor], *arrays: NDArray[Any]) -> NDArray[Any]:
+        # What is set now counts, not what was set in fit: a server is not a training machine.
+        with torch_threads(self.n_threads):
+            return self.net_.apply(function, *arrays)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Features of the trunk, for use inside a pipeline.
@@ -418,9 +424,9 @@ class BaseMAXL(
         f = self.net_.module_
         blocks = codes * number_of(f.views)  # of the samples as they are
         if self._arm == "uniform":
-            labels = self.net_.apply(f.uniform_labels, blocks)
+            labels = self._apply(f.uniform_labels, blocks)
         else:
-            labels = self.net_.apply(self.net_.generator_, samples, blocks)
+            labels = self._apply(self.net_.generator_, samples, blocks)
         return labels[:, f.own_columns().cpu().numpy()]
 
     @available_if(_needs_arm("maxl"))
@@ -442,7 +448,7 @@ class BaseMAXL(
         """
         check_is_fitted(self, "net_")
         samples = validate_samples(self, X, reset=False)
-        return self.net_.apply(self.net_.generator_.weights, samples)
+        return self._apply(self.net_.generator_.weights, samples)
 
     def _labelled(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
         check_is_fitted(self, "net_")

@@ -377,7 +377,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
             Columns in the order of `classes_`.
         """
         logits = torch.from_numpy(self._evaluate("prediction", X)).double()
-        with torch_threads(self.net_.n_threads):
+        with torch_threads(self.n_threads):
             return torch.log_softmax(logits, dim=1).numpy()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:

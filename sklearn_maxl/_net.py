@@ -547,7 +547,7 @@ class MAXLNet(NeuralNet):
         size = max(1, INFERENCE_VALUES // max(1, int(np.prod(X.shape[1:]))))
         self._set_training(False)
         outputs = []
-        with torch_threads(self.n_threads), torch.inference_mode():
+        with torch.inference_mode():
             for start in range(0, len(X), size):
                 part = [
                     torch.as_tensor(a[start : start + size]).to(self.device) for a in (X, *rows)
@@ -564,7 +564,8 @@ class MAXLNet(NeuralNet):
         return loss(self._outputs(samples), samples, self.recipe)
 
     def _outputs(self, samples: Samples) -> Tensor:
-        return torch.from_numpy(self.apply(self.module_.prediction, samples.X))
+        with torch_threads(self.n_threads):
+            return torch.from_numpy(self.apply(self.module_.prediction, samples.X))
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """A copy of the weights and buffers of both networks."""

@@ -78,9 +78,11 @@ def test_a_result_does_not_depend_on_what_the_program_has_set(data, request):
     assert np.array_equal(*results)
 
 
-def test_all_of_a_prediction_runs_on_the_number_of_the_fit(iris, two_threads, monkeypatch):
-    clf = MAXLClassifier(max_epochs=1).fit(*iris)
+@pytest.mark.parametrize("n", [1, 3])
+def test_all_of_a_prediction_runs_on_the_number_that_is_set(iris, two_threads, monkeypatch, n):
+    clf = MAXLClassifier(max_epochs=1).fit(*iris).set_params(n_threads=n)
     seen, log_softmax = [], torch.log_softmax
+    clf.net_.module_.trunk.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
 
     def watched(*args, **kwargs):
         seen.append(torch.get_num_threads())
@@ -88,4 +90,4 @@ def test_all_of_a_prediction_runs_on_the_number_of_the_fit(iris, two_threads, mo
 
     monkeypatch.setattr(torch, "log_softmax", watched)
     clf.predict_proba(iris[0])
-    assert seen == [1]
+    assert seen == [n, n]
