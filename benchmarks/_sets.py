@@ -116,6 +116,15 @@ def bundled(name: str) -> tuple[np.ndarray, np.ndarray, None]:
     return X.reshape(-1, 1, 8, 8) if name.endswith("-images") else X, y, None
 
 
+@cache
+def turned(label: str) -> tuple[np.ndarray, np.ndarray, None]:
+    """The digits, each turned at random; the label is the "digit" or the "turn"."""
+    X, y, _ = bundled("digits-images")
+    turns = np.random.RandomState(0).randint(4, size=len(X))
+    X = np.stack([np.rot90(x, k, (1, 2)) for x, k in zip(X, turns, strict=True)])
+    return X, {"digit": y, "turn": turns}[label], None
+
+
 HALF = {"backbone": ConvNet(width=0.5)}
 TABLES = (
     *("adult", "churn", "credit-g", "letter", "mfeat-factors", "pendigits", "phoneme"),
@@ -129,6 +138,8 @@ IMAGES: dict[tuple[str, int], dict[str, Any]] = {
     ("digits-images", 100): {},
     ("digits-images", 200): {},
     ("digits-images", 500): {},
+    ("turned-digits-digit", 200): {},
+    ("turned-digits-turn", 200): {},
     ("fashion-mnist", 500): HALF,
     ("fashion-mnist", 2000): {**HALF, "max_epochs": 30},
     ("fashion-mnist", 10000): {**HALF, "max_epochs": 30},
@@ -144,6 +155,8 @@ def whole(name: str, subset: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
         return fashion({"train": "train10k", "test": "test"}[subset])
     if name.startswith("cifar100"):
         return cifar(subset, int(name.removeprefix("cifar100-")))
+    if name.startswith("turned-digits"):
+        return turned(name.removeprefix("turned-digits-"))
     return table(name) if name in TABLES else bundled(name)
 
 

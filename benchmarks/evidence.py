@@ -169,6 +169,8 @@ DECIDING = [
     *(("digits-images", 200), ("fashion-mnist", 500)),
     *(("fashion-mnist", 2000), ("cifar100-20", 2500)),
 ]
+# Images without an upright direction: digits turned at random, to tell the digit or the turn.
+WITHOUT_UPRIGHT = [("turned-digits-digit", 200), ("turned-digits-turn", 200)]
 COUNTED = ("single, defaults", "uniform", "uniform, views", "maxl, no views", "maxl (default)")
 REPORT_IMAGES = [key for key in IMAGES if key[0] != "cifar100-10"]
 

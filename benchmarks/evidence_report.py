@@ -19,7 +19,16 @@ import matplotlib as mpl
 import numpy as np
 from _runs import mean_and_error
 from _sets import TABLES, TUNED_ON
-from evidence import BASE, CHANGES, DECAY_CHANGES, DECIDING, SMALL_TABLES, VIEW_CHANGES, chosen
+from evidence import (
+    BASE,
+    CHANGES,
+    DECAY_CHANGES,
+    DECIDING,
+    SMALL_TABLES,
+    VIEW_CHANGES,
+    WITHOUT_UPRIGHT,
+    chosen,
+)
 from matplotlib import pyplot as plt
 from report import Rows, read, table
 
@@ -95,10 +104,10 @@ def title(key: Key) -> str:
     return f"{key[0]}, {key[1]:,}"
 
 
-def images() -> str:
+def images(keys: Sequence[Key]) -> str:
     """One table for each set of images: every arm."""
     parts = []
-    for key in there(DECIDING, DEFAULT, BEST):
+    for key in there(keys, DEFAULT, BEST):
         arms = [arm for arm in EXPLAINED if len(values(key, arm)) > 1]
         differences = {arm: difference(key, arm, BEST) for arm in arms if arm != BEST}
         p = dict(zip(differences, holm([p_value(d) for d in differences.values()]), strict=True))
@@ -291,7 +300,8 @@ def evidence_page() -> str:
         open=OPEN.strip(),
         arms=table(("arm", "what it is"), rows),
         image_summary=summary(DECIDING),
-        images=images(),
+        images=images(DECIDING),
+        without_upright=images(WITHOUT_UPRIGHT),
         table_summary=summary(SMALL_TABLES),
         tables=tables(),
         ranks=ranks(),
@@ -508,6 +518,15 @@ can't be less than 0.125.
 {image_summary}
 
 {images}
+
+Images without an upright direction
+-----------------------------------
+
+The 8 x 8 digits, each turned at random by some right angle once and for all. The label is the
+digit, or the turn itself. In the second case an image of one class, turned by the auxiliary task,
+looks like one of another class.
+
+{without_upright}
 
 Tables
 ------

@@ -186,3 +186,14 @@ def test_a_row_names_the_code_without_a_git_checkout_too(load, monkeypatch):
     assert evidence.version() == version("sklearn_maxl")
     monkeypatch.setenv("PATH", "")
     assert evidence.version() == version("sklearn_maxl")
+
+
+def test_turned_digits_are_the_digits_turned_by_their_label(load):
+    sets = load("_sets")
+    X, digit, _ = sets.whole("turned-digits-digit", "train")
+    _, turn, _ = sets.whole("turned-digits-turn", "train")
+    upright, y, _ = sets.whole("digits-images", "train")
+    np.testing.assert_array_equal(digit, y)
+    assert set(turn) == {0, 1, 2, 3}
+    back = np.stack([np.rot90(x, -k, (1, 2)) for x, k in zip(X, turn, strict=True)])
+    np.testing.assert_array_equal(back, upright)
