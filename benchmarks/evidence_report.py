@@ -451,7 +451,7 @@ four sets ({sets}), significantly on {wins} of the four. Against uniform labels 
 the turn, are as good: learned labels add {views} points to them ({views_sets}).
 
 Views take a network that has room for them and is trained to the end. After a few epochs, or with
-few filters, a fit gives the primary head half a say; ``views=None`` is then a little better still.
+few filters, a fit gives the primary head a say; ``views=None`` is then a little better still.
 
 **On tables nothing is gained and little is lost.** Over {n_tables} problems the defaults differ
 from the best single task by {on_tables} points on the mean; {table_wins} significantly

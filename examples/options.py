@@ -48,7 +48,7 @@ def show(what: str, model: MAXLClassifier, note: str = "") -> MAXLClassifier:
 # Views
 # -----
 # They are the default for images. The auxiliary task is harder with them, so that they need more
-# epochs to be of use; until it is learned, the primary head has half the say in a prediction.
+# epochs to be of use; until it is learned, the primary head has a say in a prediction.
 
 for epochs in (16, 100):
     for views in (None, "rotations"):

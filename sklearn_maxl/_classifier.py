@@ -133,8 +133,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         after Lee, Hwang and Shin (ICML 2020). `predict_proba` is the mean over the turns
         of the log-probability that the auxiliary head gives a class, normalised. While
         that head knows the classes of training samples less well than the primary head
-        (by more than 5 points of accuracy), as after a few epochs, the latter's
-        log-probability counts for one half. A step costs twice as much and a prediction
+        (by more than 5 points of accuracy), as after a few epochs, the latter has a say in
+        the log-probability, one half from 10 points on. A step costs twice as much and a prediction
         as many times as there are views. "auto": "rotations" for images, None for
         everything else, because they help where labels are few
         (``benchmarks/evidence.py``). None: the paper's, the auxiliary task sees what the

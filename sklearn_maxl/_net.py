@@ -46,7 +46,7 @@ from ._step import (
     scale_of,
 )
 from ._threads import torch_threads
-from ._views import TRIED, learned, number_of
+from ._views import TRIED, number_of, primary_share
 from ._virtual_step import VirtualStep
 
 logger = logging.getLogger("sklearn_maxl")
@@ -253,12 +253,12 @@ class MAXLNet(NeuralNet):
             self.choose_head(X.train)
         else:
             best.restore()
-        if self.verbose and self.module_.views is not None and not self.module_.by_views:
+        if self.verbose and self.module_.views is not None and self.module_.primary_share > 0:
             logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
 
     def choose_head(self, samples: Samples) -> None:
-        """Let the views predict alone where the auxiliary task is learned."""
+        """Give the primary head its say in predictions, by how well the views are learned."""
         net = self.module_
         if net.views is not None:
             some = samples.evenly(TRIED)
@@ -266,7 +266,7 @@ class MAXLNet(NeuralNet):
                 score(torch.from_numpy(self.apply(head, some.X)), some)
                 for head in (net.joint, net.primary)
             )
-            net.by_views.fill_(learned(joint, primary))
+            net.primary_share.fill_(primary_share(joint, primary))
 
     def _stopped_by_callback(self, datasets: dict[str, Any]) -> bool:
         """Tell skorch's callbacks that an epoch ends; whether one of them ends the training."""

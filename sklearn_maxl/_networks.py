@@ -78,8 +78,10 @@ class MultiTaskNet(Network):
     The primary outputs are logits of the classes, or predicted targets. Without
     `blocks` there is no auxiliary head and its logits are None. With `views`, the
     auxiliary logits are those of a view of each sample, and `blocks` has a row for
-    each pair of class and view; `by_views` says whether these predict alone already.
+    each pair of class and view; `primary_share` is the primary head's say in a prediction.
     """
+
+    primary_share: Tensor
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class MultiTaskNet(Network):
         )
         self.register_buffer("blocks", blocks)
         if views is not None:
-            self.register_buffer("by_views", torch.tensor(False))
+            self.register_buffer("primary_share", torch.tensor(0.5))
 
     def outputs(self, z: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Both outputs for prepared samples, and views of them if there are any."""
@@ -124,14 +126,15 @@ class MultiTaskNet(Network):
     def prediction(self, x: Tensor) -> Tensor:
         """What inference needs: primary outputs or, with views, what these say together.
 
-        Before the views' blocks are learned, primary head and views have a say of one half
-        each, in log-probability.
+        Before the views' blocks are learned, the primary head has a share in the
+        log-probabilities.
         """
         if self.views is None:
             return self.primary(x)
-        if self.by_views:
+        if self.primary_share == 0:
             return self.joint(x)
-        return (torch.log_softmax(self.primary(x), dim=1) + self.joint(x)) / 2
+        own = torch.log_softmax(self.primary(x), dim=1)
+        return torch.lerp(self.joint(x), own, self.primary_share.to(own))
 
     def joint(self, x: Tensor) -> Tensor:
         """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).

@@ -8,7 +8,7 @@ one auxiliary class for each pair, is Lee, Hwang and Shin, "Self-supervised Labe
 Augmentation via Input Transformations", ICML 2020.
 
 The auxiliary task takes longer to learn than the primary one. Until its head knows the
-training samples' classes, the primary head has half the say in a prediction.
+training samples' classes, the primary head has a say in a prediction, up to one half.
 """
 
 from collections.abc import Callable
@@ -55,9 +55,13 @@ PATIENCE = 0.05
 TRIED = 500
 
 
-def learned(joint: float, primary: float) -> bool:
-    """Whether the views, with that accuracy on training samples, are ready to predict alone."""
-    return joint >= primary - PATIENCE
+def primary_share(joint: float, primary: float) -> float:
+    """The primary head's say, by the accuracies on training samples.
+
+    None up to `PATIENCE`, one half from twice that on, and in proportion between.
+    """
+    late = (primary - joint - PATIENCE) / PATIENCE
+    return min(max(late, 0.0), 1.0) / 2
 
 
 def number_of(views: Views | None) -> int:

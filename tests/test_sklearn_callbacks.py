@@ -221,9 +221,9 @@ def test_an_estimator_in_training_predicts_with_the_heads_of_that_moment(images)
     params = {"backbone": ConvNet((16, 32)), "lr": 0.01, "schedule": "constant"}
     shown = Fitted()
     model(**params, max_epochs=24).set_callbacks(shown).fit(X, y)
-    heads = [fitted.net_.module_.by_views.item() for fitted in shown.ended[:-1]]
-    assert heads[-1]
-    n = max(epoch for epoch, by_views in enumerate(heads, start=1) if not by_views)
+    shares = [fitted.net_.module_.primary_share.item() for fitted in shown.ended[:-1]]
+    assert shares[-1] == 0
+    n = max(epoch for epoch, share in enumerate(shares, start=1) if share)
     for epochs in (n, n + 1):
         shorter = model(**params, max_epochs=epochs).fit(X, y)
         assert np.array_equal(shown.ended[epochs - 1].predict(X), shorter.predict(X))

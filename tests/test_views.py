@@ -12,7 +12,7 @@ from networks import make_batch, make_networks
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._data import Arrays, Samples, TrainingData
 from sklearn_maxl._networks import block_columns, block_sums
-from sklearn_maxl._views import HALF_TURNS, QUARTER_TURNS, resolve_views
+from sklearn_maxl._views import HALF_TURNS, QUARTER_TURNS, primary_share, resolve_views
 from sklearn_maxl.backbones import ConvNet
 
 ARMS = ["maxl", "uniform", "random", "kmeans", "human"]
@@ -111,7 +111,7 @@ def test_prediction_is_the_mean_over_the_views_of_what_their_blocks_say():
         logs.append(torch.log(mass / mass.sum(1, keepdim=True)))
     primary = torch.log_softmax(f.primary(x), dim=1)
     torch.testing.assert_close(f.prediction(x), (primary + sum(logs) / 4) / 2)  # not learned yet
-    f.by_views.fill_(True)
+    f.primary_share.fill_(0)
     torch.testing.assert_close(f.prediction(x), sum(logs) / 4)
     own = [k for i in range(3) for k in range(first[4 * i], first[4 * i + 1])]
     logits = f.auxiliary_head(f.transform(x))[:, own]
@@ -123,13 +123,14 @@ def test_the_primary_head_has_a_say_until_the_auxiliary_task_is_learned(images):
     params = {"backbone": ConvNet((16, 32)), "lr": 0.01, "schedule": "constant"}
     clf = fitted(images, **params, warm_start=True)
     net = clf.net_.module_
-    assert not net.by_views
+    share = net.primary_share.item()
+    assert 0 < share <= 0.5
     p, q = (torch.from_numpy(clf.net_.apply(head, X)) for head in (net.primary, net.joint))
-    both = ((torch.log_softmax(p, 1) + q) / 2).double()
+    both = (share * torch.log_softmax(p, 1) + (1 - share) * q).double()
     np.testing.assert_allclose(clf.predict_log_proba(X), torch.log_softmax(both, 1), rtol=1e-5)
     clf.set_params(max_epochs=60).fit(X, y)
     net = clf.net_.module_
-    assert net.by_views
+    assert net.primary_share == 0
     last = torch.from_numpy(clf.net_.apply(net.joint, X)).double()
     np.testing.assert_allclose(clf.predict_log_proba(X), torch.log_softmax(last, 1), rtol=1e-6)
     assert clf.score(X, y) > 0.9
@@ -138,21 +139,29 @@ def test_the_primary_head_has_a_say_until_the_auxiliary_task_is_learned(images):
 def test_early_stopping_keeps_the_head_that_its_score_was_of(images):
     clf = fitted(images, early_stopping=True)
     before = clf.net_.state()  # what is kept of the best epoch
-    by_views = clf.net_.module_.by_views
-    kept = by_views.item()
-    by_views.fill_(not kept)
+    share = clf.net_.module_.primary_share
+    kept = share.item()
+    share.fill_(1 - kept)
     clf.net_.load_state(before)
-    assert by_views.item() == kept
+    assert share.item() == kept
 
 
 def test_the_head_that_predicts_is_saved(images, tmp_path):
     X, _ = images
     clf = fitted(images)
-    clf.net_.module_.by_views.fill_(True)
+    clf.net_.module_.primary_share.fill_(0.25)
     clf.save(tmp_path / "net.safetensors")
     again = MAXLClassifier.load(tmp_path / "net.safetensors")
-    assert again.net_.module_.by_views
+    assert again.net_.module_.primary_share == 0.25
     np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("joint", "primary", "share"),
+    [(0.95, 1.0, 0), (0.9, 0.8, 0), (0.875, 0.95, 0.25), (0.9, 1.0, 0.5), (0.1, 1.0, 0.5)],
+)
+def test_the_share_of_the_primary_head_rises_with_its_lead(joint, primary, share):
+    assert primary_share(joint, primary) == pytest.approx(share)
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
