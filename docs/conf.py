@@ -23,6 +23,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
+default_role = "code"  # single backticks, as in docstrings
 templates_path = ["_templates"]
 
 # The parameters' and methods' documentation stands once, in the class's own page.
