@@ -17,7 +17,7 @@ from sklearn_maxl import MAXLClassifier
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 ADAM = partial(torch.optim.Adam, lr=0.003)
-OWN = ("_runs", "_sets", "_rivals", "_statistics", "_measure", "evidence")
+OWN = ("_runs", "_sets", "_rivals", "_ideas", "_statistics", "_measure", "evidence")
 
 
 @pytest.fixture
@@ -197,3 +197,33 @@ def test_turned_digits_are_the_digits_turned_by_their_label(load):
     assert set(turn) == {0, 1, 2, 3}
     back = np.stack([np.rot90(x, -k, (1, 2)) for x, k in zip(X, turn, strict=True)])
     np.testing.assert_array_equal(back, upright)
+
+
+def test_every_idea_is_another_fit_and_leaves_nothing_behind(load, iris):
+    ideas = load("_ideas")
+
+    def fit(**params):
+        settings = {"max_epochs": 3, "lr": 0.01, "meta_every": 1, "random_state": 0, **params}
+        return MAXLClassifier(**settings).fit(*iris).predict_proba(iris[0])
+
+    plain = fit()
+    for idea in ideas.CONTEXTS:
+        with ideas.idea_of(f"maxl, {idea}"):
+            other = fit()
+        assert np.isfinite(other).all(), idea
+        assert not np.array_equal(other, plain) or idea.startswith("surgery"), idea
+    for idea, params in {**ideas.SETTINGS, **ideas.SETTINGS_OF_TABLES}.items():
+        assert not np.array_equal(fit(**params), plain), idea
+    np.testing.assert_array_equal(fit(), plain)
+
+
+def test_surgery_leaves_no_conflict_with_the_primary_gradient(load):
+    ideas = load("_ideas")
+    g, h = torch.tensor([1.0, 0.0]), torch.tensor([-2.0, 3.0])
+    torch.testing.assert_close(ideas.project(h, g), torch.tensor([0.0, 3.0]))
+    torch.testing.assert_close(ideas.drop(h, g), torch.zeros(2))
+    logits = torch.randn(4, 6)
+    mask = torch.tensor([[True] * 3 + [False] * 3] * 4)
+    Y = ideas.hard(logits, mask)
+    assert torch.equal(Y.max(1).values, torch.ones(4))
+    assert torch.equal(Y.argmax(1), logits[:, :3].argmax(1))
