@@ -49,8 +49,8 @@ class Views:
 
 
 # The views predict alone when their accuracy on (some of) the training samples is no more than
-# this below the primary head's. On the sets for tuning, trained for 5 to 100 epochs, they lose
-# up to 20 points to the primary head where they do not reach it; half a say loses at most 3.
+# this below the primary head's. Where they do not reach it, after few epochs or with few filters,
+# they are the worse ones; `examples/options.py` shows a case.
 PATIENCE = 0.05
 TRIED = 500
 
