@@ -284,7 +284,9 @@ class MAXLNet(NeuralNet):
         with self._looked_up():
             for step in PASSES[self.alternation if self.has_generator_ else "batch"]:
                 self._run_pass(data, getattr(self, step), sums)
-        row = self._summary(sums, data)
+        if data.validation is not None:
+            self.choose_head(data.train)  # the validation score is of what predicts now
+        row = self._summary(sums, data.validation)
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
         for name, value in row.items():  # lists, because skorch's history is written as JSON
@@ -338,7 +340,7 @@ class MAXLNet(NeuralNet):
                 self.history.record_batch("train_batch_size", len(pair[0]))
                 self.notify("on_batch_end", batch=pair[0], training=True, y_pred=None, **step)
 
-    def _summary(self, sums: EpochSums, data: TrainingData) -> dict[str, Any]:
+    def _summary(self, sums: EpochSums, validation: Samples | None) -> dict[str, Any]:
         means = sums.means()
         tensors = [t for state in self._states().values() for t in state.values()]
         weights_finite = torch.stack([t.isfinite().all() for t in tensors]).all()
@@ -350,9 +352,8 @@ class MAXLNet(NeuralNet):
         row: dict[str, Any] = {"epoch": len(self.epochs_) + 1}
         expected = LOSSES[: 1 if self.psi is None else 3 if self.has_generator_ else 2]
         row.update({name: means.get(name, np.nan) for name in expected})
-        if data.validation is not None:
-            self.choose_head(data.train)
-            row["validation_score"] = self.score_on(data.validation)
+        if validation is not None:
+            row["validation_score"] = self.score_on(validation)
         if self.psi is not None:
             row.update(label_columns(sums, self.psi, number_of(self.module_.views)))
             if self.gradient_similarity_every:  # an epoch may be shorter
