@@ -13,17 +13,11 @@ selected on the test samples. Writes
 results/few_labels.csv, one row per run; rows that are there are not run again.
 """
 
-import csv
-import platform
 import time
 from itertools import product
-from pathlib import Path
 
 import numpy as np
-import sklearn
-import torch
-from _runs import EARLIER
-from joblib import Parallel, delayed
+from _runs import EARLIER, RESULTS, Rows, column, resume
 from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -31,8 +25,8 @@ from sklearn.model_selection import train_test_split
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
 
-RESULTS = Path(__file__).parent / "results" / "few_labels.csv"
-COLUMNS = ["setting", "focal_gamma", "arm", "seed", "accuracy", "log_loss", "seconds"]
+KEYS = ["setting", "focal_gamma", "arm", "seed"]
+VALUES = ["accuracy", "log_loss", "seconds"]
 SETTINGS = {
     "default": {},
     "small": {"backbone": ConvNet(channels=(16, 32, 64)), "batch_size": 50},
@@ -43,8 +37,7 @@ ARMS = (None, "uniform", "random", "kmeans", "maxl")
 SEEDS = range(12)
 
 
-def run(setting: str, gamma: float, arm: str | None, seed: int) -> list:
-    torch.set_num_threads(1)
+def run(setting: str, gamma: float, arm: str | None, seed: int) -> tuple:
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 1, 8, 8)
     X_train, X_test, y_train, y_test = train_test_split(
@@ -60,20 +53,12 @@ def run(setting: str, gamma: float, arm: str | None, seed: int) -> list:
     probabilities = clf.predict_proba(X_test)
     accuracy = float((probabilities.argmax(1) == y_test).mean())
     loss = log_loss(y_test, probabilities)
-    return [setting, gamma, str(arm), seed, round(accuracy, 6), round(loss, 6), round(seconds, 2)]
+    return round(accuracy, 6), round(loss, 6), round(seconds, 2)
 
 
-def read() -> dict[tuple, list]:
-    if not RESULTS.exists():
-        return {}
-    with RESULTS.open() as file:
-        rows = list(csv.reader(line for line in file if not line.startswith("#")))[1:]
-    return {(r[0], float(r[1]), r[2], int(r[3])): r for r in rows}
-
-
-def report(rows: dict[tuple, list]) -> None:
+def report(rows: Rows) -> None:
     def scores(setting: str, gamma: float, arm: str | None) -> np.ndarray:
-        return np.array([100 * float(rows[setting, gamma, str(arm), s][4]) for s in SEEDS])
+        return 100 * column(rows, "accuracy", setting=setting, focal_gamma=gamma, arm=arm)
 
     def show(difference: np.ndarray) -> str:
         error = difference.std(ddof=1) / np.sqrt(len(difference))
@@ -85,7 +70,7 @@ def report(rows: dict[tuple, list]) -> None:
     for setting, gamma, arm in product(SETTINGS, GAMMAS, ARMS):
         values = scores(setting, gamma, arm)
         error = values.std(ddof=1) / np.sqrt(len(values))
-        seconds = np.mean([float(rows[setting, gamma, str(arm), seed][6]) for seed in SEEDS])
+        seconds = column(rows, "seconds", setting=setting, focal_gamma=gamma, arm=arm).mean()
         print(
             f"{setting:13} {gamma:5}  {arm!s:8} {values.mean():.2f} +- {error:.2f}  "
             f"{show(values - scores(setting, gamma, None)):20}   "
@@ -94,24 +79,8 @@ def report(rows: dict[tuple, list]) -> None:
 
 
 def main() -> None:
-    rows = read()
     runs = product(SETTINGS, GAMMAS, ARMS, SEEDS)
-    missing = [(n, g, arm, seed) for n, g, arm, seed in runs if (n, g, str(arm), seed) not in rows]
-    done = Parallel(n_jobs=2, return_as="generator")(delayed(run)(*key) for key in missing)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if not rows:
-            file.write(
-                f"# {platform.machine()}, Python {platform.python_version()}, torch "
-                f"{torch.__version__}, scikit-learn {sklearn.__version__}; 2 processes of one "
-                "torch thread\n"
-            )
-            writer.writerow(COLUMNS)
-        for row in done:
-            writer.writerow(row)
-            file.flush()
-    report(read())
+    report(resume(RESULTS / "few_labels.csv", KEYS, VALUES, runs, run))
 
 
 if __name__ == "__main__":
