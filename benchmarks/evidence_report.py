@@ -71,14 +71,20 @@ def report_rows() -> tuple[str, Rows]:
     return read("evidence")
 
 
+@cache
+def rows_of_arms() -> dict[tuple[str, str, str], Rows]:
+    """The rows by data set, size and arm."""
+    groups: dict[tuple[str, str, str], Rows] = {}
+    for r in report_rows()[1]:
+        groups.setdefault((r["data_set"], r["n"], r["arm"]), []).append(r)
+    return groups
+
+
 def values(key: Key, arm: str, column: str = "accuracy") -> dict[int, float]:
     """A column of an arm's rows, by seed."""
     name, n = key
-    return {
-        int(r["seed"]): float(r[column])
-        for r in report_rows()[1]
-        if (r["data_set"], r["n"], r["arm"]) == (name, str(n), arm)
-    }
+    rows = rows_of_arms().get((name, str(n), arm), [])
+    return {int(r["seed"]): float(r[column]) for r in rows}
 
 
 def difference(key: Key, arm: str, reference: str) -> np.ndarray:
