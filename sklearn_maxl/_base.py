@@ -27,7 +27,7 @@ from ._compiled import check_compile
 from ._data import META_BATCHES, Arrays
 from ._doc_link import documentation_url
 from ._fit import Plan, Trained, make_net, make_plan, replaced, run, train
-from ._guard import guarded
+from ._guard import can_be_tried, guarded, is_asked_for, is_guarded
 from ._history import History, share_in_use
 from ._meta_gradient import META_GRADIENTS
 from ._net import PASSES, PRECISIONS, MAXLNet
@@ -48,11 +48,9 @@ def _needs_arm(*arms: str) -> Callable[[Any], bool]:
         arm = getattr(self, "_arm", self.auxiliary)  # what was fitted counts
         if arm in arms:
             return True
-        fell_back = arm is None and self.auxiliary is not None
         raise AttributeError(
             f"auxiliary={arm!r} has no such method; it needs auxiliary to be "
             f"{' or '.join(map(repr, arms))}."
-            + (" guard=True kept the single task here." if fell_back else "")
         )
 
     return check
@@ -97,7 +95,7 @@ class BaseMAXL(
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
-        "guard": ["boolean"],
+        "guard": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -118,7 +116,7 @@ class BaseMAXL(
     schedule: Any
     max_epochs: int
     early_stopping: bool
-    guard: bool
+    guard: bool | str
     warm_start: bool
     meta_gradient: str
     compile: bool | str
@@ -229,27 +227,27 @@ class BaseMAXL(
         ConvergenceWarning
             If less than half of the auxiliary classes are in use at the end.
         UserWarning
-            If ``guard=True`` kept the single task.
+            If ``guard=True`` (and not "auto") kept the single task.
         """
         check_compile(self.compile, self.meta_gradient)
         again = self.warm_start and hasattr(self, "net_")
-        if self.warm_start and self.guard:
+        if self.warm_start and is_asked_for(self):
             raise ValueError(
                 "guard=True compares two fits from the start and can't go on from an earlier one; "
                 "use warm_start=False."
             )
         data = (X, y, sample_weight, auxiliary_labels)
-        epochs = [self.max_epochs] if again else self._epochs_of_trainings()
+        epochs = [self.max_epochs] if again else self._epochs_of_trainings(is_guarded(self, X))
         # The task first: what tears callbacks down has to be kept on failure as well.
         with fit_task(self, X, y, sample_weight, epochs) as task, attributes_kept_on_failure(self):
             return self._go_on(*data, self.max_epochs, task) if again else self._start(*data, task)
 
-    def _epochs_of_trainings(self) -> list[int]:
+    def _epochs_of_trainings(self, guarded: bool) -> list[int]:
         """Most epochs of each training of a fit from scratch: trials and the fit itself."""
         epochs: list[int] = []
         if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
             epochs += trials(self.max_epochs).values()
-        if self.guard and self.auxiliary is not None:
+        if guarded:
             epochs += [self.max_epochs] * (1 if self.early_stopping else 2)
         return [*epochs, self.max_epochs]
 
@@ -260,7 +258,7 @@ class BaseMAXL(
         psi, psi_losses, found = self.psi, None, None
         if isinstance(psi, str) and self.auxiliary in PSI_ARMS:
             psi, psi_losses = choose_psi(self, plan, task)
-        if self.guard and self.auxiliary is not None:
+        if is_guarded(self, arrays.X) and can_be_tried(self, arrays):
             trained, found = guarded(self, plan, psi, task)
         else:
             with task.training("training", self.max_epochs) as training:
@@ -282,7 +280,10 @@ class BaseMAXL(
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, self._targets)
         # On copies, so that a training that fails loses nothing.
         net, source = copy.deepcopy((self.net_, self._source))
-        plan = replace(make_plan(self, arrays, targets, net.random_state), scaling=self._scaling)
+        plan = replace(
+            make_plan(self, arrays, targets, net.random_state, net.module_.apart),
+            scaling=self._scaling,
+        )
         if epochs is not None:
             self._check_same_labels()
             fresh = make_net(self, plan, self.auxiliary, source, plan.rng)
@@ -305,8 +306,9 @@ class BaseMAXL(
 
     def _check_partial(self) -> None:
         """Refuse settings that need all of the data at once."""
-        for name in ("early_stopping", "guard"):
-            if getattr(self, name):
+        refused = {"early_stopping": self.early_stopping, "guard": is_asked_for(self)}
+        for name, wanted in refused.items():
+            if wanted:
                 raise ValueError(f"partial_fit does not support {name}=True; use fit.")
         if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
             raise ValueError("partial_fit does not support psi='auto'; give a number, or use fit.")
@@ -594,7 +596,7 @@ class BaseMAXL(
 
 def _warn_of_collapse(trained: Trained) -> None:
     """Tell when the label generator left most of the auxiliary classes alone."""
-    if trained.arm != "maxl":
+    if trained.arm != "maxl" or trained.net.module_.apart:
         return
     psi, in_use = trained.source.psi, trained.net.epochs_[-1]["auxiliary_in_use"]
     share = share_in_use(in_use, psi)

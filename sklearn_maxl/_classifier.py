@@ -149,12 +149,17 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Hold out `validation_fraction` of the data, stop when the accuracy on it
         does not rise by `tol` for more than `n_iter_no_change` epochs, and restore
         the best state of both networks.
-    guard : bool, default=False
+    guard : bool or "auto", default="auto"
         First try the auxiliary task and the single task side by side, without
-        `validation_fraction` of the data, and train for the single task only if the
-        other's score there is not higher. Says so in a warning and in
-        ``history_.guard``. The fit is the same as with the setting that won; the two
-        trials cost about as much again.
+        `validation_fraction` of the data. If the auxiliary task's score there is not
+        higher, the fit on all samples is that of the single task: predictions are those
+        of ``auxiliary=None`` to the bit, and the auxiliary head learns beside it and
+        changes nothing else. ``history_.guard`` has the scores and what was kept, and
+        True warns. "auto" guards classifiers of tables, where the auxiliary task is not
+        shown to help (``benchmarks/evidence.py``); not images, where it does, nor
+        regressions, and not `partial_fit`, which has no samples to hold out. The trials
+        cost one and a half times the fit; `callbacks` and `verbose` are for the fit
+        alone. With `early_stopping` the trial that wins is the fit.
     validation_fraction : float, default=0.1
         Share of each class held out by `early_stopping`, by `guard` and ``psi="auto"``
         (parts of their own, unless there is one for `early_stopping`), and by
@@ -284,7 +289,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         batch_size: int | str = "auto",
         max_epochs: int = 100,
         early_stopping: bool = False,
-        guard: bool = False,
+        guard: bool | str = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,

@@ -33,7 +33,7 @@ from ._views import Views, number_of, resolve_views
 
 @dataclass(frozen=True)
 class Plan:
-    """What all arms of a fit share.
+    """What an arm trains on, and what all arms of a fit share.
 
     Attributes
     ----------
@@ -48,6 +48,8 @@ class Plan:
         Where every arm's random numbers start; arms draw from copies.
     start : RandomState
         Where the plan's own began, for another plan like it.
+    apart : bool
+        Whether the auxiliary task is to leave the trunk to the primary one.
     """
 
     arrays: Arrays
@@ -56,6 +58,7 @@ class Plan:
     scaling: tuple[NDArray[Any], NDArray[Any]]
     rng: np.random.RandomState
     start: np.random.RandomState
+    apart: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -77,17 +80,23 @@ class Trained:
         return None if self.source is None else self.source.psi
 
 
-def make_plan(estimator: Any, arrays: Arrays, targets: Any, start: np.random.RandomState) -> Plan:
-    """Set apart what is held out for early stopping and for the meta loss; find the scaling."""
+def make_plan(
+    estimator: Any,
+    arrays: Arrays,
+    targets: Any,
+    start: np.random.RandomState,
+    apart: bool = False,
+) -> Plan:
+    """Hold out what early stopping and the meta loss are taken on; find the scaling."""
     rng, parts = copy.deepcopy(start), {"train": arrays}
-    meta = estimator.auxiliary == "maxl" and estimator.meta_batch == "holdout"
+    meta = not apart and estimator.auxiliary == "maxl" and estimator.meta_batch == "holdout"
     for name, wanted in (("validation", estimator.early_stopping), ("meta", meta)):
         if wanted:
             parts["train"], parts[name] = hold_out(
                 parts["train"], estimator.validation_fraction, rng
             )
     scaling = moments(parts["train"].X, parts["train"].weight)
-    return Plan(arrays, parts, targets, scaling, rng, start)
+    return Plan(arrays, parts, targets, scaling, rng, start, apart)
 
 
 def hold_out(arrays: Arrays, fraction: float, rng: np.random.RandomState) -> tuple[Arrays, Arrays]:
@@ -188,11 +197,11 @@ def describe_net(
     learned = arm == "maxl"
     shape, scaling = plan.input_shape, plan.scaling
     regression = isinstance(plan.targets, Bins)
-    views = None if source is None else views_of(estimator, shape)
+    views = None if source is None else views_of(estimator, plan)
     mask = None if source is None else blocks(block_sizes(source.psi, views))
     trunk = backbones.builder(estimator.backbone, shape)
     module = partial(
-        make_multi_task_net, trunk, shape, scaling, plan.targets.n_outputs, mask, views
+        make_multi_task_net, trunk, shape, scaling, plan.targets.n_outputs, mask, views, plan.apart
     )
     other = estimator.backbone if estimator.generator is None else estimator.generator
     generator = partial(
@@ -209,9 +218,10 @@ def describe_net(
         psi=None if source is None else source.psi,
         recipe=recipe(estimator),
         meta_gradient=estimator.meta_gradient,
-        meta_batch=estimator.meta_batch if learned else "same",
+        # Apart, the generator has no meta loss, and may not change how batches are drawn.
+        meta_batch=estimator.meta_batch if learned and not plan.apart else "same",
         meta_every=estimator.meta_every,
-        alternation=estimator.alternation,
+        alternation="batch" if plan.apart else estimator.alternation,
         schedule="cosine" if estimator.schedule == "auto" else estimator.schedule,
         gradient_similarity_every=estimator.gradient_similarity_every,
         optimizer=resolve_optimizer(estimator.optimizer, shape, regression),
@@ -233,9 +243,10 @@ def describe_net(
     )
 
 
-def views_of(estimator: Any, input_shape: tuple[int, ...]) -> Views | None:
+def views_of(estimator: Any, plan: Plan) -> Views | None:
     """What the auxiliary task sees; None in regression, which has no classes to tell apart."""
-    return resolve_views(getattr(estimator, "views", None), input_shape)
+    views = resolve_views(getattr(estimator, "views", None), plan.input_shape)
+    return None if plan.apart else views
 
 
 def block_sizes(psi: NDArray[np.int64], views: Views | None) -> NDArray[np.int64]:

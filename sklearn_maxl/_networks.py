@@ -79,6 +79,7 @@ class MultiTaskNet(Network):
     `blocks` there is no auxiliary head and its logits are None. With `views`, the
     auxiliary logits are those of a view of each sample, and `blocks` has a row for
     each pair of class and view; `primary_share` is the primary head's say in a prediction.
+    With `apart`, the auxiliary head reads the trunk and does not change it.
     """
 
     primary_share: Tensor
@@ -91,10 +92,12 @@ class MultiTaskNet(Network):
         n_outputs: int,
         blocks: Tensor | None,
         views: Views | None = None,
+        apart: bool = False,
     ):
         super().__init__(standardize, trunk)
         self.n_features = n_features
         self.views = views
+        self.apart = apart
         self.primary_head = make_head(trunk, n_features, n_outputs)
         self.auxiliary_head = (
             None if blocks is None else make_head(trunk, n_features, blocks.shape[1])
@@ -107,10 +110,10 @@ class MultiTaskNet(Network):
         """Both outputs for prepared samples, and views of them if there are any."""
         # In one pass: batch normalisation is to see what it will see at prediction time.
         features = self.features(z if view is None else torch.cat([z, view]))
-        own = features[: len(z)]
+        own, seen = features[: len(z)], features[-len(z) :]
         if self.auxiliary_head is None:
             return self.primary_head(own), None
-        return self.primary_head(own), self.auxiliary_head(features[-len(z) :])
+        return self.primary_head(own), self.auxiliary_head(seen.detach() if self.apart else seen)
 
     def forward(self, x: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         return self.outputs(self.prepare(x), None if view is None else self.prepare(view))
@@ -308,12 +311,13 @@ def make_multi_task_net(
     n_outputs: int,
     blocks: Any = None,
     views: Views | None = None,
+    apart: bool = False,
 ) -> MultiTaskNet:
     """The multi-task network with fresh weights, on the CPU."""
     trunk, n_features = build_trunk(build, input_shape, "backbone")
     standardize = Standardize(*map(torch.as_tensor, scaling))
     blocks = None if blocks is None else torch.as_tensor(blocks)
-    return MultiTaskNet(standardize, trunk, n_features, n_outputs, blocks, views)
+    return MultiTaskNet(standardize, trunk, n_features, n_outputs, blocks, views, apart)
 
 
 def make_label_generator(

@@ -18,6 +18,7 @@ from ._auxiliary import ARMS, blocks
 from ._compat import check_parameters
 from ._data import Arrays
 from ._fit import Plan, Trained, block_sizes, describe_net, label_source, views_of
+from ._guard import fell_back
 from ._net import MAXLNet
 from ._plain import field
 from ._rebuild import check_finite, rebuilt
@@ -73,13 +74,14 @@ def _plan(
     n_classes = len(targets.names)
     arrays = Arrays(np.empty((0, *shape)), np.empty(0, np.int64), finer=np.empty(0))
     rng = np.random.RandomState(_count(header, "seed", 2**31))
-    plan = Plan(arrays, {}, targets, _scaling(tensors), rng, rng)
+    apart = arm is not None and fell_back(history_from_plain(field(header, "history", dict)))
+    plan = Plan(arrays, {}, targets, _scaling(tensors), rng, rng, apart)
     psi = field(header, "psi", list, None)
     if (psi is None) != (arm is None):
         raise ValueError(f"auxiliary={arm!r} does not fit psi={psi if psi is None else psi[:9]}")
     if psi is None:
         return plan, None
-    views = views_of(estimator, shape)
+    views = views_of(estimator, plan)
     _check_psi(psi, n_classes, number_of(views), tensors)
     source = label_source(estimator, plan, arm, np.array(psi) if arm != "human" else None)
     source.psi = np.array(psi, dtype=np.int64)

@@ -39,7 +39,14 @@ from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._skorch_callbacks import own_copies
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]
-SETTINGS = {"max_epochs": 4, "psi": 2, "meta_every": 1, "batch_size": 50, "random_state": 0}
+SETTINGS = {
+    "max_epochs": 4,
+    "psi": 2,
+    "meta_every": 1,
+    "batch_size": 50,
+    "guard": False,
+    "random_state": 0,
+}
 
 
 def fitted(data, *callbacks, cls=MAXLClassifier, **params):

@@ -181,8 +181,8 @@ def test_a_compiled_estimator_is_copied_pickled_and_goes_on(iris, compiled_steps
 
 def test_every_fit_of_a_search_is_compiled(iris, compiled_steps):
     for seed in range(10):
-        clf = MAXLClassifier(MLP((4,)), compile="eager", max_epochs=1, random_state=seed)
-        clf.fit(*iris)
+        clf = MAXLClassifier(MLP((4,)), compile="eager", guard=False, max_epochs=1)
+        clf.set_params(random_state=seed).fit(*iris)
         assert clf.net_.compiled_ is not None
         assert len(compiled_steps) == 4 * (seed + 1)  # the first step is not
 

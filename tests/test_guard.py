@@ -1,12 +1,16 @@
-"""The guard: which network it keeps, and that it says so."""
+"""The guard: where it is on, which network it keeps, and what is there after a fall-back."""
 
 import warnings
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
+import torch
+from sklearn.datasets import load_digits, load_iris
+from skorch.callbacks import Callback
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.comparison import compare
 
 X, Y = load_iris(return_X_y=True)
 
@@ -39,14 +43,8 @@ def test_one_that_loses_is_dropped_with_a_warning(monkeypatch):
     with pytest.warns(UserWarning, match=r"did not help on the 15 samples .*0\.7000.*0\.8000") as w:
         clf = model().fit(X, Y)
     assert w[0].filename == __file__
-    assert not clf.net_.has_generator_
-    assert clf.psi_.tolist() == [0, 0, 0]
     assert clf.history_.guard["kept"] == "single_task"
     assert clf.predict(X).shape == Y.shape
-    assert not hasattr(clf, "predict_auxiliary")
-    with pytest.raises(AttributeError) as caught:
-        clf.generate_auxiliary_labels(X, Y)
-    assert "guard=True kept the single task" in str(caught.value.__cause__)
 
 
 def test_of_equal_scores_the_lower_loss_decides_and_a_draw_is_no_help(monkeypatch):
@@ -74,6 +72,152 @@ def test_the_fit_is_bitwise_that_of_the_arm_that_won(early_stopping, meta_batch,
     alone = model(guard=False, auxiliary=arm, **settings).fit(X, Y)
     np.testing.assert_array_equal(clf.predict_proba(X), alone.predict_proba(X))
     assert clf.n_iter_ == alone.n_iter_
+
+
+@pytest.fixture
+def lost(monkeypatch):
+    """The auxiliary task's trial has the lower score: it comes first."""
+    scores = iter([0.7, 0.8] * 9)
+    monkeypatch.setattr("sklearn_maxl._net.MAXLNet.score_on", lambda net, samples: next(scores))
+
+
+@pytest.mark.parametrize("auxiliary", ["maxl", "uniform", "random", "kmeans"])
+def test_after_a_fall_back_the_auxiliary_head_has_learned_beside_the_single_task(lost, auxiliary):
+    settings = {"auxiliary": auxiliary, "guard": "auto", "meta_every": 1, "max_epochs": 20}
+    clf = model(**settings).fit(X, Y)
+    alone = model(guard=False, auxiliary=None, max_epochs=20).fit(X, Y)
+    assert clf.history_.guard["kept"] == "single_task"
+    np.testing.assert_array_equal(clf.predict_proba(X), alone.predict_proba(X))
+    np.testing.assert_array_equal(clf.transform(X), alone.transform(X))
+    assert clf.psi_.tolist() == [5, 5, 5]
+    loss = clf.history_["auxiliary_loss"]
+    assert loss[-1] < 0.9 * loss[0]
+    blocks = clf.predict_auxiliary(X).reshape(150, 3, 5).sum(2)
+    assert (blocks.argmax(1) == Y).mean() > 0.8
+    if auxiliary == "maxl":  # what the labels are does not reach the primary loss
+        assert (clf.history_["gradient_norm_ratio"] == 0).all()
+
+
+def test_images_fall_back_to_a_network_without_views(lost):
+    images, y = load_digits(return_X_y=True)
+    images, y = images[:100].reshape(-1, 1, 8, 8), y[:100]
+    settings = {"backbone": ConvNet((4, 8)), "max_epochs": 2}
+    with pytest.warns(UserWarning, match="did not help"):
+        clf = model(**settings).fit(images, y)
+    alone = model(guard=False, auxiliary=None, **settings).fit(images, y)
+    np.testing.assert_array_equal(clf.predict_proba(images), alone.predict_proba(images))
+    assert clf.predict_auxiliary(images).shape == (100, 50)
+    assert clf.generate_auxiliary_labels(images, y).shape == (100, 50)
+
+
+@pytest.mark.parametrize("meta_gradient", ["exact", "double_backward", "finite_difference"])
+@pytest.mark.parametrize(
+    "settings", [{"compile": "eager"}, {"alternation": "epoch"}, {"meta_batch": "next"}]
+)
+def test_every_way_to_train_leaves_the_trunk_alone(lost, meta_gradient, settings):
+    if "compile" in settings and meta_gradient != "exact":
+        settings = {"gradient_similarity_every": 1}
+    clf = model(guard="auto", meta_gradient=meta_gradient, **settings).fit(X, Y)
+    alone = model(guard=False, auxiliary=None).fit(X, Y)
+    np.testing.assert_allclose(clf.predict_proba(X), alone.predict_proba(X), rtol=1e-5)
+    if "gradient_similarity_every" in settings:
+        assert (clf.history_["gradient_similarity"] == 0).all()
+
+
+def test_training_goes_on_apart(lost, tmp_path):
+    clf = model(guard="auto").fit(X, Y)
+    alone = model(guard=False, auxiliary=None).fit(X, Y)
+    path = tmp_path / "model.maxl"
+    clf.save(path)
+    loaded = MAXLClassifier.load(path)
+    np.testing.assert_array_equal(loaded.predict_auxiliary(X), clf.predict_auxiliary(X))
+    assert loaded.net_.module_.apart
+    assert loaded.history_.guard == clf.history_.guard
+    for est in (clf, alone):
+        est.partial_fit(X, Y)
+    np.testing.assert_array_equal(clf.predict_proba(X), alone.predict_proba(X))
+    for est in (clf, alone):
+        est.set_params(warm_start=True).fit(X, Y)
+    np.testing.assert_array_equal(clf.predict_proba(X), alone.predict_proba(X))
+    assert clf.n_iter_ == 11
+    assert clf.history_.guard["kept"] == "single_task"  # as it was found at the start
+
+
+@pytest.mark.parametrize("where", ["table", "input_shape", "list"])
+def test_by_itself_it_guards_tables(where):
+    data = {"list": X.tolist()}.get(where, X)
+    shape = (4,) if where == "input_shape" else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf = MAXLClassifier(max_epochs=2, input_shape=shape, random_state=0).fit(data, Y)
+    assert set(clf.history_.guard) == {"kept", "auxiliary", "single_task"}
+
+
+def test_by_itself_it_guards_nothing_else():
+    quick = {"max_epochs": 1, "random_state": 0}
+    small = {"backbone": ConvNet((4,)), **quick}
+    signals = X.reshape(150, 1, 4)
+    fits = {
+        "images": MAXLClassifier(**small).fit(X.reshape(150, 1, 2, 2), Y),
+        "images as rows": MAXLClassifier(**small, input_shape=(1, 2, 2)).fit(X, Y),
+        "signals": MAXLClassifier(**small).fit(signals, Y),
+        "regression": MAXLRegressor(**quick).fit(X[:, :3], X[:, 3]),
+        "in parts": MAXLClassifier(**quick).partial_fit(X, Y, classes=[0, 1, 2]),
+        "a single task": MAXLClassifier(auxiliary=None, **quick).fit(X, Y),
+        "classes of two samples": MAXLClassifier(**quick).fit(X[::25], Y[::25]),
+        "switched off": MAXLClassifier(guard=False, **quick).fit(X, Y),
+    }
+    assert {name: clf.history_.guard for name, clf in fits.items()} == dict.fromkeys(fits)
+
+
+def test_classes_of_three_samples_are_enough():
+    rows = np.arange(0, 150, 16)
+    assert np.bincount(Y[rows]).tolist() == [4, 3, 3]
+    clf = MAXLClassifier(max_epochs=1, meta_batch="holdout", random_state=0)
+    assert clf.fit(X[rows], Y[rows]).history_.guard["kept"]
+
+
+class Count(Callback):
+    """Trainings, over all copies of the callback."""
+
+    trainings = 0
+
+    def on_train_begin(self, net, **kwargs):
+        Count.trainings += 1
+
+
+def test_trials_are_silent_and_without_callbacks(monkeypatch, caplog):
+    monkeypatch.setattr(Count, "trainings", 0)
+    with caplog.at_level("INFO", logger="sklearn_maxl"):
+        MAXLClassifier(max_epochs=2, callbacks=[Count()], verbose=1, random_state=0).fit(X, Y)
+    assert Count.trainings == 1
+    verdict, *epochs = (record.getMessage() for record in caplog.records)
+    assert "on the 15 samples that the guard held out" in verdict
+    assert len(epochs) == 2
+
+
+def test_arms_are_compared_as_they_are(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("guarded")
+
+    monkeypatch.setattr("sklearn_maxl._base.guarded", refuse)
+    clf = MAXLClassifier(max_epochs=1)
+    assert compare(clf, X, Y, cv=2, n_seeds=1, arms=("uniform", None)).scores_.shape == (2, 1, 2)
+    assert clf.guard == "auto"
+    with pytest.raises(AssertionError, match="guarded"):
+        compare(clf, X, Y, cv=2, arms={"a": {"guard": True}, "b": {}}, reference="b")
+
+
+def test_the_auxiliary_loss_of_a_network_apart_does_not_reach_the_trunk():
+    clf = model(guard=False).fit(X, Y)
+    net = clf.net_.module_
+    z = net.prepare(torch.as_tensor(X[:5]))
+    for apart, reached in ((False, True), (True, False)):
+        net.apart = apart
+        net.zero_grad()
+        net.outputs(z)[1].sum().backward()
+        assert all((p.grad is not None) == reached for p in net.trunk.parameters())
+        assert all(p.grad is not None for p in net.auxiliary_head.parameters())
 
 
 @pytest.mark.filterwarnings("ignore:The auxiliary task")

@@ -14,7 +14,8 @@ X, Y = load_iris(return_X_y=True)
 
 
 def fit(**parameters):
-    return MAXLClassifier(**{"max_epochs": 20, "random_state": 0, **parameters}).fit(X, Y)
+    settings = {"max_epochs": 20, "guard": False, "random_state": 0, **parameters}
+    return MAXLClassifier(**settings).fit(X, Y)
 
 
 def test_learned_weights_stay_in_their_range_and_are_recorded():

@@ -109,13 +109,6 @@ def test_a_single_task_has_no_labels_to_show(display):
         show(display, quick(auxiliary=None).fit(X, y))
 
 
-def test_what_guard_kept_is_named():
-    clf = quick().fit(X, y)
-    clf._arm = None  # as guard=True leaves it
-    with pytest.raises(ValueError, match="guard=True kept the single task"):
-        LabelEntropyDisplay.from_estimator(clf)
-
-
 @pytest.mark.parametrize("display", OF_SAMPLES)
 def test_an_unknown_source_of_labels_is_refused(clf, display):
     with pytest.raises(ValueError, match=r"response_method must be one of .*got 'labels'"):

@@ -24,10 +24,9 @@ def check_auxiliary(estimator: Any, display: str) -> None:
     """Refuse an estimator that was fitted without auxiliary labels."""
     check_fitted(estimator)
     if estimator._arm is None:
-        why = "guard=True kept the single task" if estimator.auxiliary else "auxiliary=None"
         raise ValueError(
-            f"{display} shows auxiliary labels, but this estimator was fitted without ({why}); "
-            'fit one with auxiliary="maxl" or another source of labels.'
+            f"{display} shows auxiliary labels, but this estimator was fitted with "
+            'auxiliary=None; fit one with auxiliary="maxl" or another source of labels.'
         )
 
 
