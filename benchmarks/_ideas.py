@@ -20,7 +20,11 @@ from torch.nn import functional as F
 from sklearn_maxl import _net, _networks
 from sklearn_maxl._functional import Functional
 from sklearn_maxl._losses import focal_losses, weighted_mean
-from sklearn_maxl._step import Batch, Recipe, primary_loss
+from sklearn_maxl._meta_gradient import MetaProblem
+from sklearn_maxl._networks import MultiTaskNet, block_columns, block_sums
+from sklearn_maxl._step import Batch, Recipe, generator_step, primary_loss
+from sklearn_maxl._virtual_step import rule_for
+from sklearn_maxl.backbones import MLP
 
 
 class FadingWeight(skorch.callbacks.Callback):
@@ -81,6 +85,67 @@ def hard(logits: Tensor, mask: Tensor) -> Tensor:
     return F.one_hot(Y.argmax(1), Y.shape[1]) + (Y - Y.detach())
 
 
+def unrolled(k: int, problem: MetaProblem) -> tuple[Tensor, Tensor]:
+    """Meta loss after k virtual steps on the batch, and its gradient by double backward.
+
+    Every step has the optimizer's moments of now.
+    """
+    A = problem.Y.detach().requires_grad_()
+    held = problem.virtual_step
+    group_of = {p: group for group in held.optimizer.param_groups for p in group["params"]}
+    t = dict(problem.t)
+    for _ in range(k):
+        L_pri, losses = problem.losses(t)
+        L = L_pri + (problem.coefficient * A * losses).sum()
+        G = torch.autograd.grad(L, list(t.values()), create_graph=True, allow_unused=True)
+        for (name, p), g in zip(problem.t.items(), G, strict=True):
+            if g is not None and p in group_of:
+                group = group_of[p]
+                rule = rule_for(held.optimizer, group)
+                t[name], _ = rule(t[name], g, held.optimizer.state.get(p, {}), group)
+    M = problem.meta_loss(t)
+    (dM_dA,) = torch.autograd.grad(M, A)
+    return M.detach(), dM_dA
+
+
+def unrolled_step(k: int, problem: MetaProblem, *rest: Any) -> dict[str, Tensor]:
+    """`generator_step` with another meta-gradient."""
+    return generator_step(problem, *rest[:-1], partial(unrolled, k))
+
+
+def both_heads(net: MultiTaskNet, x: Tensor) -> Tensor:
+    """Log-probabilities of the classes: the mean of what the two heads say."""
+    features = net.transform(x)
+    assert net.auxiliary_head is not None
+    own = torch.log_softmax(net.primary_head(features), dim=1)
+    sums = block_sums(net.auxiliary_head(features), block_columns(net.blocks))
+    return (own + torch.log_softmax(sums, dim=1)) / 2
+
+
+class OfHidden(nn.Module):
+    """A generator's trunk that reads the features of the multi-task network, which it leaves."""
+
+    def __init__(self, input_shape: tuple[int, ...], width: int = 100):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(width, width), nn.ReLU())
+        self.width = width
+        self.others: list[nn.Module] = []  # a list, so that its weights are not this one's
+
+    def forward(self, z: Tensor) -> Tensor:
+        if not self.others:
+            return self.layers(z.new_zeros(len(z), self.width))
+        with torch.no_grad():
+            hidden = self.others[0](z)
+        return self.layers(hidden)
+
+
+class ShowHidden(skorch.callbacks.Callback):
+    """Gives `OfHidden` the trunk that it reads."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        net.generator_.trunk.others = [net.module_.trunk]
+
+
 class Embedding(nn.Module):
     """Each number as ReLU(linear(periodic)), after Gorishniy et al., NeurIPS 2022."""
 
@@ -122,6 +187,10 @@ def labels(function: Callable[[Tensor, Tensor], Tensor]) -> AbstractContextManag
     return patch.object(_networks, "masked_softmax", function)
 
 
+def inner_steps(k: int) -> AbstractContextManager[Any]:
+    return patch.object(_net, "generator_step", partial(unrolled_step, k))
+
+
 # What is changed in the code, and what in the settings.
 CONTEXTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "surgery: project": partial(surgery, project),
@@ -129,11 +198,31 @@ CONTEXTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "hard labels": partial(labels, hard),
     "temperature 0.3": partial(labels, partial(tempered, 0.3)),
     "temperature 3": partial(labels, partial(tempered, 3.0)),
+    "2 inner steps": partial(inner_steps, 2),
+    "4 inner steps": partial(inner_steps, 4),
+}
+CONTEXTS_OF_TABLES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "both heads predict": lambda: patch.object(MultiTaskNet, "prediction", both_heads),
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "auxiliary weight falls to 0": {"callbacks": [FadingWeight()]},
+    "labels change once an epoch": {"alternation": "epoch"},
+}
+# What concerns the labels alone, and what the single task can have too.
+SETTINGS_OF_LABELS: dict[str, dict[str, Any]] = {
+    "generator of 10 units": {"generator": MLP((10,))},
+    "generator of 400 units": {"generator": MLP((400,))},
+    "generator of 2 layers": {"generator": MLP((100, 100))},
+    "labels over hidden values": {"generator": OfHidden, "callbacks": [ShowHidden()]},
 }
 SETTINGS_OF_TABLES: dict[str, dict[str, Any]] = {
+    "dropout 0.1": {"backbone": MLP(dropout=0.1)},
+    "dropout 0.3": {"backbone": MLP(dropout=0.3)},
+    "2 layers": {"backbone": MLP((100, 100))},
+    "400 units": {"backbone": MLP((400,))},
+    "400 units with dropout 0.1": {"backbone": MLP((400,), dropout=0.1)},
+    "400 units with dropout 0.3": {"backbone": MLP((400,), dropout=0.3)},
+    "50 epochs": {"max_epochs": 50},
     "embeddings": {"backbone": embedded_mlp},
     "noise": {"augment": noisy},
     "swapped values": {"augment": swapped},
@@ -144,8 +233,9 @@ SETTINGS_OF_TABLES: dict[str, dict[str, Any]] = {
 def idea_of(setting: str) -> Iterator[None]:
     """The context of the idea that a setting's name ends with, if any."""
     name = setting.rsplit(", ", 1)[-1]
-    if name not in CONTEXTS:
+    contexts = {**CONTEXTS, **CONTEXTS_OF_TABLES}
+    if name not in contexts:
         yield
         return
-    with CONTEXTS[name]():
+    with contexts[name]():
         yield

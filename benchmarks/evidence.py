@@ -32,7 +32,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from _ideas import CONTEXTS, SETTINGS_OF_TABLES, idea_of
+from _ideas import (
+    CONTEXTS,
+    CONTEXTS_OF_TABLES,
+    SETTINGS_OF_LABELS,
+    SETTINGS_OF_TABLES,
+    idea_of,
+)
 from _ideas import SETTINGS as IDEAS
 from _measure import operations
 from _rivals import Rival, predict_proba
@@ -116,14 +122,26 @@ DECAY_CHANGES: dict[str, dict[str, Any]] = {
 # What the package does not have: `_ideas`.
 ON_TABLES, ON_IMAGES = "maxl, lr=0.01, weight_decay=0.1", "maxl, views"
 TABLE_IDEAS: dict[str, dict[str, Any]] = {
-    **{f"{ON_TABLES}, {idea}": with_decay(0.1) for idea in CONTEXTS},
+    **{f"{ON_TABLES}, {idea}": with_decay(0.1) for idea in (*CONTEXTS, *CONTEXTS_OF_TABLES)},
     **{
         f"{ON_TABLES}, {idea}": with_decay(0.1, **settings)
-        for idea, settings in {**IDEAS, **SETTINGS_OF_TABLES}.items()
+        for idea, settings in {**IDEAS, **SETTINGS_OF_LABELS, **SETTINGS_OF_TABLES}.items()
     },
     **{
         f"single, lr=0.01, weight_decay=0.1, {idea}": with_decay(0.1, auxiliary=None, **settings)
         for idea, settings in SETTINGS_OF_TABLES.items()
+    },
+    # Whether a wide network that gains with auxiliary labels does so at a rate of its own too.
+    **{
+        f"{arm}, lr={lr}, weight_decay=0.1, 400 units": with_decay(
+            0.1, auxiliary=auxiliary, **{**SETTINGS_OF_TABLES["400 units"], "lr": lr}
+        )
+        for arm, auxiliary, lr in (
+            ("single", None, 0.001),
+            ("single", None, 0.003),
+            ("uniform", "uniform", 0.01),
+            ("maxl", "maxl", 0.003),
+        )
     },
 }
 IMAGE_IDEAS: dict[str, dict[str, Any]] = {
@@ -192,7 +210,7 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
     """All arms of a set."""
     epochs = shared.get("max_epochs", 100)
     everywhere: dict[str, dict[str, Any] | Rival] = {
-        "maxl (default)": {},
+        "maxl (default)": {"guard": "auto"},
         "best single": single(choice),
         "single, defaults": single(),
         "uniform": {"auxiliary": "uniform", **NO_VIEWS},
@@ -203,11 +221,11 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
         "random": {"auxiliary": "random", **NO_VIEWS},
         "learned weights": {"auxiliary_weight_range": 3.0},
         "maxl, paper": {"preset": "neurips2019"},
-        "guard": {"guard": True},
     }
     if name in TABLES or name in BUNDLED:
-        return everywhere
+        return {**everywhere, "maxl, no guard": {}}
     images: dict[str, dict[str, Any] | Rival] = {
+        "guard": {"guard": True},
         "uniform, views": {"auxiliary": "uniform"},
         "maxl, no views": dict(NO_VIEWS),
         "turned": Rival(turned=True),
@@ -228,7 +246,8 @@ NO_VIEWS = {"views": None}
 def classifier(settings: dict[str, Any], shared: dict[str, Any], seed: int) -> MAXLClassifier:
     """An estimator with the shared settings and those of an arm."""
     settings = dict(settings)
-    fixed = {**shared, "random_state": seed, "device": "cpu"}
+    # Nothing is guarded but the arms that are to be.
+    fixed = {"guard": False, **shared, "random_state": seed, "device": "cpu"}
     if "preset" in settings:
         # The network and the budget of the other arms, everything else to the letter.
         fixed = {"backbone": "auto", "max_epochs": 100, "augment": None, **fixed}

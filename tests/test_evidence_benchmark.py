@@ -203,18 +203,57 @@ def test_every_idea_is_another_fit_and_leaves_nothing_behind(load, iris):
     ideas = load("_ideas")
 
     def fit(**params):
-        settings = {"max_epochs": 3, "lr": 0.01, "meta_every": 1, "random_state": 0, **params}
-        return MAXLClassifier(**settings).fit(*iris).predict_proba(iris[0])
+        settings = {"max_epochs": 3, "lr": 0.01, "meta_every": 1, "guard": False, **params}
+        clf = MAXLClassifier(**settings, random_state=0)
+        return clf.fit(*iris).predict_proba(iris[0])
 
     plain = fit()
-    for idea in ideas.CONTEXTS:
+    for idea in (*ideas.CONTEXTS, *ideas.CONTEXTS_OF_TABLES):
         with ideas.idea_of(f"maxl, {idea}"):
             other = fit()
         assert np.isfinite(other).all(), idea
         assert not np.array_equal(other, plain) or idea.startswith("surgery"), idea
-    for idea, params in {**ideas.SETTINGS, **ideas.SETTINGS_OF_TABLES}.items():
+    of_settings = {**ideas.SETTINGS, **ideas.SETTINGS_OF_LABELS, **ideas.SETTINGS_OF_TABLES}
+    for idea, params in of_settings.items():
         assert not np.array_equal(fit(**params), plain), idea
     np.testing.assert_array_equal(fit(), plain)
+
+
+def test_one_inner_step_is_the_exact_meta_gradient(load, iris):
+    ideas = load("_ideas")
+    settings = {"max_epochs": 5, "meta_every": 1, "meta_scale": "inverse_lr", "guard": False}
+
+    def labels():
+        clf = MAXLClassifier(**settings, random_state=0)
+        return clf.fit(*iris).generate_auxiliary_labels(*iris)
+
+    exact = labels()
+    with ideas.inner_steps(1):
+        np.testing.assert_allclose(labels(), exact, atol=1e-5)
+    with ideas.inner_steps(2):
+        assert np.abs(labels() - exact).max() > 1e-4
+
+
+def test_labels_over_hidden_values_leave_the_trunk_alone(load, iris):
+    ideas = load("_ideas")
+    params = ideas.SETTINGS_OF_LABELS["labels over hidden values"]
+    net = MAXLClassifier(max_epochs=2, guard=False, **params).fit(*iris).net_
+    trunk = net.generator_.trunk
+    assert trunk.others == [net.module_.trunk]
+    assert {name.split(".")[0] for name, _ in trunk.named_parameters()} == {"layers"}
+    held = {p for group in net.generator_optimizer_.param_groups for p in group["params"]}
+    assert set(trunk.parameters()) <= held
+
+
+def test_both_heads_predict_probabilities(load, iris):
+    ideas = load("_ideas")
+    clf = MAXLClassifier(max_epochs=5, random_state=0).fit(*iris)
+    alone = clf.predict_proba(iris[0])
+    blocks = clf.predict_auxiliary(iris[0]).reshape(150, 3, -1).sum(2)
+    with ideas.idea_of("maxl, both heads predict"):
+        both = clf.predict_proba(iris[0])
+    product = np.sqrt(alone * blocks)
+    np.testing.assert_allclose(both, product / product.sum(1, keepdims=True), rtol=1e-4)
 
 
 def test_surgery_leaves_no_conflict_with_the_primary_gradient(load):
