@@ -222,6 +222,8 @@ SETTINGS_OF_TABLES: dict[str, dict[str, Any]] = {
     "400 units": {"backbone": MLP((400,))},
     "400 units with dropout 0.1": {"backbone": MLP((400,), dropout=0.1)},
     "400 units with dropout 0.3": {"backbone": MLP((400,), dropout=0.3)},
+    "400 units with dropout 0.5": {"backbone": MLP((400,), dropout=0.5)},
+    "800 units with dropout 0.5": {"backbone": MLP((800,), dropout=0.5)},
     "50 epochs": {"max_epochs": 50},
     "embeddings": {"backbone": embedded_mlp},
     "noise": {"augment": noisy},

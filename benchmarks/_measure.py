@@ -291,8 +291,8 @@ def fit_once(
     rng = np.random.default_rng(0)
     X = rng.standard_normal((samples, features), dtype=np.float32)
     y = X[:, :10].argmax(1)
-    settings = {"auxiliary": auxiliary, "batch_size": batch_size, "device": device}
-    clf = MAXLClassifier(**settings, guard=False, max_epochs=1, random_state=0)
+    settings = {"backbone": "mlp", "auxiliary": auxiliary, "batch_size": batch_size}
+    clf = MAXLClassifier(**settings, max_epochs=1, device=device, random_state=0)
     clf.fit(X[: 2 * batch_size], y[: 2 * batch_size])
     seconds = timed(lambda: clf.fit(X, y), device)()
     return {"seconds": seconds, "bytes": peak_resident() - X.nbytes}

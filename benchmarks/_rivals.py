@@ -56,17 +56,17 @@ def predict_proba(
     """Train the rival's networks and return class probabilities of `X_test`."""
     sums = 0.0
     for member in range(rival.members):
+        rng = np.random.RandomState(seed + 10_000 * member)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + 10_000 * member)
+            torch.manual_seed(seed + 10_000 * member)  # of the first weights, and of dropout
             net = make_multi_task_net(
                 backbones.builder(backbone, X.shape[1:]),
                 X.shape[1:],
                 moments(X, None),
                 len(np.unique(y)),
             )
-        rng = np.random.RandomState(seed + 10_000 * member)
-        steps = optimizer(net.parameters())
-        train(net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, steps, max_epochs)
+            steps = optimizer(net.parameters())
+            train(net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, steps, max_epochs)
         sums = sums + probabilities(net, rival, torch.from_numpy(X_test))
     return sums / rival.members
 

@@ -121,6 +121,7 @@ DECAY_CHANGES: dict[str, dict[str, Any]] = {
 
 # What the package does not have: `_ideas`.
 ON_TABLES, ON_IMAGES = "maxl, lr=0.01, weight_decay=0.1", "maxl, views"
+WIDE = ("400 units", "400 units with dropout 0.3", "400 units with dropout 0.5")
 TABLE_IDEAS: dict[str, dict[str, Any]] = {
     **{f"{ON_TABLES}, {idea}": with_decay(0.1) for idea in (*CONTEXTS, *CONTEXTS_OF_TABLES)},
     **{
@@ -133,9 +134,10 @@ TABLE_IDEAS: dict[str, dict[str, Any]] = {
     },
     # Whether a wide network that gains with auxiliary labels does so at a rate of its own too.
     **{
-        f"{arm}, lr={lr}, weight_decay=0.1, 400 units": with_decay(
-            0.1, auxiliary=auxiliary, **{**SETTINGS_OF_TABLES["400 units"], "lr": lr}
+        f"{arm}, lr={lr}, weight_decay=0.1, {width}": with_decay(
+            0.1, auxiliary=auxiliary, **{**SETTINGS_OF_TABLES[width], "lr": lr}
         )
+        for width in WIDE
         for arm, auxiliary, lr in (
             ("single", None, 0.001),
             ("single", None, 0.003),
@@ -172,8 +174,8 @@ TUNING: list[tuple[list[tuple[str, int]], int, tuple[str, ...]]] = [
 ]
 SETTINGS = {**CHANGES, **VIEW_CHANGES, **DECAY_CHANGES, **TABLE_IDEAS, **IMAGE_IDEAS}
 
-# The single task's candidates.
-CANDIDATES = list(product((0.0, 2.0), (1e-3, 3e-3, 1e-2), (0.0, 0.1)))
+# The single task's candidates; tables have two networks, the default and one of 100 units.
+GRID = list(product((0.0, 2.0), (1e-3, 3e-3, 1e-2), (0.0, 0.1)))
 CHOICE_SEEDS = range(200, 203)
 MANY = 1_000  # with more training samples than this, one seed: a fifth of them is enough
 
@@ -192,16 +194,24 @@ WITHOUT_UPRIGHT = [("turned-digits-digit", 200), ("turned-digits-turn", 200)]
 COUNTED = ("single, defaults", "uniform", "uniform, views", "maxl, no views", "maxl (default)")
 REPORT_IMAGES = [key for key in IMAGES if key[0] != "cifar100-10"]
 
-Choice = tuple[float, float, float]
+Choice = tuple[float, float, float, str]
+
+
+def candidates(name: str) -> list[Choice]:
+    """Focal gamma, learning rate, weight decay and network of each candidate."""
+    networks = ("auto", "mlp") if name in TABLES or name in BUNDLED else ("auto",)
+    return [(*numbers, network) for network in networks for numbers in GRID]
 
 
 def single(choice: Choice | None = None, **parameters: Any) -> dict[str, Any]:
     """Settings of a single task: the defaults', or those that validation chose."""
     if choice is None:
         return {"auxiliary": None, **parameters}
-    gamma, lr, decay = choice
+    gamma, lr, decay, network = choice
     optimizer = partial(torch.optim.AdamW, weight_decay=decay)
-    return {"auxiliary": None, "focal_gamma": gamma, "lr": lr, "optimizer": optimizer, **parameters}
+    settings = {"auxiliary": None, "focal_gamma": gamma, "lr": lr, "optimizer": optimizer}
+    own = {} if network == "auto" else {"backbone": network}  # images have one that all share
+    return {**settings, **own, **parameters}
 
 
 # What each arm sets, as a function of the chosen single task and of the settings that a set
@@ -210,7 +220,7 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
     """All arms of a set."""
     epochs = shared.get("max_epochs", 100)
     everywhere: dict[str, dict[str, Any] | Rival] = {
-        "maxl (default)": {"guard": "auto"},
+        "maxl (default)": {},
         "best single": single(choice),
         "single, defaults": single(),
         "uniform": {"auxiliary": "uniform", **NO_VIEWS},
@@ -221,11 +231,16 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
         "random": {"auxiliary": "random", **NO_VIEWS},
         "learned weights": {"auxiliary_weight_range": 3.0},
         "maxl, paper": {"preset": "neurips2019"},
+        "guard": {"guard": True},
     }
     if name in TABLES or name in BUNDLED:
-        return {**everywhere, "maxl, no guard": {}}
+        return {
+            **everywhere,
+            "single, 100 units": single(backbone="mlp"),
+            "uniform, 100 units": {"auxiliary": "uniform", "backbone": "mlp"},
+            "maxl, 100 units": {"backbone": "mlp"},
+        }
     images: dict[str, dict[str, Any] | Rival] = {
-        "guard": {"guard": True},
         "uniform, views": {"auxiliary": "uniform"},
         "maxl, no views": dict(NO_VIEWS),
         "turned": Rival(turned=True),
@@ -246,8 +261,7 @@ NO_VIEWS = {"views": None}
 def classifier(settings: dict[str, Any], shared: dict[str, Any], seed: int) -> MAXLClassifier:
     """An estimator with the shared settings and those of an arm."""
     settings = dict(settings)
-    # Nothing is guarded but the arms that are to be.
-    fixed = {"guard": False, **shared, "random_state": seed, "device": "cpu"}
+    fixed = {**shared, "random_state": seed, "device": "cpu"}
     if "preset" in settings:
         # The network and the budget of the other arms, everything else to the letter.
         fixed = {"backbone": "auto", "max_epochs": 100, "augment": None, **fixed}
@@ -315,7 +329,9 @@ def tune(seeds: int, wanted: list[str] | None, jobs: int) -> None:
 
 
 def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
-    shared = {**shared_settings(name, n), **BASE}
+    # Tables were tuned with 100 units where a setting does not say otherwise.
+    network = {"backbone": "mlp"} if name in TABLES else {}
+    shared = {**network, **shared_settings(name, n), **BASE}
     arm = {**BASE, **SETTINGS[setting]}
     with idea_of(setting):
         return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
@@ -328,20 +344,23 @@ def choose(sets: list[tuple[str, int]], jobs: int) -> None:
     """The single task's candidates on a fifth of the training part."""
     runs = [
         (name, n, *candidate, seed)
-        for (name, n), seed, candidate in product(sets, CHOICE_SEEDS, CANDIDATES)
+        for (name, n), seed in product(sets, CHOICE_SEEDS)
+        for candidate in candidates(name)
         if n <= MANY or seed == CHOICE_SEEDS[0]
     ]
-    keys = ["data_set", "n", "focal_gamma", "lr", "weight_decay", "seed"]
+    keys = ["data_set", "n", "focal_gamma", "lr", "weight_decay", "network", "seed"]
     resume(CHOICES, keys, VALUES, runs, choice_run, jobs)
 
 
-def choice_run(name: str, n: int, gamma: float, lr: float, decay: float, seed: int) -> tuple:
+def choice_run(
+    name: str, n: int, gamma: float, lr: float, decay: float, network: str, seed: int
+) -> tuple:
     data = split(name, n, seed, "validation")
     X, X_val, y, y_val = train_test_split(
         data.X, data.y, test_size=0.2, stratify=data.y, random_state=seed
     )
     held = Split(X, y, X_val, y_val)
-    return fitted_scores(held, single((gamma, lr, decay)), shared_settings(name, n), seed)
+    return fitted_scores(held, single((gamma, lr, decay, network)), shared_settings(name, n), seed)
 
 
 def chosen(rows: list[dict[str, str]], name: str, n: int) -> Choice:
@@ -351,15 +370,19 @@ def chosen(rows: list[dict[str, str]], name: str, n: int) -> Choice:
         mine = [
             r
             for r in rows
-            if (r["data_set"], r["n"]) == (name, str(n))
-            and (float(r["focal_gamma"]), float(r["lr"]), float(r["weight_decay"])) == candidate
+            if (r["data_set"], r["n"]) == (name, str(n)) and candidate_of(r) == candidate
         ]
         return (
             float(np.mean([float(r["accuracy"]) for r in mine])),
             -float(np.mean([float(r["log_loss"]) for r in mine])),
         )
 
-    return max(CANDIDATES, key=worth)
+    return max(candidates(name), key=worth)
+
+
+def candidate_of(row: dict[str, str]) -> Choice:
+    numbers = (float(row[name]) for name in ("focal_gamma", "lr", "weight_decay"))
+    return *numbers, row["network"]  # type: ignore[return-value]
 
 
 def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jobs: int) -> None:
@@ -391,7 +414,7 @@ def cost() -> None:
     runs = [
         (name, n, arm)
         for name, n in [*DECIDING, ("vehicle", 200)]
-        for arm, settings in arms(name, CANDIDATES[0], {}).items()
+        for arm, settings in arms(name, candidates(name)[0], {}).items()
         if isinstance(settings, dict) and arm in COUNTED
     ]
     path = RESULTS / "evidence_cost.csv"
@@ -402,7 +425,7 @@ def cost_run(name: str, n: int, arm: str) -> tuple:
     warnings.simplefilter("ignore")
     data = split(name, n, SEEDS[0], "validation")
     shared = {**shared_settings(name, n), "max_epochs": 1}
-    settings = arms(name, CANDIDATES[0], shared)[arm]
+    settings = arms(name, candidates(name)[0], shared)[arm]
     clf = classifier({**settings, "max_epochs": 1}, shared, 0)
     return operations(lambda: clf.fit(data.X, data.y)), version()
 

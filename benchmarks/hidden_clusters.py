@@ -16,7 +16,7 @@ import time
 from itertools import product
 
 import numpy as np
-from _runs import EARLIER, RESULTS, column, mean_and_error, resume
+from _runs import EARLIER_ON_TABLES, RESULTS, column, mean_and_error, resume
 from sklearn.metrics import adjusted_mutual_info_score
 
 from sklearn_maxl import MAXLClassifier
@@ -60,7 +60,8 @@ def run(setting: str, seed: int) -> tuple:
         return round(agreement(labels, hidden, y), 4), "", "", ""
     start = time.perf_counter()
     clf = MAXLClassifier(psi=CLUSTERS, max_epochs=60, meta_every=1, random_state=seed)
-    clf.set_params(device="cpu", **EARLIER).set_params(**SETTINGS[setting]).fit(X_train, y_train)
+    clf.set_params(device="cpu", **EARLIER_ON_TABLES).set_params(**SETTINGS[setting])
+    clf.fit(X_train, y_train)
     seconds = time.perf_counter() - start
     labels = clf.generate_auxiliary_labels(X, y).argmax(1)
     entropy = clf.history_[-1]["label_entropy"]

@@ -16,7 +16,7 @@ import warnings
 from itertools import product
 
 import numpy as np
-from _runs import EARLIER, RESULTS, column, mean_and_error, resume
+from _runs import EARLIER, EARLIER_ON_TABLES, RESULTS, column, mean_and_error, resume
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
@@ -56,7 +56,8 @@ def run(name: str, setting: str, seed: int) -> tuple:
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, train_size=n_train, stratify=y, random_state=seed
     )
-    clf = MAXLClassifier(meta_every=1, random_state=seed, device="cpu", **EARLIER, **parameters)
+    earlier = EARLIER if parameters else EARLIER_ON_TABLES
+    clf = MAXLClassifier(meta_every=1, random_state=seed, device="cpu", **earlier, **parameters)
     clf.set_params(**SETTINGS[setting])
     probabilities = clf.fit(X_train, y_train).predict_proba(X_test)
     accuracy = (probabilities.argmax(1) == y_test).mean()

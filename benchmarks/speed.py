@@ -113,8 +113,8 @@ class Estimator:
     def __init__(self, case: Case, device: str, **settings: Any):
         self.X, self.y, finer = case.data()
         self.labels = {"auxiliary_labels": finer} if settings.get("auxiliary") == "human" else {}
-        # As before views, guards and their rates, so that earlier rows stay comparable.
-        earlier = {"views": None, "guard": False, "lr": 0.001, "optimizer": "adam"}
+        # As before views and their rates, so that earlier rows stay comparable.
+        earlier = {"views": None, "lr": 0.001, "optimizer": "adam"}
         self.clf = MAXLClassifier(
             case.backbone, batch_size=case.batch_size, max_epochs=1, **earlier
         )

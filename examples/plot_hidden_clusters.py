@@ -67,9 +67,8 @@ def invented(name: str, seed: int) -> np.ndarray:
     X, y, _ = make_data(seed)
     if SETTINGS[name] is None:
         return CLUSTERS * y + np.random.RandomState(seed).randint(CLUSTERS, size=len(y))
-    # It is about the labels, so they are learned whether they help or not.
     clf = MAXLClassifier(
-        psi=CLUSTERS, guard=False, max_epochs=60, meta_every=1, random_state=seed, **SETTINGS[name]
+        psi=CLUSTERS, max_epochs=60, meta_every=1, random_state=seed, **SETTINGS[name]
     )
     return clf.fit(X, y).generate_auxiliary_labels(X, y).argmax(axis=1)
 

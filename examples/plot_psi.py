@@ -27,7 +27,7 @@ X, y = X[:300], y[:300]
 
 found = []
 for seed in range(3):
-    clf = MAXLClassifier(psi="auto", guard=False, max_epochs=60, random_state=seed).fit(X, y)
+    clf = MAXLClassifier(psi="auto", max_epochs=60, random_state=seed).fit(X, y)
     found.append(sorted(clf.history_.psi_losses.items()))
     print(f"seed {seed}: psi = {clf.psi_[0]}")
 

@@ -55,18 +55,10 @@ clf.fit(X, y)
 # %%
 # The "?" beside the classifier leads to its page, a triangle opens the parameters.
 #
-# Was the auxiliary task of use?
-# ------------------------------
-# A fit of a table is guarded: it first tries the network with and without the auxiliary task on
-# a tenth of the rows, and keeps the better.
-
-print(clf[-1].history_.guard)
-
-# %%
 # How good is it?
 # ---------------
-# On tables an auxiliary task gains nothing as a rule, so a plain network and a linear model
-# belong beside it. All three see the same folds.
+# On tables with two noisy classes an auxiliary task gains nothing as a rule, so a plain network
+# and a linear model belong beside it. All three see the same folds.
 
 models = {
     "MAXLClassifier()": clf,

@@ -27,7 +27,7 @@ from ._compiled import check_compile
 from ._data import META_BATCHES, Arrays
 from ._doc_link import documentation_url
 from ._fit import Plan, Trained, make_net, make_plan, replaced, run, train
-from ._guard import can_be_tried, guarded, is_asked_for, is_guarded
+from ._guard import guarded
 from ._history import History, share_in_use
 from ._meta_gradient import META_GRADIENTS
 from ._net import PASSES, PRECISIONS, MAXLNet
@@ -95,7 +95,7 @@ class BaseMAXL(
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
-        "guard": ["boolean", StrOptions({"auto"})],
+        "guard": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -116,7 +116,7 @@ class BaseMAXL(
     schedule: Any
     max_epochs: int
     early_stopping: bool
-    guard: bool | str
+    guard: bool
     warm_start: bool
     meta_gradient: str
     compile: bool | str
@@ -227,27 +227,27 @@ class BaseMAXL(
         ConvergenceWarning
             If less than half of the auxiliary classes are in use at the end.
         UserWarning
-            If ``guard=True`` (and not "auto") kept the single task.
+            If ``guard=True`` kept the single task.
         """
         check_compile(self.compile, self.meta_gradient)
         again = self.warm_start and hasattr(self, "net_")
-        if self.warm_start and is_asked_for(self):
+        if self.warm_start and self.guard:
             raise ValueError(
                 "guard=True compares two fits from the start and can't go on from an earlier one; "
                 "use warm_start=False."
             )
         data = (X, y, sample_weight, auxiliary_labels)
-        epochs = [self.max_epochs] if again else self._epochs_of_trainings(is_guarded(self, X))
+        epochs = [self.max_epochs] if again else self._epochs_of_trainings()
         # The task first: what tears callbacks down has to be kept on failure as well.
         with fit_task(self, X, y, sample_weight, epochs) as task, attributes_kept_on_failure(self):
             return self._go_on(*data, self.max_epochs, task) if again else self._start(*data, task)
 
-    def _epochs_of_trainings(self, guarded: bool) -> list[int]:
+    def _epochs_of_trainings(self) -> list[int]:
         """Most epochs of each training of a fit from scratch: trials and the fit itself."""
         epochs: list[int] = []
         if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
             epochs += trials(self.max_epochs).values()
-        if guarded:
+        if self.guard and self.auxiliary is not None:
             epochs += [self.max_epochs] * (1 if self.early_stopping else 2)
         return [*epochs, self.max_epochs]
 
@@ -258,7 +258,7 @@ class BaseMAXL(
         psi, psi_losses, found = self.psi, None, None
         if isinstance(psi, str) and self.auxiliary in PSI_ARMS:
             psi, psi_losses = choose_psi(self, plan, task)
-        if is_guarded(self, arrays.X) and can_be_tried(self, arrays):
+        if self.guard and self.auxiliary is not None:
             trained, found = guarded(self, plan, psi, task)
         else:
             with task.training("training", self.max_epochs) as training:
@@ -306,9 +306,8 @@ class BaseMAXL(
 
     def _check_partial(self) -> None:
         """Refuse settings that need all of the data at once."""
-        refused = {"early_stopping": self.early_stopping, "guard": is_asked_for(self)}
-        for name, wanted in refused.items():
-            if wanted:
+        for name in ("early_stopping", "guard"):
+            if getattr(self, name):
                 raise ValueError(f"partial_fit does not support {name}=True; use fit.")
         if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
             raise ValueError("partial_fit does not support psi='auto'; give a number, or use fit.")

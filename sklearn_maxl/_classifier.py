@@ -34,12 +34,14 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     ----------
     backbone : str, backbone, callable or module, default="auto"
         Trunk of the multi-task network: "mlp", "convnet", "vgg16" or "resnet50"; "auto"
-        is "mlp" for tables (2-D `X`) and "convnet" for signals (3-D `X`) and images
-        (4-D `X`). A backbone is an object of
-        `sklearn_maxl.backbones`, whose parameters a grid search reaches
-        (``backbone__hidden_layer_sizes``). A callable maps the shape of one sample
-        to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features). A
-        module is copied in every fit and never changed itself.
+        is "convnet" for signals (3-D `X`) and images (4-D `X`), and for tables (2-D `X`)
+        an MLP: in regression "mlp", which has 100 units, and in classification one of
+        400 units with a dropout of 0.5, which of the ones tried on the data sets for
+        tuning gains most with auxiliary labels (``benchmarks/evidence.py tune``). A
+        backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
+        reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one
+        sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).
+        A module is copied in every fit and never changed itself.
     generator : same as `backbone`, default=None
         Trunk of the label generator. None: the same kind as `backbone`, as in the
         paper, section 3.2.
@@ -149,17 +151,15 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Hold out `validation_fraction` of the data, stop when the accuracy on it
         does not rise by `tol` for more than `n_iter_no_change` epochs, and restore
         the best state of both networks.
-    guard : bool or "auto", default="auto"
+    guard : bool, default=False
         First try the auxiliary task and the single task side by side, without
         `validation_fraction` of the data. If the auxiliary task's score there is not
         higher, the fit on all samples is that of the single task: predictions are those
         of ``auxiliary=None`` to the bit, and the auxiliary head learns beside it and
-        changes nothing else. ``history_.guard`` has the scores and what was kept, and
-        True warns. "auto" guards classifiers of tables, where the auxiliary task is not
-        shown to help (``benchmarks/evidence.py``); not images, where it does, nor
-        regressions, and not `partial_fit`, which has no samples to hold out. The trials
-        cost one and a half times the fit; `callbacks` and `verbose` are for the fit
-        alone. With `early_stopping` the trial that wins is the fit.
+        changes nothing else. A warning says so, and ``history_.guard`` has the scores
+        and what was kept. The trials cost about as much as the fit again; `callbacks`
+        and `verbose` are for the fit alone. With `early_stopping` the trial that wins is
+        the fit.
     validation_fraction : float, default=0.1
         Share of each class held out by `early_stopping`, by `guard` and ``psi="auto"``
         (parts of their own, unless there is one for `early_stopping`), and by
@@ -188,7 +188,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         included; a string is the name of its backend. It takes a minute or two at the
         start of every fit, so only long fits gain; on a CPU, those of small MLPs. Needs
         ``meta_gradient="exact"``, and is left out with a warning where networks draw
-        random numbers (dropout).
+        random numbers (dropout), as the one of "auto" for tables does.
     n_threads : int or None, default=1
         Cores that torch uses in a fit on the CPU. With the default a result is
         bitwise the same in a loop, in joblib's workers and on a machine with more
@@ -289,7 +289,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         batch_size: int | str = "auto",
         max_epochs: int = 100,
         early_stopping: bool = False,
-        guard: bool | str = "auto",
+        guard: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,

@@ -65,6 +65,11 @@ class Plan:
         """Shape of one sample."""
         return tuple(self.arrays.X.shape[1:])
 
+    @property
+    def regression(self) -> bool:
+        """Whether numbers are predicted."""
+        return isinstance(self.targets, Bins)
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -169,7 +174,7 @@ def label_source(estimator: Any, plan: Plan, arm: str | None, psi: Any) -> Any:
     if arm == "human":
         return HumanSource(plan.arrays, len(names))
     if arm == "kmeans":
-        trunk = backbones.builder(estimator.backbone, plan.input_shape)
+        trunk = trunk_of(estimator.backbone, plan)
         return KMeansSource(
             psi,
             names,
@@ -196,17 +201,17 @@ def describe_net(
     show_log(estimator.verbose)
     learned = arm == "maxl"
     shape, scaling = plan.input_shape, plan.scaling
-    regression = isinstance(plan.targets, Bins)
+    regression = plan.regression
     views = None if source is None else views_of(estimator, plan)
     mask = None if source is None else blocks(block_sizes(source.psi, views))
-    trunk = backbones.builder(estimator.backbone, shape)
+    trunk = trunk_of(estimator.backbone, plan)
     module = partial(
         make_multi_task_net, trunk, shape, scaling, plan.targets.n_outputs, mask, views, plan.apart
     )
     other = estimator.backbone if estimator.generator is None else estimator.generator
     generator = partial(
         make_label_generator,
-        backbones.builder(other, shape, "generator"),
+        trunk_of(other, plan, "generator"),
         shape,
         scaling,
         mask,
@@ -241,6 +246,11 @@ def describe_net(
         verbose=estimator.verbose,
         random_state=rng,
     )
+
+
+def trunk_of(backbone: Any, plan: Plan, name: str = "backbone") -> Any:
+    """What makes the trunk of a network, ``input_shape -> torch.nn.Module``."""
+    return backbones.builder(backbone, plan.input_shape, name, plan.regression)
 
 
 def views_of(estimator: Any, plan: Plan) -> Views | None:

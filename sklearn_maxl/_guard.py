@@ -1,39 +1,14 @@
-"""``guard``: the auxiliary task shapes the network only where it helps on held-out samples."""
+"""``guard=True``: the auxiliary task shapes the network only where it helps on held-out samples."""
 
 import warnings
 from typing import Any
 
-import numpy as np
 import torch
-from sklearn.base import is_classifier
 
 from ._data import Arrays, Samples
 from ._fit import Plan, Trained, hold_out, make_plan, replaced, run, stream
 from ._history import History
-from ._net import logger
 from ._sklearn_callbacks import Task
-from ._validation import is_table
-
-
-def is_guarded(estimator: Any, X: Any) -> bool:
-    """Whether a fit from the start is to be guarded: "auto" guards classifiers of tables."""
-    if estimator.auxiliary is None:
-        return False
-    by_itself = is_classifier(estimator) and is_table(X, estimator.input_shape)
-    return by_itself if isinstance(estimator.guard, str) else bool(estimator.guard)
-
-
-def can_be_tried(estimator: Any, arrays: Arrays) -> bool:
-    """Whether there are samples to hold out; "auto" does without a guard where there are not.
-
-    Of three samples of a class one is for the trial, and one for ``meta_batch="holdout"``.
-    """
-    return is_asked_for(estimator) or int(np.bincount(arrays.y).max()) >= 3
-
-
-def is_asked_for(estimator: Any) -> bool:
-    """Whether the caller wants a guard, and not whatever "auto" is."""
-    return not isinstance(estimator.guard, str) and bool(estimator.guard)
 
 
 def fell_back(history: History) -> bool:
@@ -76,7 +51,15 @@ def guarded(estimator: Any, plan: Plan, psi: Any, task: Task) -> tuple[Trained, 
     found = {name: _figures(arm, held) for name, arm in arms.items()}
     worth = {name: (values["score"], -values["loss"]) for name, values in found.items()}
     kept = "auxiliary" if worth["auxiliary"] > worth["single_task"] else "single_task"
-    _tell(estimator, kept, found, len(held.y))
+    if kept == "single_task":
+        warnings.warn(
+            f"The auxiliary task (auxiliary={estimator.auxiliary!r}) did not help on the "
+            f"{len(held.y)} samples that guard=True held out: score "
+            f"{found['auxiliary']['score']:.4f}, single task {found['single_task']['score']:.4f}. "
+            "The network is trained for the single task, and the auxiliary head beside it; "
+            "history_.guard has the figures.",
+            stacklevel=5,
+        )
     chosen = arms[kept]
     if not stopping_early:
         chosen = train(estimator, plan.arrays, kept == "single_task", "training")
@@ -86,21 +69,3 @@ def guarded(estimator: Any, plan: Plan, psi: Any, task: Task) -> tuple[Trained, 
 def _figures(arm: Trained, held: Arrays) -> dict[str, float]:
     samples = Samples.from_arrays(held, torch.device(arm.net.device))
     return {"score": arm.net.score_on(samples), "loss": arm.net.loss_on(samples)}
-
-
-def _tell(estimator: Any, kept: str, found: dict[str, dict[str, float]], n_held: int) -> None:
-    """Warn of a fall-back where the guard was asked for; else it is a line of the log."""
-    helped = "helped" if kept == "auxiliary" else "did not help"
-    message = (
-        f"The auxiliary task (auxiliary={estimator.auxiliary!r}) {helped} on the {n_held} samples "
-        f"that the guard held out: score {found['auxiliary']['score']:.4f}, single task "
-        f"{found['single_task']['score']:.4f}."
-    )
-    if is_asked_for(estimator) and kept == "single_task":
-        warnings.warn(
-            f"{message} The network is trained for the single task, and the auxiliary head "
-            "beside it; history_.guard has the figures.",
-            stacklevel=6,
-        )
-    elif estimator.verbose:
-        logger.info("%s", message)

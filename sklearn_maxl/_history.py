@@ -22,7 +22,7 @@ class History(list[dict[str, Any]]):
     Attributes
     ----------
     guard : dict or None
-        What a guard found: ``kept`` ("auxiliary" or "single_task"), and the
+        What ``guard=True`` found: ``kept`` ("auxiliary" or "single_task"), and the
         score and loss of both on what was held out.
     psi_losses : dict or None
         Held-out loss of each number that ``psi="auto"`` tried.

@@ -407,6 +407,7 @@ class MAXLNet(NeuralNet):
         self.f_.clear_gradients()
         with self._replayable() as replay:
             if self.psi is None:
+                replay()  # the random numbers of a step with an auxiliary task
                 return primary_step(self.f_, train, self.recipe)
             task = self._auxiliary_task(train, learn_labels)
             A = task.targets.detach()

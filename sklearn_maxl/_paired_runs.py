@@ -101,14 +101,6 @@ def _full_names(estimator: Any, prefix: str, name: Any, params: Any) -> dict[str
     return full
 
 
-def unguarded(estimator: Any) -> Any:
-    """The estimator without the guard of ``guard="auto"``: arms are compared as they are."""
-    name = f"{prefix_of_maxl(estimator)}guard"
-    if not isinstance(estimator.get_params()[name], str):
-        return estimator
-    return clone(estimator).set_params(**{name: False})
-
-
 def resolve_reference(arms: Arms, reference: Any) -> Any:
     """The name of the arm that the others are compared to."""
     if reference in arms:

@@ -11,7 +11,6 @@ _PAPER = {
     "psi": 5,
     "auxiliary_weight": 1.0,
     "views": None,
-    "guard": False,
     "entropy_weight": 0.2,
     "focal_gamma": 2.0,
     "meta_every": 1,

@@ -158,7 +158,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         batch_size: int | str = "auto",
         max_epochs: int = 100,
         early_stopping: bool = False,
-        guard: bool | str = "auto",
+        guard: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,

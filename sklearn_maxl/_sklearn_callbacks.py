@@ -1,7 +1,7 @@
 """scikit-learn's callbacks (``set_callbacks``, 1.9 and later): progress bars, score monitors.
 
 The one file that knows whether scikit-learn has them. A fit is a tree of tasks: the fit,
-its trainings where it has several (trials of ``psi="auto"`` and of a guard), their
+its trainings where it has several (trials of ``psi="auto"`` and ``guard=True``), their
 epochs. Where no callback is set, nobody is told and nothing is done.
 """
 

@@ -33,7 +33,8 @@ def validate_samples(
     X, y = _from_torch(X), _from_torch(y)
     if y_checks.get("y_numeric"):
         _refuse_text(y)
-    table = _ndim(X) <= 2
+    # Not np.ndim: array-likes need not take part in NumPy's function protocol.
+    table = len(X.shape if hasattr(X, "shape") else np.asarray(X).shape) <= 2
     targets = {} if reset is False and y is None else {"y": y, **y_checks}
     try:
         validated = validate_data(
@@ -69,16 +70,6 @@ def validate_samples(
             f"expecting samples of shape {estimator.input_shape_} as input."
         )
     return (samples, *validated[1:]) if targets else samples
-
-
-def is_table(X: Any, input_shape: Any) -> bool:
-    """Whether samples are a table's rows, before or after they were checked."""
-    return _ndim(X) <= 2 and (input_shape is None or len(input_shape) == 1)
-
-
-def _ndim(X: Any) -> int:
-    # Not np.ndim: array-likes need not take part in NumPy's function protocol.
-    return len(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:

@@ -22,7 +22,6 @@ from ._paired_runs import (
     resolve_arms,
     resolve_reference,
     run_all,
-    unguarded,
 )
 from ._statistics import corrected_t_test, holm, standard_error
 
@@ -60,7 +59,6 @@ def compare(
     estimator : MAXLClassifier, MAXLRegressor or a Pipeline
         What to train; an estimator that holds one of the two, such as a pipeline. It is
         cloned, and never changed. All its parameters named ``random_state`` are set.
-        ``guard="auto"`` guards nothing here, so that arms are compared as they are.
     X : array-like or data frame
         Samples, as `estimator` takes them: tables, data frames for a pipeline, images.
     y : array-like of shape (n,), or (n, m) in regression
@@ -162,7 +160,6 @@ def tracked_compare(
 ) -> "Comparison":
     """`compare`, with a function that the results pass through one by one."""
     resolved = resolve_arms(estimator, arms)
-    estimator = unguarded(estimator)
     reference = resolve_reference(resolved, reference)
     X, y, groups = indexable(X, y, groups)
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)

@@ -17,9 +17,7 @@ ARMS = ["maxl", "uniform", "random", "kmeans", "human", None]
 
 def fitted(data, **params):
     X, y = data
-    clf = MAXLClassifier(
-        **{"max_epochs": 3, "psi": 3, "lr": 0.01, "guard": False, "random_state": 0, **params}
-    )
+    clf = MAXLClassifier(**{"max_epochs": 3, "psi": 3, "lr": 0.01, "random_state": 0, **params})
     finer = 2 * y + np.arange(len(y)) % 2 if clf.auxiliary == "human" else None
     return clf.fit(X, y, auxiliary_labels=finer)
 

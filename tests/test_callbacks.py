@@ -39,14 +39,7 @@ from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._skorch_callbacks import own_copies
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]
-SETTINGS = {
-    "max_epochs": 4,
-    "psi": 2,
-    "meta_every": 1,
-    "batch_size": 50,
-    "guard": False,
-    "random_state": 0,
-}
+SETTINGS = {"max_epochs": 4, "psi": 2, "meta_every": 1, "batch_size": 50, "random_state": 0}
 
 
 def fitted(data, *callbacks, cls=MAXLClassifier, **params):
@@ -150,7 +143,13 @@ class Norms(Callback):
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"alternation": "epoch"}, {"compile": "eager"}, {"meta_every": 2}, {"auxiliary": None}],
+    [
+        {},
+        {"alternation": "epoch"},
+        {"compile": "eager", "backbone": "mlp"},
+        {"meta_every": 2},
+        {"auxiliary": None},
+    ],
     ids=str,
 )
 def test_gradients_of_each_network_are_clipped_by_themselves(iris, params):

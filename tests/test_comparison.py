@@ -88,10 +88,8 @@ def test_a_score_is_that_of_one_fit_by_hand():
     for seed in range(2):
         for fold, (train, test) in enumerate(cv):
             state = int(found.training_seeds_[seed, fold])
-            clf = MAXLClassifier(max_epochs=1, auxiliary="uniform", guard=False, random_state=state)
-            score = (
-                clf.set_params(random_state=state).fit(X[train], Y[train]).score(X[test], Y[test])
-            )
+            clf = MAXLClassifier(max_epochs=1, auxiliary="uniform", random_state=state)
+            score = clf.fit(X[train], Y[train]).score(X[test], Y[test])
             assert found.scores_[0, seed, fold] == score
 
 

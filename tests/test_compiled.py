@@ -137,8 +137,8 @@ def test_what_torch_cannot_compile_runs_uncompiled_with_a_warning(iris, monkeypa
 
     monkeypatch.setattr(CompiledStep, "__call__", fail)
     with pytest.warns(UserWarning, match="runs uncompiled: an operator$"):
-        a = MAXLClassifier(max_epochs=2, random_state=0, compile=True).fit(X, y)
-    b = MAXLClassifier(max_epochs=2, random_state=0).fit(X, y)
+        a = MAXLClassifier("mlp", max_epochs=2, random_state=0, compile=True).fit(X, y)
+    b = MAXLClassifier("mlp", max_epochs=2, random_state=0).fit(X, y)
     np.testing.assert_array_equal(a.predict_proba(X), b.predict_proba(X))
 
 
@@ -148,7 +148,7 @@ def test_any_other_error_is_raised(iris, monkeypatch):
 
     monkeypatch.setattr(CompiledStep, "__call__", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
-        MAXLClassifier(max_epochs=2, compile=True).fit(*iris)
+        MAXLClassifier("mlp", max_epochs=2, compile=True).fit(*iris)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_a_compiled_estimator_is_copied_pickled_and_goes_on(iris, compiled_steps
 
 def test_every_fit_of_a_search_is_compiled(iris, compiled_steps):
     for seed in range(10):
-        clf = MAXLClassifier(MLP((4,)), compile="eager", guard=False, max_epochs=1)
-        clf.set_params(random_state=seed).fit(*iris)
+        clf = MAXLClassifier(MLP((4,)), compile="eager", max_epochs=1, random_state=seed)
+        clf.fit(*iris)
         assert clf.net_.compiled_ is not None
         assert len(compiled_steps) == 4 * (seed + 1)  # the first step is not
 

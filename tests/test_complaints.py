@@ -229,7 +229,7 @@ class Seen(Callback):
     [({}, 150), ({"early_stopping": True}, 135), ({"meta_batch": "holdout"}, 135)],
 )
 def test_a_fit_trains_on_every_row_unless_asked_to_hold_out(iris, parameters, n):
-    clf = quick(callbacks=[Seen()], guard=False, **parameters).fit(*iris)
+    clf = quick(callbacks=[Seen()], **parameters).fit(*iris)
     assert clf.net_.callbacks[0].counts_ == [n, n]
 
 

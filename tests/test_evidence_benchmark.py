@@ -111,7 +111,7 @@ def test_every_arm_of_a_table_and_of_images_fits(load):
     ]
     for name, _, data, labels in cases:
         shared = {"max_epochs": 1}
-        choice = evidence.CANDIDATES[1]
+        choice = evidence.candidates(name)[1]
         known = evidence.arms("cifar100-20" if labels is not None else name, choice, shared)
         for arm in known.values():
             part = data.__class__(data.X, data.y, data.X_test[:50], data.y_test[:50], labels)
@@ -137,14 +137,19 @@ def test_the_single_task_is_chosen_by_accuracy_then_by_loss(load):
     evidence = load("evidence")
 
     def row(candidate, accuracy, loss):
-        gamma, lr, decay = map(str, candidate)
-        return {"data_set": "a", "n": "5", "focal_gamma": gamma, "lr": lr, "weight_decay": decay,
-                "accuracy": accuracy, "log_loss": loss}  # fmt: skip
+        gamma, lr, decay, network = map(str, candidate)
+        return {"data_set": "wine", "n": "5", "focal_gamma": gamma, "lr": lr,
+                "weight_decay": decay, "network": network, "accuracy": accuracy,
+                "log_loss": loss}  # fmt: skip
 
-    rows = [row(c, "0.5", "1.0") for c in evidence.CANDIDATES]
+    candidates = evidence.candidates("wine")
+    assert [c[3] for c in candidates] == ["auto"] * 12 + ["mlp"] * 12
+    assert {c[3] for c in evidence.candidates("digits-images")} == {"auto"}
+    rows = [row(c, "0.5", "1.0") for c in candidates]
     rows[3] |= {"accuracy": "0.7", "log_loss": "0.9"}
-    rows[7] |= {"accuracy": "0.7", "log_loss": "0.8"}
-    assert evidence.chosen(rows, "a", 5) == evidence.CANDIDATES[7]
+    rows[17] |= {"accuracy": "0.7", "log_loss": "0.8"}
+    assert evidence.chosen(rows, "wine", 5) == candidates[17]
+    assert evidence.single(candidates[17])["backbone"] == "mlp"
 
 
 def test_p_values_are_scipys_and_holms():
@@ -203,8 +208,8 @@ def test_every_idea_is_another_fit_and_leaves_nothing_behind(load, iris):
     ideas = load("_ideas")
 
     def fit(**params):
-        settings = {"max_epochs": 3, "lr": 0.01, "meta_every": 1, "guard": False, **params}
-        clf = MAXLClassifier(**settings, random_state=0)
+        settings = {"max_epochs": 3, "lr": 0.01, "meta_every": 1, **params}
+        clf = MAXLClassifier(**{"backbone": "mlp", **settings}, random_state=0)
         return clf.fit(*iris).predict_proba(iris[0])
 
     plain = fit()
@@ -221,7 +226,7 @@ def test_every_idea_is_another_fit_and_leaves_nothing_behind(load, iris):
 
 def test_one_inner_step_is_the_exact_meta_gradient(load, iris):
     ideas = load("_ideas")
-    settings = {"max_epochs": 5, "meta_every": 1, "meta_scale": "inverse_lr", "guard": False}
+    settings = {"max_epochs": 5, "meta_every": 1, "meta_scale": "inverse_lr"}
 
     def labels():
         clf = MAXLClassifier(**settings, random_state=0)
@@ -237,7 +242,7 @@ def test_one_inner_step_is_the_exact_meta_gradient(load, iris):
 def test_labels_over_hidden_values_leave_the_trunk_alone(load, iris):
     ideas = load("_ideas")
     params = ideas.SETTINGS_OF_LABELS["labels over hidden values"]
-    net = MAXLClassifier(max_epochs=2, guard=False, **params).fit(*iris).net_
+    net = MAXLClassifier("mlp", max_epochs=2, random_state=0, **params).fit(*iris).net_
     trunk = net.generator_.trunk
     assert trunk.others == [net.module_.trunk]
     assert {name.split(".")[0] for name, _ in trunk.named_parameters()} == {"layers"}

@@ -1,4 +1,4 @@
-"""The guard: where it is on, which network it keeps, and what is there after a fall-back."""
+"""The guard: which network it keeps, that it says so, and what is there after a fall-back."""
 
 import warnings
 
@@ -10,7 +10,6 @@ from skorch.callbacks import Callback
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl.backbones import ConvNet
-from sklearn_maxl.comparison import compare
 
 X, Y = load_iris(return_X_y=True)
 
@@ -81,9 +80,10 @@ def lost(monkeypatch):
     monkeypatch.setattr("sklearn_maxl._net.MAXLNet.score_on", lambda net, samples: next(scores))
 
 
+@pytest.mark.filterwarnings("ignore:The auxiliary task")
 @pytest.mark.parametrize("auxiliary", ["maxl", "uniform", "random", "kmeans"])
 def test_after_a_fall_back_the_auxiliary_head_has_learned_beside_the_single_task(lost, auxiliary):
-    settings = {"auxiliary": auxiliary, "guard": "auto", "meta_every": 1, "max_epochs": 20}
+    settings = {"auxiliary": auxiliary, "meta_every": 1, "max_epochs": 20}
     clf = model(**settings).fit(X, Y)
     alone = model(guard=False, auxiliary=None, max_epochs=20).fit(X, Y)
     assert clf.history_.guard["kept"] == "single_task"
@@ -110,22 +110,26 @@ def test_images_fall_back_to_a_network_without_views(lost):
     assert clf.generate_auxiliary_labels(images, y).shape == (100, 50)
 
 
+@pytest.mark.filterwarnings("ignore:The auxiliary task")
 @pytest.mark.parametrize("meta_gradient", ["exact", "double_backward", "finite_difference"])
 @pytest.mark.parametrize(
-    "settings", [{"compile": "eager"}, {"alternation": "epoch"}, {"meta_batch": "next"}]
+    "settings",
+    [{"compile": "eager", "backbone": "mlp"}, {"alternation": "epoch"}, {"meta_batch": "next"}],
 )
 def test_every_way_to_train_leaves_the_trunk_alone(lost, meta_gradient, settings):
     if "compile" in settings and meta_gradient != "exact":
         settings = {"gradient_similarity_every": 1}
-    clf = model(guard="auto", meta_gradient=meta_gradient, **settings).fit(X, Y)
-    alone = model(guard=False, auxiliary=None).fit(X, Y)
+    clf = model(meta_gradient=meta_gradient, **settings).fit(X, Y)
+    backbone = settings.get("backbone", "auto")
+    alone = model(guard=False, auxiliary=None, backbone=backbone).fit(X, Y)
     np.testing.assert_allclose(clf.predict_proba(X), alone.predict_proba(X), rtol=1e-5)
     if "gradient_similarity_every" in settings:
         assert (clf.history_["gradient_similarity"] == 0).all()
 
 
+@pytest.mark.filterwarnings("ignore:The auxiliary task")
 def test_training_goes_on_apart(lost, tmp_path):
-    clf = model(guard="auto").fit(X, Y)
+    clf = model().fit(X, Y)
     alone = model(guard=False, auxiliary=None).fit(X, Y)
     path = tmp_path / "model.maxl"
     clf.save(path)
@@ -134,47 +138,13 @@ def test_training_goes_on_apart(lost, tmp_path):
     assert loaded.net_.module_.apart
     assert loaded.history_.guard == clf.history_.guard
     for est in (clf, alone):
-        est.partial_fit(X, Y)
+        est.set_params(guard=False).partial_fit(X, Y)
     np.testing.assert_array_equal(clf.predict_proba(X), alone.predict_proba(X))
     for est in (clf, alone):
         est.set_params(warm_start=True).fit(X, Y)
     np.testing.assert_array_equal(clf.predict_proba(X), alone.predict_proba(X))
     assert clf.n_iter_ == 11
     assert clf.history_.guard["kept"] == "single_task"  # as it was found at the start
-
-
-@pytest.mark.parametrize("where", ["table", "input_shape", "list"])
-def test_by_itself_it_guards_tables(where):
-    data = {"list": X.tolist()}.get(where, X)
-    shape = (4,) if where == "input_shape" else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        clf = MAXLClassifier(max_epochs=2, input_shape=shape, random_state=0).fit(data, Y)
-    assert set(clf.history_.guard) == {"kept", "auxiliary", "single_task"}
-
-
-def test_by_itself_it_guards_nothing_else():
-    quick = {"max_epochs": 1, "random_state": 0}
-    small = {"backbone": ConvNet((4,)), **quick}
-    signals = X.reshape(150, 1, 4)
-    fits = {
-        "images": MAXLClassifier(**small).fit(X.reshape(150, 1, 2, 2), Y),
-        "images as rows": MAXLClassifier(**small, input_shape=(1, 2, 2)).fit(X, Y),
-        "signals": MAXLClassifier(**small).fit(signals, Y),
-        "regression": MAXLRegressor(**quick).fit(X[:, :3], X[:, 3]),
-        "in parts": MAXLClassifier(**quick).partial_fit(X, Y, classes=[0, 1, 2]),
-        "a single task": MAXLClassifier(auxiliary=None, **quick).fit(X, Y),
-        "classes of two samples": MAXLClassifier(**quick).fit(X[::25], Y[::25]),
-        "switched off": MAXLClassifier(guard=False, **quick).fit(X, Y),
-    }
-    assert {name: clf.history_.guard for name, clf in fits.items()} == dict.fromkeys(fits)
-
-
-def test_classes_of_three_samples_are_enough():
-    rows = np.arange(0, 150, 16)
-    assert np.bincount(Y[rows]).tolist() == [4, 3, 3]
-    clf = MAXLClassifier(max_epochs=1, meta_batch="holdout", random_state=0)
-    assert clf.fit(X[rows], Y[rows]).history_.guard["kept"]
 
 
 class Count(Callback):
@@ -186,26 +156,13 @@ class Count(Callback):
         Count.trainings += 1
 
 
+@pytest.mark.filterwarnings("ignore:The auxiliary task")
 def test_trials_are_silent_and_without_callbacks(monkeypatch, caplog):
     monkeypatch.setattr(Count, "trainings", 0)
     with caplog.at_level("INFO", logger="sklearn_maxl"):
-        MAXLClassifier(max_epochs=2, callbacks=[Count()], verbose=1, random_state=0).fit(X, Y)
+        model(max_epochs=2, callbacks=[Count()], verbose=1).fit(X, Y)
     assert Count.trainings == 1
-    verdict, *epochs = (record.getMessage() for record in caplog.records)
-    assert "on the 15 samples that the guard held out" in verdict
-    assert len(epochs) == 2
-
-
-def test_arms_are_compared_as_they_are(monkeypatch):
-    def refuse(*args):
-        raise AssertionError("guarded")
-
-    monkeypatch.setattr("sklearn_maxl._base.guarded", refuse)
-    clf = MAXLClassifier(max_epochs=1)
-    assert compare(clf, X, Y, cv=2, n_seeds=1, arms=("uniform", None)).scores_.shape == (2, 1, 2)
-    assert clf.guard == "auto"
-    with pytest.raises(AssertionError, match="guarded"):
-        compare(clf, X, Y, cv=2, arms={"a": {"guard": True}, "b": {}}, reference="b")
+    assert len(caplog.records) == 2
 
 
 def test_the_auxiliary_loss_of_a_network_apart_does_not_reach_the_trunk():

@@ -14,12 +14,11 @@ X, Y = load_iris(return_X_y=True)
 
 
 def fit(**parameters):
-    settings = {"max_epochs": 20, "guard": False, "random_state": 0, **parameters}
-    return MAXLClassifier(**settings).fit(X, Y)
+    return MAXLClassifier(**{"max_epochs": 20, "random_state": 0, **parameters}).fit(X, Y)
 
 
 def test_learned_weights_stay_in_their_range_and_are_recorded():
-    clf = fit(auxiliary_weight_range=1.5, generator_lr=0.05)
+    clf = fit(backbone="mlp", auxiliary_weight_range=1.5, generator_lr=0.05)
     weights = clf.generate_auxiliary_weights(X)
     assert weights.shape == (150,)
     assert (weights >= 2**-1.5).all()

@@ -208,7 +208,7 @@ def test_two_sets_of_features_stand_side_by_side(iris):
     union = FeatureUnion([("maxl", quick()), ("plain", quick(auxiliary=None))])
     union.set_output(transform="pandas")
     table = union.fit_transform(*iris)
-    assert table.shape == (150, 200)
+    assert table.shape == (150, 800)
     assert table.columns[0] == "maxl__maxlclassifier0"
 
 

@@ -95,7 +95,7 @@ def test_training_goes_on_bit_for_bit(iris, round_trip, dropout, optimizer):
 @pytest.mark.parametrize("auxiliary", ["maxl", "kmeans", None])
 def test_a_pickle_holds_the_networks_and_the_optimizer_and_no_data(iris, auxiliary):
     X, y = (np.tile(a, (40,) + (1,) * (a.ndim - 1)) for a in iris)  # 6000 rows
-    clf = MAXLClassifier(auxiliary=auxiliary, max_epochs=1, random_state=0).fit(X, y)
+    clf = MAXLClassifier("mlp", auxiliary=auxiliary, max_epochs=1, random_state=0).fit(X, y)
     nets = [clf.net_.module_] + ([clf.net_.generator_] if auxiliary == "maxl" else [])
     weights = sum(4 * p.numel() for net in nets for p in net.parameters())
     # Weights, their gradients and Adam's two moments, and 40 kB of everything else.
@@ -780,7 +780,7 @@ def test_hostile_entries_of_tensors_are_refused(path, entry):
 
 
 def test_hostile_clusters_and_bins_are_refused(path):
-    fitted(auxiliary="kmeans", psi=2, max_epochs=1).save(path)
+    fitted(backbone="mlp", auxiliary="kmeans", psi=2, max_epochs=1).save(path)
     kmeans = path.read_bytes()
     for name, value, message in (
         ("source.centres.0", torch.ones(3, 100).double(), "3 centres, but psi is 2"),

@@ -30,7 +30,7 @@ class Rates(skorch_callbacks.Callback):
 
 def seen(iris, **parameters):
     settings = {"max_epochs": 8, "batch_size": 75, "lr": 0.01, "generator_lr": 0.1, "meta_every": 1}
-    clf = MAXLClassifier(callbacks=[Rates()], random_state=0, **{**settings, **parameters})
+    clf = MAXLClassifier("mlp", callbacks=[Rates()], random_state=0, **{**settings, **parameters})
     clf.fit(*iris)
     return np.array(clf.net_.callbacks_[0][1].seen), clf
 

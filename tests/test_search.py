@@ -141,9 +141,9 @@ def test_the_features_feed_the_next_step_of_a_pipeline(iris):
     X, y = iris
     pipeline = make_pipeline(StandardScaler(), quick(), LogisticRegression()).fit(X, y)
     assert pipeline.score(X, y) > 0.9
-    assert pipeline[-1].n_features_in_ == 100
+    assert pipeline[-1].n_features_in_ == 400
     names = pipeline[:-1].get_feature_names_out()
-    assert names[[0, 99]].tolist() == ["maxlclassifier0", "maxlclassifier99"]
+    assert names[[0, 399]].tolist() == ["maxlclassifier0", "maxlclassifier399"]
 
 
 @pytest.mark.parametrize("container", ["pandas", "polars"])
@@ -152,7 +152,7 @@ def test_set_output_names_the_columns(iris, container):
     table = clf.fit_transform(*iris)
     assert type(table).__module__.startswith(container)
     assert list(table.columns) == list(clf.get_feature_names_out())
-    assert table.shape == (150, 100)
+    assert table.shape == (150, 400)
 
 
 @pytest.mark.parametrize(

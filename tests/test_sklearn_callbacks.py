@@ -26,7 +26,7 @@ needs_callbacks = pytest.mark.skipif(
 
 
 def model(cls=MAXLClassifier, **params):
-    return cls(**{"max_epochs": 4, "psi": 2, "guard": False, "random_state": 0, **params})
+    return cls(**{"max_epochs": 4, "psi": 2, "random_state": 0, **params})
 
 
 WITHOUT = """

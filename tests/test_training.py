@@ -14,8 +14,7 @@ from sklearn_maxl.backbones import MLP
 
 
 def model(**params):
-    settings = {"max_epochs": 3, "psi": 2, "guard": False, "random_state": 0}
-    return MAXLClassifier(**{**settings, **params})
+    return MAXLClassifier(**{"max_epochs": 3, "psi": 2, "random_state": 0, **params})
 
 
 class Remember(skorch_callbacks.Callback):

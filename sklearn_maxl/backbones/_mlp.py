@@ -16,7 +16,8 @@ class MLP(BaseEstimator):
     ----------
     hidden_layer_sizes : sequence of int, default=(100,)
         Width of each hidden layer; the last one is the number of features. The
-        default is that of :class:`sklearn.neural_network.MLPClassifier`.
+        default is that of :class:`sklearn.neural_network.MLPClassifier`; the
+        classifier's ``backbone="auto"`` is wider.
     dropout : float, default=0.0
         Probability with which a hidden unit is dropped in training. None by default,
         as in :class:`sklearn.neural_network.MLPClassifier`.
