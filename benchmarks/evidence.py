@@ -189,6 +189,7 @@ DECIDING = [
     *(("digits-images", 200), ("fashion-mnist", 500)),
     *(("fashion-mnist", 2000), ("cifar100-20", 2500)),
 ]
+OTHER_SIZES = [("digits-images", 100), ("digits-images", 500), ("fashion-mnist", 10000)]
 # Images without an upright direction: digits turned at random, to tell the digit or the turn.
 WITHOUT_UPRIGHT = [("turned-digits-digit", 200), ("turned-digits-turn", 200)]
 COUNTED = ("single, defaults", "uniform", "uniform, views", "maxl, no views", "maxl (default)")

@@ -27,6 +27,7 @@ from evidence import (
     IMAGE_IDEAS,
     ON_IMAGES,
     ON_TABLES,
+    OTHER_SIZES,
     SMALL_TABLES,
     TABLE_IDEAS,
     VIEW_CHANGES,
@@ -45,7 +46,7 @@ Key = tuple[str, int]
 
 EXPLAINED = {
     "maxl (default)": "``MAXLClassifier()``",
-    "best single": "no auxiliary task; loss, learning rate, weight decay and, for tables, the "
+    "best single": "no auxiliary task; loss, learning rate, weight decay and, for tables, "
     "network chosen on validation",
     "single, defaults": "``auxiliary=None``",
     "single, focal": "``auxiliary=None, focal_gamma=2``: the paper's baseline",
@@ -356,6 +357,7 @@ def evidence_page() -> str:
         arms=table(("arm", "what it is"), rows),
         image_summary=summary(DECIDING),
         images=images(DECIDING),
+        other_sizes=images(OTHER_SIZES),
         without_upright=images(WITHOUT_UPRIGHT),
         table_summary=summary(SMALL_TABLES),
         tables=tables(),
@@ -552,8 +554,9 @@ lower ``lr`` gives better probabilities."""
 OPEN = """
 - Some arms have fewer seeds than the others, as their rows say; those of the suite that have no row
   are not run.
-- The suite knows tables of any size (``--sets letter:10000``) and 20 % of CIFAR-100; they are not
-  run.
+- The suite knows 10,000 images of Fashion-MNIST and of CIFAR-100 and tables of any size
+  (``--sets letter:10000``); they are not run.
+- How a table's learning rate is best chosen within a fit: that is what the defaults lose by.
 - Images at full size, deep backbones and training of hundreds of epochs wait for a GPU.
 - Views of other kinds than rotations, and views of tables, were not measured.
 """
@@ -612,6 +615,11 @@ can't be less than 0.125.
 {image_summary}
 
 {images}
+
+Other numbers of labels
+-----------------------
+
+{other_sizes}
 
 Images without an upright direction
 -----------------------------------
