@@ -455,14 +455,15 @@ def heads() -> str:
                 f"{name}, {int(n):,}{small}",
                 epochs,
                 *(
-                    mean_and_error(np.array([float(r[head]) for r in mine]))
+                    f"{100 * np.mean([float(r[head]) for r in mine]):.1f}"
                     for head in ("joint", "half", "primary", "rule", "no_views")
                 ),
                 f"{np.mean([float(r['share']) for r in mine]):.2f}",
+                f"{len(mine)}",
             )
         )
     head = ("images", "epochs", "views alone", "half each", "primary alone", "the rule",
-            "``views=None``", "mean share")  # fmt: skip
+            "``views=None``", "share of the primary head", "seeds")  # fmt: skip
     return table(head, body)
 
 
@@ -732,9 +733,9 @@ Which head predicts
 
 With views, the auxiliary head predicts once it has learned its task, and until then the primary
 head has a share in it, by how far the views are behind on training samples (``views`` in
-:class:`~sklearn_maxl.MAXLClassifier`). Accuracy in % of one network asked in every way, beside one
-without views, on three seeds of the images for tuning. The limits of that rule were set by eye on
-such trainings, before these.
+:class:`~sklearn_maxl.MAXLClassifier`). Mean accuracy in % of one network asked in every way, beside
+one without views, on the images for tuning, where a difference of a point is often chance. The
+limits of that rule were set by eye on such trainings, before these.
 
 {heads}
 
