@@ -512,7 +512,8 @@ class MAXLNet(NeuralNet):
         if self.stochastic_ and self.compile_step:
             warnings.warn(
                 "compile is ignored: a network draws random numbers (dropout), and the passes "
-                "of a compiled step can't draw the same ones.",
+                "of a compiled step can't draw the same ones. A backbone without dropout is "
+                "compiled; for tables, that is backbone='mlp'.",
                 stacklevel=2,
             )
 
