@@ -9,12 +9,12 @@ Three parts, each resumable and with one CSV row a run:
 
 ``tune`` tries settings one at a time on the sets named for tuning, and scores them on samples
 that are in no training part and in no official test set (seeds from 100 on). Defaults come
-from it. ``choose`` gives every set and size its best single task: the loss, the learning rate
-and the weight decay with the best mean accuracy on a fifth of the training part, over three
-seeds (one where more than 1,000 samples train). ``report`` then trains all arms on ten paired
-seeds: a seed draws the training part, the first weights and the batches. It alone touches the
-test samples, and nothing is chosen by it. ``cost`` counts the floating-point operations of
-an epoch of each arm.
+from it. ``choose`` gives every set and size its best single task: the loss, the learning rate,
+the weight decay and, for tables, the network with the best mean accuracy on a fifth of the
+training part, over three seeds (one where more than 1,000 samples train). ``report`` then
+trains all arms on ten paired seeds: a seed draws the training part, the first weights and the
+batches. It alone touches the test samples, and nothing is chosen by it. ``cost`` counts the
+floating-point operations of an epoch of each arm.
 
 Fashion-MNIST and CIFAR-100 are halved to 14 x 14 and 16 x 16 pixels and learned by the default
 ConvNet at half its width, so that the whole fits two cores in hours; the digits have the

@@ -92,10 +92,13 @@ def values(key: Key, arm: str, column: str = "accuracy") -> dict[int, float]:
     return {int(r["seed"]): float(r[column]) for r in rows}
 
 
-def difference(key: Key, arm: str, reference: str) -> np.ndarray:
-    """Paired differences of two arms, over the seeds that both have."""
+def difference(key: Key, arm: str, reference: str, *others: str) -> np.ndarray:
+    """Paired differences of two arms, over the seeds that both and the others have."""
     a, b = values(key, arm), values(key, reference)
-    return np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
+    shared = a.keys() & b.keys()
+    for other in others:
+        shared &= values(key, other).keys()
+    return np.array([a[seed] - b[seed] for seed in sorted(shared)])
 
 
 def mean(key: Key, arm: str, column: str = "accuracy") -> float:
@@ -191,12 +194,7 @@ def summary(keys: Sequence[Key]) -> str:
 
 def guard_and_default(key: Key) -> tuple[np.ndarray, np.ndarray]:
     """Differences to the best single task with and without a guard, on the same seeds."""
-    best, seeds = values(key, BEST), sorted(values(key, "guard").keys() & values(key, BEST).keys())
-    with_guard, without = (
-        np.array([values(key, arm)[seed] - best[seed] for seed in seeds])
-        for arm in ("guard", DEFAULT)
-    )
-    return with_guard, without
+    return difference(key, "guard", BEST, DEFAULT), difference(key, DEFAULT, BEST, "guard")
 
 
 def guarded() -> str:

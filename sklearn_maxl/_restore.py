@@ -19,6 +19,7 @@ from ._compat import check_parameters
 from ._data import Arrays
 from ._fit import Plan, Trained, block_sizes, describe_net, label_source, views_of
 from ._guard import fell_back
+from ._history import History
 from ._net import MAXLNet
 from ._plain import field
 from ._rebuild import check_finite, rebuilt
@@ -46,12 +47,13 @@ def from_parts(
     parameters, defaulted = parameters_from_plain(cls, header, given, needed)
     estimator = cls(**{**parameters, "device": device})
     check_parameters(estimator)
-    plan, source = _plan(estimator, header, tensors, arm)
+    history = history_from_plain(field(header, "history", dict))
+    plan, source = _plan(estimator, header, tensors, arm, history)
     net = describe_net(estimator, plan, arm, source, plan.rng)
     notes = _notes(header, defaulted, device, net.device)
     own = [parameter for parameter in NETWORKS if is_own(estimator, parameter)]
     _restore_networks(net, source, plan, header, tensors, own)
-    _restore_progress(net, header)
+    _restore_progress(net, header, history)
     estimator.n_features_in_ = math.prod(plan.input_shape)
     _restore_names(estimator, field(header, "feature_names", list, None))
     if tensors:
@@ -60,7 +62,11 @@ def from_parts(
 
 
 def _plan(
-    estimator: Any, header: dict[str, Any], tensors: dict[str, Tensor], arm: str | None
+    estimator: Any,
+    header: dict[str, Any],
+    tensors: dict[str, Tensor],
+    arm: str | None,
+    history: History,
 ) -> tuple[Plan, Any]:
     """What networks are made from, without samples, and where the auxiliary labels come from."""
     shape = tuple(field(header, "input_shape", list))
@@ -74,7 +80,7 @@ def _plan(
     n_classes = len(targets.names)
     arrays = Arrays(np.empty((0, *shape)), np.empty(0, np.int64), finer=np.empty(0))
     rng = np.random.RandomState(_count(header, "seed", 2**31))
-    apart = arm is not None and fell_back(history_from_plain(field(header, "history", dict)))
+    apart = arm is not None and fell_back(history)
     plan = Plan(arrays, {}, targets, _scaling(tensors), rng, rng, apart)
     psi = field(header, "psi", list, None)
     if (psi is None) != (arm is None):
@@ -159,9 +165,9 @@ def _restore_networks(
     net.__dict__.update(makers_of_fresh)
 
 
-def _restore_progress(net: MAXLNet, header: dict[str, Any]) -> None:
+def _restore_progress(net: MAXLNet, header: dict[str, Any], history: History) -> None:
     """Put epochs and steps where they were; optimizers start anew."""
-    net.epochs_ = history_from_plain(field(header, "history", dict))
+    net.epochs_ = history
     for row in net.epochs_:
         net.history.new_epoch()
         net.history.record("batches", [])
