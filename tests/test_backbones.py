@@ -21,6 +21,7 @@ from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._meta_gradient import check_forward_mode, double_backward, exact
 from sklearn_maxl._step import multi_task_step
 from sklearn_maxl.backbones import MLP, VGG16, ConvNet, Custom, ResNet50, builder
+from sklearn_maxl.backbones._dropout import Dropout
 
 # torch's forward mode scripts a table when it is first used.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
@@ -60,6 +61,34 @@ def test_dropout_drops_in_training_only(backbone):
     assert not torch.equal(net(x), net(x))
     net.eval()
     assert torch.equal(net(x), net(x))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_dropout_drops_a_share_and_keeps_the_mean(p, dtype):
+    x = torch.full((400, 500), 2.0, dtype=dtype, requires_grad=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        out = Dropout(p)(x)
+    assert out.dtype == dtype
+    kept = out != 0
+    error = (p * (1 - p) / x.numel()) ** 0.5
+    assert abs(float((~kept).double().mean()) - p) < 4 * error
+    torch.testing.assert_close(out[kept], torch.full_like(out[kept], 2 / (1 - p)))
+    out.sum().backward()
+    torch.testing.assert_close(x.grad, kept * torch.full_like(x, 1 / (1 - p)))
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_dropout_of_nothing_and_of_all(p):
+    x = torch.rand(8, 8)
+    assert torch.equal(Dropout(p)(x), (1 - p) * x)
+    assert torch.equal(Dropout(p).eval()(x), x)
+
+
+def test_dropout_keeps_the_layout_of_images():
+    x = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    assert Dropout(0.5)(x).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("backbone", [MLP((3,)), ConvNet((3,)), Custom(Net, width=3)])

@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from ._checks import positive_ints, scaled
+from ._dropout import Dropout
 
 # Layers by the number of dimensions of a sample without its channels.
 LAYERS = {
@@ -94,5 +95,5 @@ class ConvNet(BaseEstimator):
             n = filters
         layers += [average(1), nn.Flatten()]
         if self.dropout:
-            layers.append(nn.Dropout(self.dropout))
+            layers.append(Dropout(self.dropout))
         return nn.Sequential(*layers)

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from ._checks import positive_ints
+from ._dropout import Dropout
 
 
 class MLP(BaseEstimator):
@@ -57,6 +58,6 @@ class MLP(BaseEstimator):
         for size in sizes:
             layers += [nn.Linear(width, size), nn.ReLU()]
             if self.dropout:
-                layers.append(nn.Dropout(self.dropout))
+                layers.append(Dropout(self.dropout))
             width = size
         return nn.Sequential(*layers)

@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from ._checks import image_shape, scaled
+from ._dropout import Dropout
 
 STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # filters, blocks
 EXPANSION = 4  # a block ends with so many times its filters
@@ -89,7 +90,7 @@ class ResNet50(BaseEstimator):
                 n = inner * EXPANSION
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         if self.dropout:
-            layers.append(nn.Dropout(self.dropout))
+            layers.append(Dropout(self.dropout))
         return nn.Sequential(*layers)
 
 

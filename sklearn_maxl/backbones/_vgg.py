@@ -4,6 +4,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from ._checks import image_shape, scaled
+from ._dropout import Dropout
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # filters, layers
 
@@ -88,7 +89,7 @@ class VGG16(BaseEstimator):
                 side //= 2
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         if self.dropout:
-            layers.append(nn.Dropout(self.dropout))
+            layers.append(Dropout(self.dropout))
         trunk = nn.Sequential(*layers)
         trunk.head_hidden_layer_sizes = (n,)  # type: ignore[assignment]
         return trunk
