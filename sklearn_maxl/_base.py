@@ -7,19 +7,26 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    is_classifier,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._augment import AUGMENTATIONS
+from ._auto_lr import choose_lr, n_trainings
 from ._auto_psi import choose_psi, trials
 from ._auxiliary import ARMS, PSI_ARMS, check_auxiliary_labels, resolve_psi
 from ._compat import HasMethods, Interval, StrOptions, fit_context
@@ -113,6 +120,7 @@ class BaseMAXL(
     # The parameters that are used here.
     auxiliary: str | None
     psi: Any
+    lr: float | str
     schedule: Any
     max_epochs: int
     early_stopping: bool
@@ -125,6 +133,7 @@ class BaseMAXL(
     # What fit sets; undocumented ones start with an underscore.
     input_shape_: tuple[int, ...]
     psi_: NDArray[np.int64]
+    lr_: float
     n_iter_: int
     net_: MAXLNet
     history_: History
@@ -237,14 +246,16 @@ class BaseMAXL(
                 "use warm_start=False."
             )
         data = (X, y, sample_weight, auxiliary_labels)
-        epochs = [self.max_epochs] if again else self._epochs_of_trainings()
+        epochs = partial(self._epochs_of_trainings, X, again)
         # The task first: what tears callbacks down has to be kept on failure as well.
         with fit_task(self, X, y, sample_weight, epochs) as task, attributes_kept_on_failure(self):
             return self._go_on(*data, self.max_epochs, task) if again else self._start(*data, task)
 
-    def _epochs_of_trainings(self) -> list[int]:
-        """Most epochs of each training of a fit from scratch: trials and the fit itself."""
-        epochs: list[int] = []
+    def _epochs_of_trainings(self, X: Any, again: bool) -> list[int]:
+        """Most epochs of each training of a fit: of trials, if it is from scratch, and its own."""
+        if again:
+            return [self.max_epochs]
+        epochs = [self.max_epochs] * n_trainings(self, np.shape(X), not is_classifier(self))
         if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
             epochs += trials(self.max_epochs).values()
         if self.guard and self.auxiliary is not None:
@@ -252,19 +263,23 @@ class BaseMAXL(
         return [*epochs, self.max_epochs]
 
     def _start(self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any, task: Task) -> Self:
-        """Fit from scratch: choose psi if asked to, train, and compare if asked to."""
+        """Fit from scratch: choose the rate and psi if asked to, train, and compare if asked to."""
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, None)
         plan = make_plan(self, arrays, targets, _own_random_state(self.random_state))
-        psi, psi_losses, found = self.psi, None, None
+        psi, psi_losses, lr_scores, found, decided = self.psi, None, None, None, self
+        if n_trainings(self, arrays.X.shape, plan.regression):
+            lr, lr_scores = choose_lr(self, plan, task)
+            decided = replaced(self, lr=lr)
         if isinstance(psi, str) and self.auxiliary in PSI_ARMS:
-            psi, psi_losses = choose_psi(self, plan, task)
+            psi, psi_losses = choose_psi(decided, plan, task)
         if self.guard and self.auxiliary is not None:
-            trained, found = guarded(self, plan, psi, task)
+            trained, found = guarded(decided, plan, psi, task)
         else:
             with task.training("training", self.max_epochs) as training:
-                trained = run(self, plan, self.auxiliary, psi, task=training)
+                trained = run(decided, plan, self.auxiliary, psi, task=training)
         _warn_of_collapse(trained)
-        trained.net.epochs_.psi_losses, trained.net.epochs_.guard = psi_losses, found
+        history = trained.net.epochs_
+        history.lr_scores, history.psi_losses, history.guard = lr_scores, psi_losses, found
         return self._keep(plan, trained)
 
     def _go_on(
@@ -286,7 +301,8 @@ class BaseMAXL(
         )
         if epochs is not None:
             self._check_same_labels()
-            fresh = make_net(self, plan, self.auxiliary, source, plan.rng)
+            lr = net.lr if isinstance(self.lr, str) else self.lr
+            fresh = make_net(replaced(self, lr=lr), plan, self.auxiliary, source, plan.rng)
             fresh.take_over(net)
             net = fresh
         elif self.schedule == "auto":
@@ -319,6 +335,7 @@ class BaseMAXL(
         n_classes = len(plan.targets.names)
         self.psi_ = np.zeros(n_classes, dtype=np.int64) if trained.psi is None else trained.psi
         self.net_, self.history_, self.n_iter_ = net, net.epochs_, len(net.epochs_)
+        self.lr_ = net.lr
         self._targets, self._scaling = plan.targets, plan.scaling
         self._source, self._arm = trained.source, trained.arm
         return self

@@ -24,6 +24,8 @@ class History(list[dict[str, Any]]):
     guard : dict or None
         What ``guard=True`` found: ``kept`` ("auxiliary" or "single_task"), and the
         score and loss of both on what was held out.
+    lr_scores : dict or None
+        Held-out accuracy of each learning rate that ``lr="auto"`` tried on a table.
     psi_losses : dict or None
         Held-out loss of each number that ``psi="auto"`` tried.
 
@@ -40,6 +42,7 @@ class History(list[dict[str, Any]]):
     """
 
     guard: dict[str, Any] | None = None
+    lr_scores: dict[float, float] | None = None
     psi_losses: dict[int, float] | None = None
 
     def __getitem__(self, key: Any) -> Any:
@@ -59,7 +62,11 @@ class History(list[dict[str, Any]]):
             "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
             for line in lines
         ]
-        notes = {"psi_losses": self.psi_losses, "guard": self.guard}
+        notes = {
+            "lr_scores": self.lr_scores,
+            "psi_losses": self.psi_losses,
+            "guard": self.guard,
+        }
         return "\n".join([*table, *(f"{name}: {note}" for name, note in notes.items() if note)])
 
 

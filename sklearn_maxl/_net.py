@@ -560,13 +560,14 @@ class MAXLNet(NeuralNet):
 
     def score_on(self, samples: Samples) -> float:
         """Accuracy, or R2 in regression."""
-        return score(self._outputs(samples), samples)
+        return score(self.outputs_on(samples), samples)
 
     def loss_on(self, samples: Samples) -> float:
         """Mean primary loss."""
-        return loss(self._outputs(samples), samples, self.recipe)
+        return loss(self.outputs_on(samples), samples, self.recipe)
 
-    def _outputs(self, samples: Samples) -> Tensor:
+    def outputs_on(self, samples: Samples) -> Tensor:
+        """What predictions are made from, on the CPU."""
         with torch_threads(self.n_threads):
             return torch.from_numpy(self.apply(self.module_.prediction, samples.X))
 

@@ -35,7 +35,10 @@ def resolve_optimizer(
 
 
 def resolve_lr(lr: float | str, input_shape: tuple[int, ...], regression: bool = False) -> float:
-    """The learning rate; "auto" depends on the task, and on whether a sample is a table's row."""
+    """The learning rate; "auto" depends on the task, and on whether a sample is a table's row.
+
+    For those it is the rate where none can be chosen (`_auto_lr.py`): in `partial_fit`.
+    """
     if not isinstance(lr, str):
         return lr
     if regression:

@@ -76,6 +76,7 @@ def parts_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "feature_names": None if names is None else encode(names.tolist()),
         "channels_last": {name: has_layout(network) for name, network in networks.items()},
         "history": history_to_plain(estimator.history_),
+        "lr": float(net.lr),
         "n_steps": net.n_steps_,
         "n_scheduled": net.rates_.epoch,
         # Another stream than the one that trained, and the same one in every load.

@@ -86,6 +86,8 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
     {n_features_in_}
     {feature_names_in_}
     {input_shape_}
+    lr_ : float
+        Learning rate of the multi-task network, before `schedule`.
     psi_ : ndarray of shape (n_bins,)
         Auxiliary classes of each bin; zeros for ``auxiliary=None``.
     {n_iter_}

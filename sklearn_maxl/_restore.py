@@ -17,7 +17,7 @@ from torch import Tensor
 from ._auxiliary import ARMS, blocks
 from ._compat import check_parameters
 from ._data import Arrays
-from ._fit import Plan, Trained, block_sizes, describe_net, label_source, views_of
+from ._fit import Plan, Trained, block_sizes, describe_net, label_source, replaced, views_of
 from ._guard import fell_back
 from ._history import History
 from ._net import MAXLNet
@@ -49,7 +49,8 @@ def from_parts(
     check_parameters(estimator)
     history = history_from_plain(field(header, "history", dict))
     plan, source = _plan(estimator, header, tensors, arm, history)
-    net = describe_net(estimator, plan, arm, source, plan.rng)
+    fitted = replaced(estimator, lr=_rate(header))
+    net = describe_net(fitted, plan, arm, source, plan.rng)
     notes = _notes(header, defaulted, device, net.device)
     own = [parameter for parameter in NETWORKS if is_own(estimator, parameter)]
     _restore_networks(net, source, plan, header, tensors, own)
@@ -210,6 +211,14 @@ def _notes(header: dict[str, Any], defaulted: list[str], device: Any, found: str
             f"{version('sklearn_maxl')}: check that predictions are the same."
         )
     return notes
+
+
+def _rate(header: dict[str, Any]) -> float:
+    """The learning rate of the fit, which lr="auto" does not tell."""
+    lr: float = field(header, "lr", float)
+    if not 0 < lr < math.inf:
+        raise ValueError(f"'lr' in its header is {lr}")
+    return lr
 
 
 def _count(header: dict[str, Any], name: str, below: int) -> int:

@@ -111,6 +111,7 @@ def history_to_plain(history: History) -> dict[str, Any]:
     return {
         "rows": rows,
         "guard": encode(history.guard),
+        "lr_scores": encode(history.lr_scores),
         "psi_losses": encode(history.psi_losses),
     }
 
@@ -129,6 +130,7 @@ def history_from_plain(stored: dict[str, Any]) -> History:
     ):
         raise ValueError("its history holds what is no number")
     history.guard = _found(stored, "guard")
+    history.lr_scores = _found(stored, "lr_scores")
     history.psi_losses = _found(stored, "psi_losses")
     return history
 

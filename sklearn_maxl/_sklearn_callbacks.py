@@ -1,12 +1,12 @@
 """scikit-learn's callbacks (``set_callbacks``, 1.9 and later): progress bars, score monitors.
 
 The one file that knows whether scikit-learn has them. A fit is a tree of tasks: the fit,
-its trainings where it has several (trials of ``psi="auto"`` and ``guard=True``), their
-epochs. Where no callback is set, nobody is told and nothing is done.
+its trainings where it has several (trials of ``lr="auto"``, ``psi="auto"`` and ``guard=True``),
+their epochs. Where no callback is set, nobody is told and nothing is done.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -101,15 +101,20 @@ class ToldTask(Task):
 
 @contextmanager
 def fit_task(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, epochs: Sequence[int]
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    epochs_of_trainings: Callable[[], list[int]],
 ) -> Iterator[Task]:
-    """A fit as a task; `epochs` are the most epochs of each of its trainings.
+    """A fit as a task, of trainings of so many epochs each at most.
 
     scikit-learn's decorator of ``fit`` tears the callbacks down, after errors too.
     """
     if not getattr(estimator, "_skl_callbacks", None):
         yield UNTOLD
         return
+    epochs = epochs_of_trainings()
     only = len(epochs) == 1
     context = estimator._init_callback_context(max_subtasks=epochs[0] if only else len(epochs))
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}

@@ -12,7 +12,7 @@ X, Y = load_iris(return_X_y=True)
 
 
 def model(**parameters):
-    settings = {"psi": "auto", "max_epochs": 8, "random_state": 0}
+    settings = {"psi": "auto", "max_epochs": 8, "lr": 0.01, "random_state": 0}
     return MAXLClassifier(**{**settings, **parameters})
 
 

@@ -402,7 +402,7 @@ def test_print_log_shows_a_row_an_epoch(iris, capsys):
 
 def test_verbose_logs_a_readable_line_an_epoch(iris, caplog):
     with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
-        clf = fitted(iris, verbose=1, early_stopping=True)
+        clf = fitted(iris, verbose=1, early_stopping=True, lr=0.01)
     lines = [r.getMessage() for r in caplog.records]
     assert len(lines) == clf.n_iter_
     for line, row in zip(lines, clf.history_, strict=True):

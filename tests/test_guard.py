@@ -15,7 +15,7 @@ X, Y = load_iris(return_X_y=True)
 
 
 def model(**parameters):
-    settings = {"guard": True, "max_epochs": 5, "random_state": 0}
+    settings = {"guard": True, "max_epochs": 5, "lr": 0.01, "random_state": 0}
     return MAXLClassifier(**{**settings, **parameters})
 
 

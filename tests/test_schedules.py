@@ -126,7 +126,7 @@ def test_a_constant_schedule_leaves_a_callbacks_rates_alone(iris):
 @pytest.mark.parametrize(
     ("X", "views", "kind", "decay", "lr"),
     [
-        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, 0.01),
+        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, None),
         (np.zeros((60, 1, 4, 4)), None, torch.optim.Adam, 0, 0.003),
         (np.zeros((60, 2, 9)), "auto", torch.optim.Adam, 0, 0.003),
     ],
@@ -137,7 +137,8 @@ def test_auto_is_one_optimizer_for_tables_and_another_for_the_rest(X, views, kin
     clf.fit(X + np.random.RandomState(0).randn(*X.shape), np.arange(60) % 2)
     (group,) = clf.net_.optimizer_.param_groups
     assert type(clf.net_.optimizer_) is kind
-    assert (group["weight_decay"], group["lr"]) == (decay, lr)
+    assert (group["weight_decay"], group["lr"]) == (decay, clf.lr_)
+    assert lr in (None, clf.lr_)  # of a table it is chosen, see test_auto_lr.py
     assert type(clf.net_.generator_optimizer_) is torch.optim.Adam
 
 

@@ -26,7 +26,8 @@ needs_callbacks = pytest.mark.skipif(
 
 
 def model(cls=MAXLClassifier, **params):
-    return cls(**{"max_epochs": 4, "psi": 2, "random_state": 0, **params})
+    # A rate of its own: the trials of "auto" would be tasks as well.
+    return cls(**{"max_epochs": 4, "psi": 2, "lr": 0.01, "random_state": 0, **params})
 
 
 WITHOUT = """
@@ -143,18 +144,19 @@ def test_early_stopping_ends_before_the_most_epochs_that_were_announced(iris):
 @needs_callbacks
 def test_trials_are_tasks_of_their_own(iris):
     tasks = Tasks()
-    clf = model(psi="auto", guard=True, max_epochs=8).set_callbacks(tasks)
+    clf = model(lr="auto", psi="auto", guard=True, max_epochs=8).set_callbacks(tasks)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # which arm wins is not the question here
         clf.fit(*iris)
     trainings = [(p[1], len(p)) for p in tasks.begun if len(p) == 2]
     assert [name for (name, _), _ in trainings] == [
+        *(f"trial of lr={lr}, fold {i}" for i in (1, 2, 3, 4, 5) for lr in (0.01, 0.003, 0.001)),
         *(f"trial of psi={psi}" for psi in (5, 2, 10, 3)),
         "trial of auxiliary='maxl'",
         "trial of auxiliary=None",
         "training",
     ]
-    assert tasks.begun[0] == [("fit", 7)]
+    assert tasks.begun[0] == [("fit", 22)]
     for (name, most), _ in trainings:
         assert names(tasks.ended).count(f"fit/{name}/epoch") == most
         assert names(tasks.ended).count(f"fit/{name}") == 1
@@ -169,6 +171,8 @@ def test_trials_are_tasks_of_their_own(iris):
         {"psi": "auto", "max_epochs": 3},
         {"psi": "auto", "max_epochs": 5},
         {"guard": True},
+        {"lr": "auto"},
+        {"lr": "auto", "early_stopping": True},
     ],
 )
 def test_a_fit_announces_as_many_trainings_as_it_has(iris, params):

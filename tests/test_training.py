@@ -14,7 +14,7 @@ from sklearn_maxl.backbones import MLP
 
 
 def model(**params):
-    return MAXLClassifier(**{"max_epochs": 3, "psi": 2, "random_state": 0, **params})
+    return MAXLClassifier(**{"max_epochs": 3, "psi": 2, "lr": 0.01, "random_state": 0, **params})
 
 
 class Remember(skorch_callbacks.Callback):
