@@ -109,6 +109,23 @@ def table(name: str) -> tuple[np.ndarray, np.ndarray, None]:
 
 
 @cache
+def binned(name: str) -> tuple[np.ndarray, np.ndarray, None]:
+    """A table whose numbers are categories: the quarter of its column that each is in."""
+    X, y, _ = table(name)
+    quarters = (X[:, None] > np.quantile(X, (0.25, 0.5, 0.75), axis=0)).sum(1)
+    return np.eye(4, dtype=np.float32)[quarters].reshape(len(X), -1), y, None
+
+
+@cache
+def noisy(name: str) -> tuple[np.ndarray, np.ndarray, None]:
+    """A table with a fifth of its rows, to train or to score on, in a class drawn at random."""
+    X, y, _ = table(name)
+    rng = np.random.RandomState(0)
+    drawn = rng.randint(y.max() + 1, size=len(y))
+    return X, np.where(rng.random_sample(len(y)) < 0.2, drawn, y), None
+
+
+@cache
 def bundled(name: str) -> tuple[np.ndarray, np.ndarray, None]:
     """A data set of scikit-learn."""
     loaders = {"digits": load_digits, "breast-cancer": load_breast_cancer, "wine": load_wine}
@@ -132,6 +149,8 @@ TABLES = (
 )
 BUNDLED = ("breast-cancer", "digits", "wine")
 TUNED_ON = ("vehicle", "segmentation", "phoneme", "mfeat-factors")
+# The same with categories for numbers, and with noise in the classes.
+OTHERWISE = [f"{name}, {kind}" for kind in ("binned", "noisy") for name in TUNED_ON]
 
 # Name -> training samples, and the settings that all arms of the set share.
 IMAGES: dict[tuple[str, int], dict[str, Any]] = {
@@ -157,6 +176,9 @@ def whole(name: str, subset: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
         return cifar(subset, int(name.removeprefix("cifar100-")))
     if name.startswith("turned-digits"):
         return turned(name.removeprefix("turned-digits-"))
+    table_name, _, kind = name.partition(", ")
+    if kind:
+        return {"binned": binned, "noisy": noisy}[kind](table_name)
     return table(name) if name in TABLES else bundled(name)
 
 

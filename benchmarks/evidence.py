@@ -2,19 +2,22 @@
 
     SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py tune
     SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py choose
+    SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py rates
     SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py report [--sets digits-images:200 ...]
     SKLEARN_MAXL_DATA=folder python benchmarks/evidence.py cost
 
-Three parts, each resumable and with one CSV row a run:
+Four parts, each resumable and with one CSV row a run:
 
 ``tune`` tries settings one at a time on the sets named for tuning, and scores them on samples
 that are in no training part and in no official test set (seeds from 100 on). Defaults come
 from it. ``choose`` gives every set and size its best single task: the loss, the learning rate,
 the weight decay and, for tables, the network with the best mean accuracy on a fifth of the
-training part, over three seeds (one where more than 1,000 samples train). ``report`` then
-trains all arms on ten paired seeds: a seed draws the training part, the first weights and the
-batches. It alone touches the test samples, and nothing is chosen by it. ``cost`` counts the
-floating-point operations of an epoch of each arm.
+training part, over three seeds (one where more than 1,000 samples train). ``rates`` writes
+down what ``lr="auto"`` chooses on the training part of a table; all arms with that default,
+rivals too, are then given the number, which is the same fit, and the choice is made once.
+``report`` then trains all arms on ten paired seeds: a seed draws the training part, the first
+weights and the batches. It alone touches the test samples, and nothing is chosen by it.
+``cost`` counts the floating-point operations of an epoch of each arm.
 
 Fashion-MNIST and CIFAR-100 are halved to 14 x 14 and 16 x 16 pixels and learned by the default
 ConvNet at half its width, so that the whole fits two cores in hours; the digits have the
@@ -43,12 +46,13 @@ from _ideas import SETTINGS as IDEAS
 from _measure import operations
 from _rivals import Rival, predict_proba
 from _runs import RESULTS, read, resume
-from _sets import BUNDLED, IMAGES, TABLES, TUNED_ON, Split, shared_settings, split
+from _sets import BUNDLED, IMAGES, OTHERWISE, TABLES, TUNED_ON, Split, shared_settings, split
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 import sklearn_maxl
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._auto_lr import CANDIDATES
 from sklearn_maxl._optimizers import resolve_lr, resolve_optimizer
 
 # Tuning: settings on top of `BASE`, one change each.
@@ -146,6 +150,16 @@ TABLE_IDEAS: dict[str, dict[str, Any]] = {
         )
     },
 }
+# With the network and the weight decay that tables have by default: one rate for all, or one
+# that each fit chooses.
+RATES_TRIED = (0.01, 0.003, 0.001, "auto")
+TABLE_RATES: dict[str, dict[str, Any]] = {
+    f"{arm}, lr={lr!r}, default network": with_decay(
+        0.1, auxiliary=auxiliary, backbone="auto", lr=lr
+    )
+    for arm, auxiliary in (("single", None), ("maxl", "maxl"))
+    for lr in RATES_TRIED
+}
 IMAGE_IDEAS: dict[str, dict[str, Any]] = {
     **{f"{ON_IMAGES}, {idea}": {"views": "rotations"} for idea in CONTEXTS},
     **{f"{ON_IMAGES}, {idea}": {"views": "rotations", **s} for idea, s in IDEAS.items()},
@@ -167,12 +181,24 @@ TUNING: list[tuple[list[tuple[str, int]], int, tuple[str, ...]]] = [
     ([("fashion-mnist", 500)], 3, DECISIVE),
     ([("cifar100-10", 2500)], 2, DECISIVE),
     ([*TUNING_TABLES, *MORE_ROWS], 8, tuple(DECAY_CHANGES)),
+    (
+        [(name, n) for n in (200, 1000) for name in (*TUNED_ON, *OTHERWISE)],
+        4,
+        tuple(TABLE_RATES),
+    ),
     (TUNING_TABLES, 4, tuple(CHANGES)),
     (MORE_ROWS, 4, RATES),
     ([*TUNING_TABLES, *MORE_ROWS], 4, tuple(TABLE_IDEAS)),
     ([("digits-images", 200)], 4, tuple(IMAGE_IDEAS)),
 ]
-SETTINGS = {**CHANGES, **VIEW_CHANGES, **DECAY_CHANGES, **TABLE_IDEAS, **IMAGE_IDEAS}
+SETTINGS = {
+    **CHANGES,
+    **VIEW_CHANGES,
+    **DECAY_CHANGES,
+    **TABLE_IDEAS,
+    **TABLE_RATES,
+    **IMAGE_IDEAS,
+}
 
 # The single task's candidates; tables have two networks, the default and one of 100 units.
 GRID = list(product((0.0, 2.0), (1e-3, 3e-3, 1e-2), (0.0, 0.1)))
@@ -198,9 +224,14 @@ REPORT_IMAGES = [key for key in IMAGES if key[0] != "cifar100-10"]
 Choice = tuple[float, float, float, str]
 
 
+def is_table(name: str) -> bool:
+    """Whether the samples of a set are rows."""
+    return name.partition(", ")[0] in (*TABLES, *BUNDLED)
+
+
 def candidates(name: str) -> list[Choice]:
     """Focal gamma, learning rate, weight decay and network of each candidate."""
-    networks = ("auto", "mlp") if name in TABLES or name in BUNDLED else ("auto",)
+    networks = ("auto", "mlp") if is_table(name) else ("auto",)
     return [(*numbers, network) for network in networks for numbers in GRID]
 
 
@@ -234,13 +265,13 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
         "maxl, paper": {"preset": "neurips2019"},
         "guard": {"guard": True},
     }
-    if name in TABLES or name in BUNDLED:
-        return {
-            **everywhere,
-            "single, 100 units": single(backbone="mlp"),
-            "uniform, 100 units": {"auxiliary": "uniform", "backbone": "mlp"},
-            "maxl, 100 units": {"backbone": "mlp"},
-        }
+    if is_table(name):
+        # What was the default before: one rate for all tables, and then a smaller network too.
+        for network, earlier in EARLIER_DEFAULTS.items():
+            everywhere[f"single, {network}"] = single(**earlier)
+            everywhere[f"uniform, {network}"] = {"auxiliary": "uniform", **earlier}
+            everywhere[f"maxl, {network}"] = earlier
+        return {**everywhere, "guard, lr=0.01": {"guard": True, "lr": 1e-2}}
     images: dict[str, dict[str, Any] | Rival] = {
         "uniform, views": {"auxiliary": "uniform"},
         "maxl, no views": dict(NO_VIEWS),
@@ -257,6 +288,10 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
 
 
 NO_VIEWS = {"views": None}
+EARLIER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "lr=0.01": {"lr": 1e-2},
+    "100 units": {"lr": 1e-2, "backbone": "mlp"},
+}
 
 
 def classifier(settings: dict[str, Any], shared: dict[str, Any], seed: int) -> MAXLClassifier:
@@ -280,20 +315,24 @@ def scores(y: np.ndarray, probabilities: np.ndarray) -> tuple[float, float, floa
 
 
 def fitted_scores(
-    data: Split, arm: dict[str, Any] | Rival, shared: dict[str, Any], seed: int
+    data: Split,
+    arm: dict[str, Any] | Rival,
+    shared: dict[str, Any],
+    seed: int,
+    lr: float | str = "auto",
 ) -> tuple:
-    """Scores and seconds of one arm."""
+    """Scores and seconds of one arm, at the rate `lr` if it has none of its own."""
     warnings.simplefilter("ignore")
     start = time.perf_counter()
     if isinstance(arm, Rival):
         shape = data.X.shape[1:]
-        optimizer, lr = resolve_optimizer("auto", shape), resolve_lr("auto", shape)
+        optimizer, lr = resolve_optimizer("auto", shape), resolve_lr(lr, shape)
         probabilities = predict_proba(
             arm, data.X, data.y, data.X_test, seed, optimizer=partial(optimizer, lr=lr), **shared
         )
         seconds = time.perf_counter() - start
     else:
-        clf = classifier(arm, shared, seed)
+        clf = classifier(arm if "preset" in arm else {"lr": lr, **arm}, shared, seed)
         clf.fit(data.X, data.y, auxiliary_labels=data.finer)
         seconds = time.perf_counter() - start
         probabilities = clf.predict_proba(data.X_test)
@@ -331,7 +370,7 @@ def tune(seeds: int, wanted: list[str] | None, jobs: int) -> None:
 
 def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
     # Tables were tuned with 100 units where a setting does not say otherwise.
-    network = {"backbone": "mlp"} if name in TABLES else {}
+    network = {"backbone": "mlp"} if is_table(name) else {}
     shared = {**network, **shared_settings(name, n), **BASE}
     arm = {**BASE, **SETTINGS[setting]}
     with idea_of(setting):
@@ -386,10 +425,36 @@ def candidate_of(row: dict[str, str]) -> Choice:
     return *numbers, row["network"]  # type: ignore[return-value]
 
 
+RATES_CHOSEN = RESULTS / "evidence_rates.csv"
+
+
+def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
+    """What ``lr="auto"`` chooses on the training parts of tables."""
+    runs = [(*key, seed) for seed in range(seeds) for key in sets if is_table(key[0])]
+    values = ["lr", *(f"score, lr={lr}" for lr in CANDIDATES), "seconds", "version"]
+    resume(RATES_CHOSEN, ["data_set", "n", "seed"], values, runs, rates_run, jobs)
+
+
+def rates_run(name: str, n: int, seed: int) -> tuple:
+    warnings.simplefilter("ignore")
+    data = split(name, n, seed, "test")
+    start = time.perf_counter()
+    clf = classifier(single(), shared_settings(name, n), seed).fit(data.X, data.y)
+    seconds = time.perf_counter() - start
+    found = [round(clf.history_.lr_scores[lr], 6) for lr in CANDIDATES]
+    return clf.lr_, *found, round(seconds, 2), version()
+
+
 def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jobs: int) -> None:
     """All arms on the test samples."""
     rows = read(CHOICES)
     choices = {key: chosen(rows, *key) for key in sets}
+    rate = {
+        (r["data_set"], int(r["n"]), int(r["seed"])): float(r["lr"]) for r in read(RATES_CHOSEN)
+    }
+    missing = {key for key in sets if is_table(key[0])} - {key[:2] for key in rate}
+    if missing:
+        raise SystemExit(f"Run the part rates first, for {sorted(missing)}.")
     runs = [
         (name, n, arm, seed)
         for seed in range(seeds)
@@ -398,16 +463,23 @@ def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jo
         if wanted is None or arm in wanted
     ]
     keys = ["data_set", "n", "arm", "seed"]
-    run = partial(report_run, choices=choices)
+    run = partial(report_run, choices=choices, rate=rate)
     resume(RESULTS / "evidence.csv", keys, VALUES, runs, run, jobs)
 
 
 def report_run(
-    name: str, n: int, arm: str, seed: int, *, choices: dict[tuple[str, int], Choice]
+    name: str,
+    n: int,
+    arm: str,
+    seed: int,
+    *,
+    choices: dict[tuple[str, int], Choice],
+    rate: dict[tuple[str, int, int], float],
 ) -> tuple:
     shared = shared_settings(name, n)
     settings = arms(name, choices[name, n], shared)[arm]
-    return fitted_scores(split(name, n, seed, "test"), settings, shared, seed)
+    lr = rate[name, n, seed] if is_table(name) else "auto"
+    return fitted_scores(split(name, n, seed, "test"), settings, shared, seed, lr)
 
 
 def cost() -> None:
@@ -427,13 +499,13 @@ def cost_run(name: str, n: int, arm: str) -> tuple:
     data = split(name, n, SEEDS[0], "validation")
     shared = {**shared_settings(name, n), "max_epochs": 1}
     settings = arms(name, candidates(name)[0], shared)[arm]
-    clf = classifier({**settings, "max_epochs": 1}, shared, 0)
+    clf = classifier({"lr": 1e-2, **settings, "max_epochs": 1}, shared, 0)
     return operations(lambda: clf.fit(data.X, data.y)), version()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=("tune", "choose", "report", "cost"))
+    parser.add_argument("part", choices=("tune", "choose", "rates", "report", "cost"))
     parser.add_argument("--sets", nargs="+", help="name:n; default: all")
     parser.add_argument("--arms", nargs="+", help="or settings of tune; default: all")
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
@@ -446,6 +518,8 @@ def main() -> None:
         tune(a.seeds, a.arms, a.jobs)
     elif a.part == "choose":
         choose(sets, a.jobs)
+    elif a.part == "rates":
+        rates(sets, a.seeds, a.jobs)
     elif a.part == "cost":
         cost()
     else:
