@@ -266,20 +266,20 @@ class BaseMAXL(
         """Fit from scratch: choose the rate and psi if asked to, train, and compare if asked to."""
         arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, None)
         plan = make_plan(self, arrays, targets, _own_random_state(self.random_state))
-        psi, psi_losses, lr_scores, found, decided = self.psi, None, None, None, self
+        decided, psi = self, self.psi
+        found: dict[str, Any] = {}  # by trials, for the history
         if n_trainings(self, arrays.X.shape, plan.regression):
-            lr, lr_scores = choose_lr(self, plan, task)
+            lr, found["lr_scores"] = choose_lr(self, plan, task)
             decided = replaced(self, lr=lr)
         if isinstance(psi, str) and self.auxiliary in PSI_ARMS:
-            psi, psi_losses = choose_psi(decided, plan, task)
+            psi, found["psi_losses"] = choose_psi(decided, plan, task)
         if self.guard and self.auxiliary is not None:
-            trained, found = guarded(decided, plan, psi, task)
+            trained, found["guard"] = guarded(decided, plan, psi, task)
         else:
             with task.training("training", self.max_epochs) as training:
                 trained = run(decided, plan, self.auxiliary, psi, task=training)
         _warn_of_collapse(trained)
-        history = trained.net.epochs_
-        history.lr_scores, history.psi_losses, history.guard = lr_scores, psi_losses, found
+        vars(trained.net.epochs_).update(found)
         return self._keep(plan, trained)
 
     def _go_on(

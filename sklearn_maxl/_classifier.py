@@ -116,7 +116,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         highest rate that is not worse than the best by more than half a standard error.
         ``lr_`` tells it. The fit is then to the bit that of the number, and a number saves
         the trials: up to 15 trainings of a plain network, fewer with more rows (3 from
-        1,500 on). `partial_fit` and tables of fewer than five rows a class take 0.01. In
+        1,500 on). `partial_fit`, and a table where no class has five rows, take 0.01. In
         regression it is 0.001, Adam's usual one.
     generator_optimizer : {"adam", "sgd", "adamw"} or callable, default="adam"
         Optimizer of the label generator. With plain SGD the generator hardly
