@@ -39,7 +39,10 @@ from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._skorch_callbacks import own_copies
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]
-SETTINGS = {"max_epochs": 4, "psi": 2, "meta_every": 1, "batch_size": 50, "random_state": 0}
+SETTINGS = {
+    **{"max_epochs": 4, "psi": 2, "meta_every": 1, "batch_size": 50, "random_state": 0},
+    "lr": 0.01,  # that of "auto" is found by fits without callbacks
+}
 
 
 def fitted(data, *callbacks, cls=MAXLClassifier, **params):
@@ -402,7 +405,7 @@ def test_print_log_shows_a_row_an_epoch(iris, capsys):
 
 def test_verbose_logs_a_readable_line_an_epoch(iris, caplog):
     with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
-        clf = fitted(iris, verbose=1, early_stopping=True, lr=0.01)
+        clf = fitted(iris, verbose=1, early_stopping=True)
     lines = [r.getMessage() for r in caplog.records]
     assert len(lines) == clf.n_iter_
     for line, row in zip(lines, clf.history_, strict=True):

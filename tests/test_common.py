@@ -46,16 +46,19 @@ class HumanClassifier(MAXLClassifier):
         return None if y is None else np.arange(np.asarray(y).size) % 2
 
 
+# With a rate of their own, but for the default: its trials are fits as well.
+RATE = {"lr": 0.01, "max_epochs": 5}
 ESTIMATORS = [
-    *(MAXLClassifier(auxiliary=arm, max_epochs=5) for arm in ARMS if arm != "human"),
-    HumanClassifier(auxiliary="human", max_epochs=5),
+    MAXLClassifier(max_epochs=5),
+    *(MAXLClassifier(auxiliary=arm, **RATE) for arm in ARMS if arm not in ("maxl", "human")),
+    HumanClassifier(auxiliary="human", **RATE),
     *(MAXLRegressor(auxiliary=arm, max_epochs=40) for arm in ("maxl", "kmeans", None)),
     MAXLRegressor(loss="huber", n_bins=3, lr=0.01, auxiliary="uniform", max_epochs=20),
-    MAXLClassifier(guard=True, max_epochs=5),
-    MAXLClassifier(psi="auto", alternation="epoch", max_epochs=8),
-    MAXLClassifier(auxiliary_weight_range=3.0, information_weight=0.1, max_epochs=5),
-    MAXLClassifier(meta_gradient="double_backward", max_epochs=5),
-    MAXLClassifier(meta_gradient="finite_difference", max_epochs=5),
+    MAXLClassifier(guard=True, **RATE),
+    MAXLClassifier(psi="auto", alternation="epoch", lr=0.01, max_epochs=8),
+    MAXLClassifier(auxiliary_weight_range=3.0, information_weight=0.1, **RATE),
+    MAXLClassifier(meta_gradient="double_backward", **RATE),
+    MAXLClassifier(meta_gradient="finite_difference", **RATE),
 ]
 
 
