@@ -49,7 +49,8 @@ def choose_lr(estimator: Any, plan: Plan, task: Task) -> tuple[float, dict[float
     y = plan.arrays.y
     if np.bincount(y).max() < N_FOLDS:
         return resolve_lr("auto", plan.input_shape), None
-    # No callbacks and no log: a trial is nobody's fit. Nor is it long enough to be compiled.
+    # No callbacks, no log and no epochs told: a trial is nobody's fit. Nor is it long enough
+    # to be compiled.
     trial = replaced(estimator, auxiliary=None, callbacks=None, verbose=0, compile=False)
     right: dict[float, list[NDArray[np.bool_]]] = {lr: [] for lr in CANDIDATES}
     folds = held_out_folds(y, stream(plan.start, 2))
@@ -57,8 +58,8 @@ def choose_lr(estimator: Any, plan: Plan, task: Task) -> tuple[float, dict[float
         for lr in CANDIDATES:
             setting = replaced(trial, lr=lr)
             own = make_plan(setting, plan.arrays.take(rest), plan.targets, plan.start)
-            with task.training(f"trial of lr={lr}, fold {i + 1}", trial.max_epochs) as training:
-                net = run(setting, own, None, None, task=training).net
+            with task.training(f"trial of lr={lr}, fold {i + 1}", 0):
+                net = run(setting, own, None, None).net
             samples = Samples.from_arrays(plan.arrays.take(held), torch.device(net.device))
             right[lr].append(net.outputs_on(samples).argmax(1).numpy() == y[held])
     weight, rows = plan.arrays.weight, np.concatenate([held for _, held in folds])

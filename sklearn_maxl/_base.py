@@ -252,10 +252,10 @@ class BaseMAXL(
             return self._go_on(*data, self.max_epochs, task) if again else self._start(*data, task)
 
     def _epochs_of_trainings(self, X: Any, again: bool) -> list[int]:
-        """Most epochs of each training of a fit: of trials, if it is from scratch, and its own."""
+        """Most epochs that each training tells of: trials, in a fit from scratch, and its own."""
         if again:
             return [self.max_epochs]
-        epochs = [self.max_epochs] * n_trainings(self, np.shape(X), not is_classifier(self))
+        epochs = [0] * n_trainings(self, np.shape(X), not is_classifier(self))
         if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
             epochs += trials(self.max_epochs).values()
         if self.guard and self.auxiliary is not None:

@@ -26,7 +26,7 @@ class Task:
 
     @contextmanager
     def training(self, name: str, epochs: int) -> Iterator["Task"]:
-        """One of the fit's trainings, of so many epochs at most."""
+        """One of the fit's trainings, which tells of so many epochs at most."""
         yield self
 
     def fitted_by(self, keep: Callable[[Any], Any]) -> "Task":
