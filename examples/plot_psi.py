@@ -27,7 +27,7 @@ X, y = X[:300], y[:300]
 
 found = []
 for seed in range(3):
-    clf = MAXLClassifier(psi="auto", max_epochs=60, random_state=seed).fit(X, y)
+    clf = MAXLClassifier(psi="auto", lr=0.01, max_epochs=60, random_state=seed).fit(X, y)
     found.append(sorted(clf.history_.psi_losses.items()))
     print(f"seed {seed}: psi = {clf.psi_[0]}")
 
@@ -47,7 +47,7 @@ ax.spines[["top", "right"]].set_visible(False)
 # ``compare`` takes any settings as its arms, and the one that the others are compared to.
 
 comparison = compare(
-    MAXLClassifier(max_epochs=40),
+    MAXLClassifier(lr=0.01, max_epochs=40),
     X,
     y,
     arms={f"psi={psi}": {"psi": psi} for psi in (2, 3, 5, 10)},
