@@ -640,6 +640,8 @@ log-loss over all problems is {log_loss} ({fixed_log_loss} with ``lr=0.01``), an
 the best single task."""
 
 OPEN = """
+- Ten seeds tell differences of half a point on most tables, and no smaller ones: twice as many are
+  a matter of an hour (``--seeds 20``).
 - Some arms have fewer seeds than the others, as their rows say; those of the suite that have no row
   are not run.
 - The suite knows 10,000 images of Fashion-MNIST and of CIFAR-100 and tables of any size
