@@ -152,11 +152,16 @@ TABLE_IDEAS: dict[str, dict[str, Any]] = {
 }
 # With the network and the weight decay that tables have by default: one rate for all, or one
 # that each fit chooses.
-RATES_TRIED = (0.01, 0.003, 0.001, "auto")
+RATES_TRIED: tuple[float | str, ...] = (*CANDIDATES, "auto")
+
+
+def rate_setting(arm: str, lr: float | str) -> str:
+    """The name of a setting of `TABLE_RATES`."""
+    return f"{arm}, lr={lr!r}, default network"
+
+
 TABLE_RATES: dict[str, dict[str, Any]] = {
-    f"{arm}, lr={lr!r}, default network": with_decay(
-        0.1, auxiliary=auxiliary, backbone="auto", lr=lr
-    )
+    rate_setting(arm, lr): with_decay(0.1, auxiliary=auxiliary, backbone="auto", lr=lr)
     for arm, auxiliary in (("single", None), ("maxl", "maxl"))
     for lr in RATES_TRIED
 }
@@ -267,11 +272,11 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
     }
     if is_table(name):
         # What was the default before: one rate for all tables, and then a smaller network too.
-        for network, earlier in EARLIER_DEFAULTS.items():
-            everywhere[f"single, {network}"] = single(**earlier)
-            everywhere[f"uniform, {network}"] = {"auxiliary": "uniform", **earlier}
-            everywhere[f"maxl, {network}"] = earlier
-        return {**everywhere, "guard, lr=0.01": {"guard": True, "lr": 1e-2}}
+        for of, earlier in EARLIER_DEFAULTS.items():
+            everywhere[f"single, {of}"] = single(**earlier)
+            everywhere[f"uniform, {of}"] = {"auxiliary": "uniform", **earlier}
+            everywhere[f"maxl, {of}"] = earlier
+        return {**everywhere, "guard, lr=0.01": {"guard": True, **EARLIER_DEFAULTS["lr=0.01"]}}
     images: dict[str, dict[str, Any] | Rival] = {
         "uniform, views": {"auxiliary": "uniform"},
         "maxl, no views": dict(NO_VIEWS),

@@ -12,6 +12,7 @@ from _statistics import (
 )
 from collections.abc import Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 from textwrap import fill
 
@@ -35,10 +36,12 @@ from evidence import (
     WITHOUT_UPRIGHT,
     chosen,
     is_table,
+    rate_setting,
 )
 from matplotlib import pyplot as plt
 from report import Rows, read, table
 
+from sklearn_maxl._auto_lr import CANDIDATES
 from sklearn_maxl._statistics import holm
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -388,7 +391,7 @@ def settings(of_tables: bool) -> str:
     everything = [*CHANGES, *VIEW_CHANGES]
     rows = [
         r
-        for r in read("evidence_tuning")[1]
+        for r in tuning_rows()
         if r["setting"] in everything and is_table(r["data_set"]) == of_tables
     ]
     sets = list(dict.fromkeys((r["data_set"], r["n"]) for r in rows))
@@ -429,25 +432,34 @@ def settings(of_tables: bool) -> str:
     return table(head, body)
 
 
-def effects(names: Sequence[str], reference: str, data_sets: Sequence[str]) -> str:
-    """Settings against one of them, each over all runs that both have."""
-    rows = [r for r in read("evidence_tuning")[1] if r["data_set"] in data_sets]
+def tuning_differences(
+    setting: str, reference: str, column: str, data_sets: Sequence[str], n: int | None = None
+) -> np.ndarray:
+    """A column of one setting minus that of another, over all runs that both have."""
 
-    def column(setting: str, name: str) -> dict[tuple[str, str, str], float]:
+    def values_of(name: str) -> dict[tuple[str, str, str], float]:
         return {
-            (r["data_set"], r["n"], r["seed"]): float(r[name])
-            for r in rows
-            if r["setting"] == setting
+            (r["data_set"], r["n"], r["seed"]): float(r[column])
+            for r in tuning_rows()
+            if r["setting"] == name and r["data_set"] in data_sets and n in (None, int(r["n"]))
         }
 
-    def difference(setting: str, name: str) -> np.ndarray:
-        of, base = column(setting, name), column(reference, name)
-        return np.array([of[key] - base[key] for key in sorted(of.keys() & base.keys())])
+    of, base = values_of(setting), values_of(reference)
+    return np.array([of[key] - base[key] for key in sorted(of.keys() & base.keys())])
 
+
+@cache
+def tuning_rows() -> Rows:
+    return read("evidence_tuning")[1]
+
+
+def effects(names: Sequence[str], reference: str, data_sets: Sequence[str]) -> str:
+    """Settings against one of them, each over all runs that both have."""
     body = []
     for name in names:
         accuracy, loss, gap = (
-            difference(name, column) for column in ("accuracy", "log_loss", "calibration_error")
+            tuning_differences(name, reference, column, data_sets)
+            for column in ("accuracy", "log_loss", "calibration_error")
         )
         if name == reference or len(accuracy) < 2:
             continue
@@ -462,49 +474,32 @@ def effects(names: Sequence[str], reference: str, data_sets: Sequence[str]) -> s
 
 
 def rates_tried() -> str:
-    """One rate for all tables, or one that a fit chooses: differences to 0.01."""
-    rows = read("evidence_tuning")[1]
+    """One rate for all tables, or one that a fit chooses: differences to the first."""
+    first, *others = RATES_TRIED
     kinds = {
         "as they are": TUNED_ON,
         "numbers as categories": [name for name in OTHERWISE if name.endswith("binned")],
         "noisy classes": [name for name in OTHERWISE if name.endswith("noisy")],
     }
-
-    def column(arm: str, lr: float | str, names: Sequence[str], n: str, value: str) -> dict:
-        setting = f"{arm}, lr={lr!r}, default network"
-        return {
-            (r["data_set"], r["seed"]): float(r[value])
-            for r in rows
-            if (r["setting"], r["n"]) == (setting, n) and r["data_set"] in names
-        }
-
     body = []
-    for kind, names in kinds.items():
-        for n in ("200", "1000"):
-            for arm in ("single", "maxl"):
-                cells = []
-                for lr in RATES_TRIED[1:]:
-                    for value, how in (
-                        ("accuracy", {"sign": "+"}),
-                        ("log_loss", {"factor": 1, "sign": "+"}),
-                    ):
-                        of, base = (
-                            column(arm, rate, names, n, value) for rate in (lr, RATES_TRIED[0])
-                        )
-                        shared = sorted(of.keys() & base.keys())
-                        d = np.array([of[key] - base[key] for key in shared])
-                        cells.append(mean_and_error(d, **how))
-                body.append((f"{kind}, {n} rows", arm, *cells, f"{len(shared)}"))
-    head = ("tables", "arm", *(
-        f"{lr if isinstance(lr, float) else 'chosen'}: {what}"
-        for lr in RATES_TRIED[1:] for what in ("points", "log-loss")
-    ), "runs")  # fmt: skip
-    return table(head, body)
+    for (kind, names), n, arm in product(kinds.items(), (200, 1000), ("single", "maxl")):
+        reference = rate_setting(arm, first)
+        cells = []
+        for lr in others:
+            accuracy, loss = (
+                tuning_differences(rate_setting(arm, lr), reference, column, names, n)
+                for column in ("accuracy", "log_loss")
+            )
+            cells += [mean_and_error(accuracy, sign="+"), mean_and_error(loss, 1, sign="+")]
+        body.append((f"{kind}, {n} rows", arm, *cells, f"{len(accuracy)}"))
+    what = [lr if isinstance(lr, float) else "chosen" for lr in others]
+    columns = (f"{lr}: {unit}" for lr, unit in product(what, ("points", "log-loss")))
+    return table(("tables", "arm", *columns, "runs"), body)
 
 
 def rates_chosen() -> str:
     """How often a fit took which rate, beside the rate of the best single task."""
-    rates = [str(lr) for lr in RATES_TRIED[:-1]]
+    rates = [str(lr) for lr in CANDIDATES]
     rows, candidates = read("evidence_rates")[1], read("evidence_single")[1]
     body = []
     for key in there(SMALL_TABLES, DEFAULT, BEST):

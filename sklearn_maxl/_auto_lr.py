@@ -12,11 +12,11 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from ._data import Samples
+from ._devices import resolve_device
 from ._fit import Plan, make_plan, replaced, run, stream
 from ._net import logger
 from ._optimizers import resolve_lr
@@ -54,13 +54,13 @@ def choose_lr(estimator: Any, plan: Plan, task: Task) -> tuple[float, dict[float
     trial = replaced(estimator, auxiliary=None, callbacks=None, verbose=0, compile=False)
     right: dict[float, list[NDArray[np.bool_]]] = {lr: [] for lr in CANDIDATES}
     folds = held_out_folds(y, stream(plan.start, 2))
+    device = resolve_device(estimator.device)
     for i, (rest, held) in enumerate(folds):
+        own = make_plan(trial, plan.arrays.take(rest), plan.targets, plan.start)
+        samples = Samples.from_arrays(plan.arrays.take(held), device)
         for lr in CANDIDATES:
-            setting = replaced(trial, lr=lr)
-            own = make_plan(setting, plan.arrays.take(rest), plan.targets, plan.start)
             with task.training(f"trial of lr={lr}, fold {i + 1}", 0):
-                net = run(setting, own, None, None).net
-            samples = Samples.from_arrays(plan.arrays.take(held), torch.device(net.device))
+                net = run(replaced(trial, lr=lr), own, None, None).net
             right[lr].append(net.outputs_on(samples).argmax(1).numpy() == y[held])
     weight, rows = plan.arrays.weight, np.concatenate([held for _, held in folds])
     lr, scores = choice(

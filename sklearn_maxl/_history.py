@@ -9,6 +9,9 @@ from torch import Tensor
 
 from ._losses import entropies
 
+# What trials before a fit found, each an attribute of its history.
+FOUND = ("lr_scores", "psi_losses", "guard")
+
 # Mean mass below this share of the even one (1 / psi): the auxiliary class is out of use.
 IN_USE = 0.1
 
@@ -62,11 +65,7 @@ class History(list[dict[str, Any]]):
             "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
             for line in lines
         ]
-        notes = {
-            "lr_scores": self.lr_scores,
-            "psi_losses": self.psi_losses,
-            "guard": self.guard,
-        }
+        notes = {name: getattr(self, name) for name in FOUND}
         return "\n".join([*table, *(f"{name}: {note}" for name, note in notes.items() if note)])
 
 

@@ -86,8 +86,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
     {n_features_in_}
     {feature_names_in_}
     {input_shape_}
-    lr_ : float
-        Learning rate of the multi-task network, before `schedule`.
+    {lr_}
     psi_ : ndarray of shape (n_bins,)
         Auxiliary classes of each bin; zeros for ``auxiliary=None``.
     {n_iter_}

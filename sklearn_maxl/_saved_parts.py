@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ._auxiliary import HumanSource
-from ._history import History
+from ._history import FOUND, History
 from ._kmeans import KMeansSource
 from ._networks import Network
 from ._plain import NotPlainError, decode, encode, field
@@ -108,12 +108,7 @@ def restore_source(source: Any, stored: dict[str, Any], tensors: dict[str, Tenso
 def history_to_plain(history: History) -> dict[str, Any]:
     """Rows as JSON objects, and what was found beside them."""
     rows = [{name: encode(value) for name, value in row.items()} for row in history]
-    return {
-        "rows": rows,
-        "guard": encode(history.guard),
-        "lr_scores": encode(history.lr_scores),
-        "psi_losses": encode(history.psi_losses),
-    }
+    return {"rows": rows, **{name: encode(getattr(history, name)) for name in FOUND}}
 
 
 def history_from_plain(stored: dict[str, Any]) -> History:
@@ -129,9 +124,8 @@ def history_from_plain(stored: dict[str, Any]) -> History:
         for value in row.values()
     ):
         raise ValueError("its history holds what is no number")
-    history.guard = _found(stored, "guard")
-    history.lr_scores = _found(stored, "lr_scores")
-    history.psi_losses = _found(stored, "psi_losses")
+    for name in FOUND:
+        setattr(history, name, _found(stored, name))
     return history
 
 

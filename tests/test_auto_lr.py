@@ -13,7 +13,6 @@ from sklearn_maxl import MAXLClassifier, MAXLRegressor, _net
 from sklearn_maxl._auto_lr import (
     CANDIDATES,
     ENOUGH,
-    MARGIN,
     N_FOLDS,
     choice,
     held_out_folds,
@@ -64,18 +63,17 @@ def test_every_auxiliary_gets_the_same_rate_from_the_same_scores():
     assert scores[0] == scores[1] == scores[2]
 
 
-@pytest.mark.parametrize("n", [3, 4])
-def test_a_lower_rate_has_to_be_better_beyond_half_a_standard_error(n):
-    # Of ten rows that only one of two rates has right, the lower has n more than the other.
-    lower, higher = CANDIDATES[2], CANDIDATES[0]
-    wins = (10 + n) // 2
-    a, b = np.repeat([True, False], [wins, 10 - wins]), np.repeat([True, False], [10 - wins, wins])
-    right = {lr: np.zeros(10, bool) for lr in CANDIDATES}
-    right[lower], right[higher] = a, b[::-1]
-    lr, scores = choice(right, np.ones(10))
-    surplus = (a & ~b[::-1]).sum() - (b[::-1] & ~a).sum()
-    enough = surplus > MARGIN * np.sqrt((a != b[::-1]).sum())
-    assert lr == (lower if enough else higher)
+@pytest.mark.parametrize(
+    ("wins", "losses", "moves"),
+    # By 2 rows: of 10 that differ, half a standard error is 1.58; of 16, 2; of 20, 2.24.
+    [(6, 4, True), (9, 7, False), (11, 9, False), (5, 5, False), (4, 6, False)],
+)
+def test_a_lower_rate_has_to_be_better_beyond_half_a_standard_error(wins, losses, moves):
+    higher, _, lower = CANDIDATES
+    won = np.repeat([True, False], [wins, losses])
+    right = {higher: ~won, CANDIDATES[1]: won & False, lower: won}
+    lr, scores = choice(right, np.ones(wins + losses))
+    assert lr == (lower if moves else higher)
     assert scores == {lr: r.mean() for lr, r in right.items()}
 
 

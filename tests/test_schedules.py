@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._auto_lr import CANDIDATES
 from sklearn_maxl._schedules import SCHEDULES, cosine, halving
 
 
@@ -124,21 +125,21 @@ def test_a_constant_schedule_leaves_a_callbacks_rates_alone(iris):
 
 
 @pytest.mark.parametrize(
-    ("X", "views", "kind", "decay", "lr"),
+    ("X", "views", "kind", "decay", "rates"),
     [
-        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, None),
-        (np.zeros((60, 1, 4, 4)), None, torch.optim.Adam, 0, 0.003),
-        (np.zeros((60, 2, 9)), "auto", torch.optim.Adam, 0, 0.003),
+        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, CANDIDATES),
+        (np.zeros((60, 1, 4, 4)), None, torch.optim.Adam, 0, (0.003,)),
+        (np.zeros((60, 2, 9)), "auto", torch.optim.Adam, 0, (0.003,)),
     ],
     ids=["table", "images", "signals"],
 )
-def test_auto_is_one_optimizer_for_tables_and_another_for_the_rest(X, views, kind, decay, lr):
+def test_auto_is_one_optimizer_for_tables_and_another_for_the_rest(X, views, kind, decay, rates):
     clf = MAXLClassifier(schedule="constant", max_epochs=1, views=views, random_state=0)
     clf.fit(X + np.random.RandomState(0).randn(*X.shape), np.arange(60) % 2)
     (group,) = clf.net_.optimizer_.param_groups
     assert type(clf.net_.optimizer_) is kind
     assert (group["weight_decay"], group["lr"]) == (decay, clf.lr_)
-    assert lr in (None, clf.lr_)  # of a table it is chosen, see test_auto_lr.py
+    assert clf.lr_ in rates
     assert type(clf.net_.generator_optimizer_) is torch.optim.Adam
 
 
