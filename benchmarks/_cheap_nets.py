@@ -15,14 +15,16 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sklearn_maxl import _fit
-from sklearn_maxl._data import TrainingData
-from sklearn_maxl._functional import Functional, parameters_of
-from sklearn_maxl._losses import focal_losses, weighted_mean
-from sklearn_maxl._meta_gradient import MetaProblem, Parameters, _directional_derivative, exact
-from sklearn_maxl._net import MAXLNet
-from sklearn_maxl._networks import masked_softmax
-from sklearn_maxl._step import (
+from sklearn_maxl._data.data import TrainingData
+from sklearn_maxl._maths.at_parameters import Functional, parameters_of
+from sklearn_maxl._maths.losses import focal_losses, weighted_mean
+from sklearn_maxl._maths.meta_gradient import (
+    MetaProblem,
+    Parameters,
+    _directional_derivative,
+    exact,
+)
+from sklearn_maxl._maths.step import (
     AuxiliaryTask,
     Batch,
     generator_step,
@@ -31,7 +33,10 @@ from sklearn_maxl._step import (
     primary_loss,
     scale_of,
 )
-from sklearn_maxl._virtual_step import VirtualStep
+from sklearn_maxl._maths.virtual_step import VirtualStep
+from sklearn_maxl._networks.networks import masked_softmax
+from sklearn_maxl._training import runs as _fit
+from sklearn_maxl._training.net import MAXLNet
 
 Record = dict[str, Tensor]
 

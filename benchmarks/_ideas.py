@@ -17,13 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_maxl import _net, _networks
-from sklearn_maxl._functional import Functional
-from sklearn_maxl._losses import focal_losses, weighted_mean
-from sklearn_maxl._meta_gradient import MetaProblem
-from sklearn_maxl._networks import MultiTaskNet, block_columns, block_sums
-from sklearn_maxl._step import Batch, Recipe, generator_step, primary_loss
-from sklearn_maxl._virtual_step import rule_for
+from sklearn_maxl._maths.at_parameters import Functional
+from sklearn_maxl._maths.losses import focal_losses, weighted_mean
+from sklearn_maxl._maths.meta_gradient import MetaProblem
+from sklearn_maxl._maths.step import Batch, Recipe, generator_step, primary_loss
+from sklearn_maxl._maths.virtual_step import rule_for
+from sklearn_maxl._networks import networks as _networks
+from sklearn_maxl._networks.networks import MultiTaskNet, block_columns, block_sums
+from sklearn_maxl._training import net as _net
 from sklearn_maxl.backbones import MLP
 
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_maxl import backbones
-from sklearn_maxl._data import batch_sizes, moments, resolve_batch_size
-from sklearn_maxl._networks import make_multi_task_net
-from sklearn_maxl._views import resolve_views
+from sklearn_maxl._data.data import batch_sizes, moments, resolve_batch_size
+from sklearn_maxl._networks.networks import make_multi_task_net
+from sklearn_maxl._tasks.views import resolve_views
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import rankdata, studentized_range, ttest_1samp, wilcoxon
 
-from sklearn_maxl._statistics import holm
+from sklearn_maxl.comparison._statistics import holm
 
 
 def p_value(differences: np.ndarray) -> float:

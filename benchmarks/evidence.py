@@ -52,8 +52,8 @@ from sklearn.model_selection import train_test_split
 
 import sklearn_maxl
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._auto_lr import CANDIDATES
-from sklearn_maxl._optimizers import resolve_lr, resolve_optimizer
+from sklearn_maxl._training.choose_lr import CANDIDATES
+from sklearn_maxl._training.optimizers import resolve_lr, resolve_optimizer
 
 # Tuning: settings on top of `BASE`, one change each.
 TUNING_SEEDS = range(100, 108)

@@ -41,8 +41,8 @@ from evidence import (
 from matplotlib import pyplot as plt
 from report import Rows, read, table
 
-from sklearn_maxl._auto_lr import CANDIDATES
-from sklearn_maxl._statistics import holm
+from sklearn_maxl._training.choose_lr import CANDIDATES
+from sklearn_maxl.comparison._statistics import holm
 
 DOCS = Path(__file__).parents[1] / "docs"
 DEFAULT, BEST = "maxl (default)", "best single"

@@ -59,7 +59,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._data import INFERENCE_VALUES
+from sklearn_maxl._data.data import INFERENCE_VALUES
 from sklearn_maxl.backbones import MLP, VGG16, ConvNet
 
 RESULTS = Path(__file__).parent / "results" / "speed.csv"

@@ -32,12 +32,14 @@ from torch import Tensor
 from torch.func import functional_call, jvp, stack_module_state, vmap
 from torch.nn import functional as F
 
-from sklearn_maxl import MAXLClassifier, _base, _fit
-from sklearn_maxl._data import Samples, TrainingData, resolve_batch_size, shuffled
-from sklearn_maxl._losses import focal_losses
-from sklearn_maxl._net import MAXLNet
-from sklearn_maxl._step import regulariser
-from sklearn_maxl._virtual_step import VirtualStep
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._data.data import Samples, TrainingData, resolve_batch_size, shuffled
+from sklearn_maxl._estimators import base as _base
+from sklearn_maxl._maths.losses import focal_losses
+from sklearn_maxl._maths.step import regulariser
+from sklearn_maxl._maths.virtual_step import VirtualStep
+from sklearn_maxl._training import runs as _fit
+from sklearn_maxl._training.net import MAXLNet
 from sklearn_maxl.backbones import MLP, ConvNet
 
 PATH = RESULTS / "stacked_seeds.csv"

@@ -2,8 +2,8 @@
 
 from importlib.metadata import version
 
-from ._classifier import MAXLClassifier
-from ._regressor import MAXLRegressor
+from ._estimators.classifier import MAXLClassifier
+from ._estimators.regressor import MAXLRegressor
 
 __all__ = ["MAXLClassifier", "MAXLRegressor"]
 __version__ = version("sklearn_maxl")

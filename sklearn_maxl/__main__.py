@@ -2,7 +2,7 @@
 
 import sys
 
-from ._cli import main
+from ._cli.main import main
 
 if __name__ == "__main__":  # worker processes import this file as well
     sys.exit(main())

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_maxl._auxiliary import blocks, resolve_psi
-from sklearn_maxl._functional import Functional
-from sklearn_maxl._meta_gradient import MetaProblem
-from sklearn_maxl._networks import LabelGenerator, MultiTaskNet, Standardize
-from sklearn_maxl._step import AuxiliaryTask, Batch, Recipe, meta_problem, multi_task_step
-from sklearn_maxl._views import QUARTER_TURNS, Views
-from sklearn_maxl._virtual_step import VirtualStep
+from sklearn_maxl._maths.at_parameters import Functional
+from sklearn_maxl._maths.meta_gradient import MetaProblem
+from sklearn_maxl._maths.step import AuxiliaryTask, Batch, Recipe, meta_problem, multi_task_step
+from sklearn_maxl._maths.virtual_step import VirtualStep
+from sklearn_maxl._networks.networks import LabelGenerator, MultiTaskNet, Standardize
+from sklearn_maxl._tasks.views import QUARTER_TURNS, Views
+from sklearn_maxl.labels._sources import blocks, resolve_psi
 
 C = 3  # primary classes
 

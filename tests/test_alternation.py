@@ -10,8 +10,8 @@ from reference import maxl_step
 from skorch.callbacks import Callback
 
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._meta_gradient import exact
-from sklearn_maxl._step import generator_step
+from sklearn_maxl._maths.meta_gradient import exact
+from sklearn_maxl._maths.step import generator_step
 from sklearn_maxl.backbones import ConvNet
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sklearn_maxl import MAXLClassifier, _net
-from sklearn_maxl._augment import PADDING, crop_flip, resolve_augment
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._data.augment import PADDING, crop_flip, resolve_augment
+from sklearn_maxl._training import net as _net
 from sklearn_maxl.backbones import ConvNet
 
 batches = hnp.arrays(

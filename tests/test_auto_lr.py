@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from sklearn_maxl import MAXLClassifier, MAXLRegressor, _net
-from sklearn_maxl._auto_lr import (
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._estimators.base import _own_random_state
+from sklearn_maxl._training import net as _net
+from sklearn_maxl._training.choose_lr import (
     CANDIDATES,
     ENOUGH,
     N_FOLDS,
@@ -19,8 +21,7 @@ from sklearn_maxl._auto_lr import (
     n_held_out,
     n_trainings,
 )
-from sklearn_maxl._base import _own_random_state
-from sklearn_maxl._fit import stream
+from sklearn_maxl._training.runs import stream
 
 X, Y = load_iris(return_X_y=True)
 

@@ -5,8 +5,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from sklearn_maxl import MAXLClassifier, MAXLRegressor, _auto_psi, _net
-from sklearn_maxl._auto_psi import CANDIDATES
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._training import choose_psi as _auto_psi
+from sklearn_maxl._training import net as _net
+from sklearn_maxl._training.choose_psi import CANDIDATES
 
 X, Y = load_iris(return_X_y=True)
 
@@ -31,7 +33,7 @@ def test_the_result_is_bitwise_that_of_the_number_chosen():
 @pytest.mark.parametrize("best", CANDIDATES)
 def test_the_least_held_out_loss_decides(monkeypatch, best):
     monkeypatch.setattr(
-        "sklearn_maxl._net.MAXLNet.loss_on", lambda net, held: float(net.psi[0] != best)
+        "sklearn_maxl._training.net.MAXLNet.loss_on", lambda net, held: float(net.psi[0] != best)
     )
     assert model(max_epochs=8).fit(X, Y).psi_.tolist() == [best] * 3
 

@@ -6,7 +6,9 @@ import torch
 from networks import FunctionalDropout
 from torch import nn
 
-from sklearn_maxl._autoencoder import (
+from sklearn_maxl._data.data import moments
+from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.labels._autoencoder import (
     MAX_STEPS,
     MIN_STEPS,
     Autoencoder,
@@ -17,8 +19,6 @@ from sklearn_maxl._autoencoder import (
     make_encoder,
     train_autoencoder,
 )
-from sklearn_maxl._data import moments
-from sklearn_maxl.backbones import MLP, ConvNet
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_maxl._auxiliary import (
+from sklearn_maxl.labels._sources import (
     PSI_SOURCES,
     HumanSource,
     PsiSource,

@@ -18,8 +18,8 @@ from torch.autograd import forward_ad
 from torch.func import functional_call
 
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._meta_gradient import check_forward_mode, double_backward, exact
-from sklearn_maxl._step import multi_task_step
+from sklearn_maxl._maths.meta_gradient import check_forward_mode, double_backward, exact
+from sklearn_maxl._maths.step import multi_task_step
 from sklearn_maxl.backbones import MLP, VGG16, ConvNet, Custom, ResNet50, builder
 from sklearn_maxl.backbones._dropout import Dropout
 

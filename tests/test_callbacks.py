@@ -36,7 +36,7 @@ from torch.nn.utils import get_total_norm
 from torch.optim.lr_scheduler import CyclicLR, ExponentialLR, LambdaLR, ReduceLROnPlateau, StepLR
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._skorch_callbacks import own_copies
+from sklearn_maxl._training.skorch_callbacks import own_copies
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]
 SETTINGS = {

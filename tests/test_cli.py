@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
 
-from sklearn_maxl import MAXLClassifier, _cli
-from sklearn_maxl._cli import main
-from sklearn_maxl._table_file import pipeline, prepare, read
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._cli import main as _cli
+from sklearn_maxl._cli.main import main
+from sklearn_maxl._cli.tables import pipeline, prepare, read
 
 IRIS = load_iris(as_frame=True)
 FRAME = IRIS.frame.rename(columns={"target": "kind"})

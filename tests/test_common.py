@@ -5,7 +5,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._auxiliary import ARMS
+from sklearn_maxl.labels._sources import ARMS
 
 # In the one batch of this check, a repeated row is the same as a doubled weight without dropout,
 # but up to float32's rounding, not to 1e-7; see test_weights.py.

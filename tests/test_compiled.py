@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._compiled import CompiledStep
-from sklearn_maxl._net import MAXLNet
+from sklearn_maxl._maths.compiled_step import CompiledStep
+from sklearn_maxl._training.net import MAXLNet
 from sklearn_maxl.backbones import MLP, ConvNet
 
 # torch's forward mode and its compiler warn of functions of their own.
@@ -106,7 +106,7 @@ def test_the_whole_step_is_one_graph_and_compiled_once_for_all_epochs(images):
     net.compiled_ = CompiledStep(
         net.module_, net.generator_, net.recipe, net.optimizer_, backend, None
     )
-    from sklearn_maxl._data import Samples, TrainingData
+    from sklearn_maxl._data.data import Samples, TrainingData
 
     data = TrainingData(
         Samples(torch.from_numpy(X), torch.from_numpy(y)), prepare=net.module_.prepare

@@ -174,7 +174,7 @@ def test_nothing_but_a_fit_touches_cuda():
 
 
 def test_data_stay_on_the_host_where_the_device_is_too_full(monkeypatch):
-    from sklearn_maxl._data import fits
+    from sklearn_maxl._data.data import fits
 
     cuda = torch.device("cuda")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))

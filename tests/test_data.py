@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_maxl._data import (
+from sklearn_maxl._data.data import (
     META_BATCHES,
     Arrays,
     Samples,

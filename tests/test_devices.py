@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sklearn_maxl._devices import resolve_device
+from sklearn_maxl._environment.devices import resolve_device
 
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 

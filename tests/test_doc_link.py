@@ -4,8 +4,9 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_maxl import MAXLClassifier, MAXLRegressor, _doc_link
-from sklearn_maxl._doc_link import VARIABLE
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._estimators import doc_link as _doc_link
+from sklearn_maxl._estimators.doc_link import VARIABLE
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]
 

@@ -10,7 +10,7 @@ from numpydoc.validate import validate
 
 import sklearn_maxl
 from sklearn_maxl import MAXLRegressor, backbones, comparison, datasets, plots
-from sklearn_maxl._docstrings import entries, with_parameters_of
+from sklearn_maxl._estimators.docstrings import entries, with_parameters_of
 
 ERRORS = {f"PR{n:02}" for n in range(1, 11)} | {"RT01", "RT02", "RT03", "SS03", "GL08"}
 

@@ -7,7 +7,7 @@ import torch
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 
-from sklearn_maxl._forward_rules import RULES, FastForwardRules
+from sklearn_maxl._maths.forward_rules import RULES, FastForwardRules
 
 # torch's forward mode scripts a table when it is first used.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from sklearn_maxl._functional import Functional, parameters_of
+from sklearn_maxl._maths.at_parameters import Functional, parameters_of
 
 
 class Tied(nn.Module):

@@ -11,6 +11,7 @@ from skorch.callbacks import Callback
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl.backbones import ConvNet
 
+NET_SCORE = "sklearn_maxl._training.net.MAXLNet.score_on"
 X, Y = load_iris(return_X_y=True)
 
 
@@ -22,7 +23,8 @@ def model(**parameters):
 def test_an_auxiliary_task_that_wins_is_kept(monkeypatch):
     scores = {True: 0.9, False: 0.8}
     monkeypatch.setattr(
-        "sklearn_maxl._net.MAXLNet.score_on", lambda net, samples: scores[net.has_generator_]
+        NET_SCORE,
+        lambda net, samples: scores[net.has_generator_],
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -37,7 +39,8 @@ def test_an_auxiliary_task_that_wins_is_kept(monkeypatch):
 def test_one_that_loses_is_dropped_with_a_warning(monkeypatch):
     scores = {True: 0.7, False: 0.8}
     monkeypatch.setattr(
-        "sklearn_maxl._net.MAXLNet.score_on", lambda net, samples: scores[net.has_generator_]
+        NET_SCORE,
+        lambda net, samples: scores[net.has_generator_],
     )
     with pytest.warns(UserWarning, match=r"did not help on the 15 samples .*0\.7000.*0\.8000") as w:
         clf = model().fit(X, Y)
@@ -47,11 +50,11 @@ def test_one_that_loses_is_dropped_with_a_warning(monkeypatch):
 
 
 def test_of_equal_scores_the_lower_loss_decides_and_a_draw_is_no_help(monkeypatch):
-    monkeypatch.setattr("sklearn_maxl._net.MAXLNet.score_on", lambda net, samples: 0.8)
+    monkeypatch.setattr(NET_SCORE, lambda net, samples: 0.8)
     for loss, kept in ((0.1, "auxiliary"), (0.2, "single_task"), (0.3, "single_task")):
         losses = {True: loss, False: 0.2}
         monkeypatch.setattr(
-            "sklearn_maxl._net.MAXLNet.loss_on",
+            "sklearn_maxl._training.net.MAXLNet.loss_on",
             lambda net, samples, losses=losses: losses[net.has_generator_],
         )
         with warnings.catch_warnings():
@@ -77,7 +80,7 @@ def test_the_fit_is_bitwise_that_of_the_arm_that_won(early_stopping, meta_batch,
 def lost(monkeypatch):
     """The auxiliary task's trial has the lower score: it comes first."""
     scores = iter([0.7, 0.8] * 9)
-    monkeypatch.setattr("sklearn_maxl._net.MAXLNet.score_on", lambda net, samples: next(scores))
+    monkeypatch.setattr(NET_SCORE, lambda net, samples: next(scores))
 
 
 @pytest.mark.filterwarnings("ignore:The auxiliary task")

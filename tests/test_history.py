@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_maxl._history import EpochSums, History, format_cell, label_columns
+from sklearn_maxl._training.history import EpochSums, History, format_cell, label_columns
 
 ROWS = [
     {"epoch": 1, "loss": 0.5, "in_use": np.array([1.0, 0.5])},

@@ -12,11 +12,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_mutual_info_score
 from torch import nn
 
-from sklearn_maxl import _kmeans
-from sklearn_maxl._auxiliary import owner
-from sklearn_maxl._data import Arrays, moments
-from sklearn_maxl._kmeans import KMeansSource, cluster_centres, comparable, feature_moments
+from sklearn_maxl._data.data import Arrays, moments
 from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.labels import _kmeans as _kmeans
+from sklearn_maxl.labels._kmeans import KMeansSource, cluster_centres, comparable, feature_moments
+from sklearn_maxl.labels._sources import owner
 
 CLASSES = np.arange(2)
 

@@ -6,8 +6,9 @@ import torch
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_maxl import MAXLClassifier, _base
-from sklearn_maxl._history import share_in_use
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._estimators import base as _base
+from sklearn_maxl._training.history import share_in_use
 from sklearn_maxl.backbones import ConvNet
 
 X, Y = load_iris(return_X_y=True)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._layout import choose_layout, in_layout_of
+from sklearn_maxl._networks.layout import choose_layout, in_layout_of
 from sklearn_maxl.backbones import VGG16, ConvNet, ResNet50
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
-from sklearn_maxl._losses import (
+from sklearn_maxl._maths.losses import (
     classification_loss,
     entropies,
     focal_losses,

@@ -22,8 +22,8 @@ from reference import maxl_step
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from sklearn_maxl import _meta_gradient
-from sklearn_maxl._meta_gradient import (
+from sklearn_maxl._maths import meta_gradient as _meta_gradient
+from sklearn_maxl._maths.meta_gradient import (
     META_GRADIENTS,
     ForwardModeError,
     check_forward_mode,
@@ -31,7 +31,7 @@ from sklearn_maxl._meta_gradient import (
     exact,
     finite_difference,
 )
-from sklearn_maxl._step import Recipe, generator_step, multi_task_step
+from sklearn_maxl._maths.step import Recipe, generator_step, multi_task_step
 
 # torch's forward mode scripts a table when it is first used.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")

@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as hnp
 from networks import TRUNKS, FunctionalDropout, make_batch, make_networks
 from torch import nn
 
-from sklearn_maxl._auxiliary import blocks
-from sklearn_maxl._networks import (
+from sklearn_maxl._networks.networks import (
     BackboneError,
     Standardize,
     build_trunk,
@@ -21,6 +20,7 @@ from sklearn_maxl._networks import (
     make_multi_task_net,
     masked_softmax,
 )
+from sklearn_maxl.labels._sources import blocks
 
 PSI = np.array([2, 1, 3])
 MASK = torch.as_tensor(blocks(PSI))

@@ -6,7 +6,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._net import MAXLNet
+from sklearn_maxl._training.net import MAXLNet
 from sklearn_maxl.backbones import ConvNet
 
 # Operations that hand a number, or a number of rows, to Python.

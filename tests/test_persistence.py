@@ -27,8 +27,9 @@ from skorch.exceptions import DeviceWarning
 from torch import nn
 
 import sklearn_maxl
-from sklearn_maxl import MAXLClassifier, MAXLRegressor, _file
-from sklearn_maxl._plain import NotPlainError, decode, encode, parse
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._persistence import container as _file
+from sklearn_maxl._persistence.json_values import NotPlainError, decode, encode, parse
 from sklearn_maxl.backbones import MLP, VGG16, ConvNet, Custom, ResNet50
 
 
@@ -503,7 +504,7 @@ def test_a_link_goes_on_pointing_to_the_file(path, tmp_path):
 KILLED = """
 import os, sys, signal
 sys.path.insert(0, {root!r})
-from sklearn_maxl._file import replace_file
+from sklearn_maxl._persistence.container import replace_file
 def parts():
     for i in range(1000):
         if i == {n}:

@@ -6,10 +6,10 @@ import torch
 from networks import make_case, problem_of_step, relative
 
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._functional import Functional
-from sklearn_maxl._meta_gradient import double_backward, exact
-from sklearn_maxl._step import meta_problem, multi_task_step
-from sklearn_maxl._virtual_step import VirtualStep
+from sklearn_maxl._maths.at_parameters import Functional
+from sklearn_maxl._maths.meta_gradient import double_backward, exact
+from sklearn_maxl._maths.step import meta_problem, multi_task_step
+from sklearn_maxl._maths.virtual_step import VirtualStep
 
 # torch's forward mode scripts a table when it is first used.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")

@@ -6,7 +6,7 @@ import torch
 from sklearn.base import clone
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._presets import PRESETS
+from sklearn_maxl._estimators.presets import PRESETS
 
 SMALL = {"backbone": "convnet", "max_epochs": 2, "random_state": 0}
 

@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from sklearn_maxl._random import isolated_rng, seed_rng
+from sklearn_maxl._environment.random_state import isolated_rng, seed_rng
 
 CPU = torch.device("cpu")
 

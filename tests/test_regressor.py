@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLRegressor
-from sklearn_maxl._auxiliary import ARMS
+from sklearn_maxl.labels._sources import ARMS
 
 X, Y = load_diabetes(return_X_y=True)
 

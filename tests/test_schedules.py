@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._auto_lr import CANDIDATES
-from sklearn_maxl._schedules import SCHEDULES, cosine, halving
+from sklearn_maxl._training.choose_lr import CANDIDATES
+from sklearn_maxl._training.schedules import SCHEDULES, cosine, halving
 
 
 class Rates(skorch_callbacks.Callback):

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._sklearn_callbacks import UNTOLD, fit_task
+from sklearn_maxl._training.progress import UNTOLD, fit_task
 from sklearn_maxl.backbones import ConvNet
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]

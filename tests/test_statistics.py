@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from sklearn_maxl._statistics import corrected_t_test, holm, standard_error, variance_factor
+from sklearn_maxl.comparison._statistics import (
+    corrected_t_test,
+    holm,
+    standard_error,
+    variance_factor,
+)
 
 RNG = np.random.default_rng(0)
 DIFFERENCES = RNG.normal(0.3, 1, 10)

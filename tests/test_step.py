@@ -1,9 +1,6 @@
 """One step: what it leaves in ``.grad``, in the buffers, and in the record."""
 
 import copy
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +8,9 @@ from networks import flat, make_batch, make_case, problem_of_step, relative, rep
 from reference import entropy_term, focal_loss, maxl_step
 from torch import nn
 
-import sklearn_maxl
-from sklearn_maxl._functional import Functional
-from sklearn_maxl._meta_gradient import META_GRADIENTS
-from sklearn_maxl._step import (
+from sklearn_maxl._maths.at_parameters import Functional
+from sklearn_maxl._maths.meta_gradient import META_GRADIENTS
+from sklearn_maxl._maths.step import (
     AuxiliaryTask,
     Batch,
     Recipe,
@@ -209,36 +205,3 @@ def test_label_statistics_average_weights_and_their_squares():
 
 def test_a_batch_has_as_many_samples_as_labels():
     assert len(make_batch(5)) == 5
-
-
-ISOLATED = """
-import importlib, pathlib, sys, types
-package = types.ModuleType("sklearn_maxl")
-package.__path__ = [sys.argv[1]]
-sys.modules["sklearn_maxl"] = package
-for name in sys.argv[2:]:
-    importlib.import_module(f"sklearn_maxl.{name}")
-found = {"sklearn", "skorch", "scipy", "joblib"} & sys.modules.keys()
-assert not found, found
-"""
-MATHEMATICS = ["_auxiliary", "_devices", "_history", "_losses", "_meta_gradient", "_networks"]
-MATHEMATICS += [
-    "_augment",
-    "_autoencoder",
-    "_compiled",
-    "_dependable",
-    "_forward_rules",
-    "_functional",
-    "_layout",
-    "_random",
-    "_schedules",
-    "_step",
-    "_virtual_step",
-]
-
-
-def test_the_mathematics_needs_neither_skorch_nor_scikit_learn():
-    path = str(Path(sklearn_maxl.__file__).parent)
-    command = [sys.executable, "-W", "error", "-c", ISOLATED, path, *MATHEMATICS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sklearn_maxl._targets import Bins, Classes, quantiles
+from sklearn_maxl._tasks.primary import Bins, Classes, quantiles
 
 numbers = st.floats(-1e6, 1e6, width=32)
 columns = hnp.arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=numbers)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._threads import torch_threads
+from sklearn_maxl._environment.threads import torch_threads
 
 
 @pytest.fixture

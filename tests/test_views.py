@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from networks import make_batch, make_networks
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._data import Arrays, Samples, TrainingData
-from sklearn_maxl._networks import block_columns, block_sums
-from sklearn_maxl._views import HALF_TURNS, QUARTER_TURNS, primary_share, resolve_views
+from sklearn_maxl._data.data import Arrays, Samples, TrainingData
+from sklearn_maxl._networks.networks import block_columns, block_sums
+from sklearn_maxl._tasks.views import HALF_TURNS, QUARTER_TURNS, primary_share, resolve_views
 from sklearn_maxl.backbones import ConvNet
 
 ARMS = ["maxl", "uniform", "random", "kmeans", "human"]

@@ -5,9 +5,9 @@ import torch
 from networks import make_batch, make_case
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
-from sklearn_maxl._functional import parameters_of
-from sklearn_maxl._step import primary_step
-from sklearn_maxl._virtual_step import RULES, VirtualStep
+from sklearn_maxl._maths.at_parameters import parameters_of
+from sklearn_maxl._maths.step import primary_step
+from sklearn_maxl._maths.virtual_step import RULES, VirtualStep
 
 FOLLOWED = {
     "SGD": (SGD, {}),

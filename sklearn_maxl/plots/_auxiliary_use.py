@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._history import IN_USE
+from .._training.history import IN_USE
 from ._fitted import auxiliary_labels, check_auxiliary, class_names
 from ._style import GREY, PALETTE, bare, colours, panels
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .._auxiliary import block_starts
-from .._base import BaseMAXL
+from .._estimators.base import BaseMAXL
+from ..labels._sources import block_starts
 
 
 def check_fitted(estimator: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._auxiliary import block_starts
+from ..labels._sources import block_starts
 from ._fitted import auxiliary_labels, check_auxiliary, class_names
 from ._style import GREY, panels
 

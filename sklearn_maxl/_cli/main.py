@@ -1,0 +1,214 @@
+"""The command line: ``python -m sklearn_maxl compare data.csv --target y``."""
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import MAXLClassifier, MAXLRegressor, __version__
+from ..comparison._compare import DEFAULT_ARMS, Comparison, tracked_compare
+from ..labels._sources import PSI_ARMS
+from .tables import SEPARATORS, Table, TableError, near, pipeline, prepare, read
+
+_NONE = ("none", "single")
+"""How ``auxiliary=None`` is written in --arms."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code: 0, 1 for a failed fit, 2 for a wrong call."""
+    options = _parser().parse_args(argv)
+    try:
+        return _compare(options)
+    except TableError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sklearn_maxl", description="Meta auxiliary learning for tables in files."
+    )
+    parser.add_argument("--version", action="version", version=f"sklearn_maxl {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    compare = commands.add_parser(
+        "compare",
+        help="do auxiliary labels help on the table in a file?",
+        description="Train a network with and without auxiliary labels on the same folds and "
+        "seeds, and say whether they help. Columns of text become one column per category, "
+        "missing values (empty, NA, ?) are filled in; both are learned inside the folds.",
+    )
+    add = compare.add_argument
+    add("file", help="CSV (also .gz, .bz2, .xz) or Parquet file with a header")
+    add("--target", required=True, metavar="COLUMN", help="column to predict")
+    add("--task", choices=["auto", "classification", "regression"], default="auto",
+        help="auto: numbers with fractions or more than 20 values are regression")  # fmt: skip
+    add("--drop", nargs="+", action="extend", default=[], metavar="COLUMN",
+        help="columns to leave out, such as identifiers")  # fmt: skip
+    add("--separator", default="auto",
+        help=f"auto, one character, or {', '.join(SEPARATORS)}")  # fmt: skip
+    names = ["none" if arm is None else arm for arm in DEFAULT_ARMS]
+    add("--arms", nargs="+", default=names, metavar="ARM",
+        help=f"what to compare; none is the single task (default: {' '.join(names)})")  # fmt: skip
+    add("--seeds", type=_at_least(1), default=2, help="repetitions (default: 2)")
+    add("--folds", type=_at_least(2), default=5, help="folds of each (default: 5)")
+    add("--epochs", type=_at_least(1),
+        help="of each fit (default: 100 up to 1,000 rows, then fewer, down to 20)")  # fmt: skip
+    add("--max-rows", type=_at_least(10), default=5000, metavar="N",
+        help="draw so many rows at random where there are more (default: 5000)")  # fmt: skip
+    add("--scoring", help="scikit-learn's name of a score (default: accuracy, or R2)")
+    add("--jobs", type=int, default=-1, help="fits at a time (default: -1, all cores)")
+    add("--random-state", type=_at_least(0), default=0, help="seed of everything (default: 0)")
+    add("--output", metavar="PAGE.html", help="write a page with figures to this file")
+    return parser
+
+
+def _at_least(least: int, most: int = 2**32 - 1) -> Any:  # the largest seed there is
+    def whole_number(text: str) -> int:
+        if not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"must be from {least} to {most}, got {text}")
+        return int(text)
+
+    return whole_number
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """What the command does, in order: everything that can be wrong comes before the fits."""
+    arms = _arms(options.arms)
+    mark = options.separator
+    if len(mark) != 1 and mark not in {"auto", *SEPARATORS}:
+        names = ", ".join(SEPARATORS)
+        raise TableError(f"--separator {mark!r} is not one character, auto, {names}.")
+    _check_installed(options.output)
+    frame = read(options.file, options.separator)
+    table = prepare(
+        frame,
+        options.target,
+        options.task,
+        options.drop,
+        options.max_rows,
+        options.folds,
+        options.random_state,
+    )
+    classes = table.task == "classification"
+    epochs = options.epochs or _epochs(len(table.y))
+    network = (MAXLClassifier if classes else MAXLRegressor)(max_epochs=epochs)
+    facts = _facts(options, table, epochs)
+    for name, text in facts:
+        sys.stdout.write(f"{name}: {text}\n")
+    sys.stdout.flush()
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            found = tracked_compare(
+                pipeline(table.X, network), table.X, table.y, options.folds, arms, None,
+                options.seeds, options.scoring, None, options.jobs, options.random_state, _track,
+            )  # fmt: skip
+        except ValueError as error:  # of few rows, of a score, or of a fit
+            raise TableError(" ".join(str(error).split())) from error
+    for warning in caught:
+        sys.stderr.write(f"warning: {warning.message}\n")
+    _report(found, facts, time.perf_counter() - start, options.output, Path(options.file).name)
+    return 0
+
+
+def _arms(names: Sequence[str]) -> list[str | None]:
+    names = [part for name in names for part in name.split(",") if part]
+    arms = [None if name.casefold() in _NONE else name for name in names]
+    for arm in arms:
+        if arm is not None and arm not in PSI_ARMS:
+            known = [*PSI_ARMS, "none"]
+            hint = near(arm, known) or f" There are {', '.join(known)}."
+            raise TableError(f"--arms: there is no arm {arm!r}.{hint}")
+    if None not in arms:
+        raise TableError("--arms needs none, the single task, which the others are compared to.")
+    if len(set(arms)) < max(len(arms), 2):
+        raise TableError("--arms needs at least two that differ.")
+    return arms
+
+
+def _check_installed(output: str | None) -> None:
+    needed = ["pandas"] if output is None else ["pandas", "matplotlib"]
+    for name in needed:
+        try:
+            __import__(name)
+        except ImportError as error:
+            raise TableError(
+                f'this needs {name}, which is not installed: pip install "sklearn_maxl[cli]".'
+            ) from error
+    if output is not None and (
+        Path(output).is_dir() or not Path(output).absolute().parent.is_dir()
+    ):
+        raise TableError(f"--output {output} is not a file in a folder that exists.")
+
+
+def _epochs(n_rows: int) -> int:
+    """So many that 100,000 samples are seen: on larger tables a small network overfits."""
+    return max(20, min(100, 100_000 // n_rows))
+
+
+def _facts(options: argparse.Namespace, table: Table, epochs: int) -> list[tuple[str, str]]:
+    """What is compared, for the reader of the report."""
+    X, y = table.X, table.y
+    texts = sum(X[name].dtype.kind != "f" for name in X.columns)
+    kinds = [f"{n} {kind}" for n, kind in ((X.shape[1] - texts, "numeric"), (texts, "text")) if n]
+    if table.task == "classification":
+        names, counts = np.unique(y, return_counts=True)
+        shown = ", ".join(map(str, names[:10])) + (", ..." if len(names) > 10 else "")
+        target = f"{options.target}, {len(names)} classes: {shown}"
+        share = f"{counts.max() / len(y):.1%}".replace("%", " %")
+        target += f"; {share} of the rows are {names[counts.argmax()]}"
+    else:
+        target = f"{options.target}, numbers from {y.min():g} to {y.max():g}"
+    return [
+        ("File", options.file),
+        ("Rows", f"{len(y):,}"),
+        ("Columns", ", ".join(kinds)),
+        ("Target", target),
+        ("Training", f"{epochs} epochs, seed {options.random_state}"),
+        *(("Note", note) for note in table.notes),
+    ]
+
+
+def _report(
+    found: Comparison,
+    facts: list[tuple[str, str]],
+    seconds: float,
+    output: str | None,
+    name: str,
+) -> None:
+    sys.stdout.write(f"\n{found}\n\nAll fits took {seconds:.0f} s.")
+    if output is not None:
+        page = found._page(f"Do auxiliary labels help on {name}?", facts)
+        try:
+            Path(output).write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise TableError(f"--output {output} can't be written: {error.strerror}.") from error
+        sys.stdout.write(f" Page with figures: {output}")
+    sys.stdout.write("\n")
+
+
+def _track(outcomes: Iterator[Any], total: int) -> Iterable[Any]:
+    """A progress bar on stderr, if somebody is there to see it."""
+    if not sys.stderr.isatty():
+        return outcomes
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return _lines(outcomes, total)
+    return tqdm(outcomes, total=total, unit="fit", file=sys.stderr, leave=False)
+
+
+def _lines(outcomes: Iterator[Any], total: int) -> Iterator[Any]:
+    step = max(1, total // 10)
+    for number, outcome in enumerate(outcomes, 1):
+        if number % step == 0 or number == total:
+            sys.stderr.write(f"{number} of {total} fits\n")
+        yield outcome

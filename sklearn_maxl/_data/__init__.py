@@ -1,0 +1,1 @@
+"""Samples on the device, cut into batches."""

@@ -1,0 +1,1 @@
+"""Process-wide state: device, threads, random numbers; scikit-learn's underscored names."""

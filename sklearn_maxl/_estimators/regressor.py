@@ -1,0 +1,237 @@
+"""The regressor."""
+
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+
+from .._environment.private_sklearn import Interval, StrOptions, fit_context
+from .._maths.losses import REGRESSION_LOSSES
+from .._tasks.primary import Bins
+from .base import BaseMAXL, attributes_kept_on_failure
+from .classifier import MAXLClassifier
+from .docstrings import with_parameters_of
+from .validation import combined_weight
+
+
+@with_parameters_of(MAXLClassifier)
+class MAXLRegressor(RegressorMixin, BaseMAXL):
+    """Neural network for regression that invents auxiliary labels for its own training data.
+
+    Meta AuXiliary Learning (Liu, Davison and Johns, NeurIPS 2019) for numbers, which
+    its authors left as future work. The targets are cut into bins by their quantiles,
+    and each bin plays the part of a primary class: it owns `psi` auxiliary classes,
+    and the label generator chooses among those. The primary loss is that of the
+    numbers themselves; the bins are seen by the auxiliary task only.
+
+    Parameters
+    ----------
+    {backbone}
+    loss : {"squared_error", "huber"}, default="squared_error"
+        Primary loss, on targets that are standardised. Huber's is linear beyond an
+        error of one standard deviation of the target, for data with outliers.
+    n_bins : int, default=5
+        Quantile bins of the target; fewer where equal targets would fall on both
+        sides of an edge. Targets of several columns are binned along their first
+        principal component. 5 is :class:`sklearn.preprocessing.KBinsDiscretizer`'s.
+    {generator}
+    {input_shape}
+    {auxiliary}
+    {psi}
+    {auxiliary_weight}
+    {auxiliary_weight_range}
+    {entropy_weight}
+    {information_weight}
+    focal_gamma : float, default=0.0
+        Exponent of the focal loss of the auxiliary task; 0 is cross-entropy.
+    {meta_gradient}
+    {meta_scale}
+    {meta_batch}
+    {meta_every}
+    {alternation}
+    {optimizer}
+    {lr}
+    {generator_optimizer}
+    {generator_lr}
+    {schedule}
+    {augment}
+    {batch_size}
+    {max_epochs}
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the data, stop when R2 on it does not rise by
+        `tol` for more than `n_iter_no_change` epochs, and restore the best state of
+        both networks.
+    {guard}
+    {validation_fraction}
+    {n_iter_no_change}
+    tol : float, default=1e-4
+        Smallest rise in R2 that counts for `early_stopping`.
+    {warm_start}
+    {gradient_similarity_every}
+    {device}
+    {precision}
+    {compile}
+    {n_threads}
+    {callbacks}
+    {verbose}
+    {random_state}
+
+    Attributes
+    ----------
+    {n_features_in_}
+    {feature_names_in_}
+    {input_shape_}
+    {lr_}
+    psi_ : ndarray of shape (n_bins,)
+        Auxiliary classes of each bin; zeros for ``auxiliary=None``.
+    {n_iter_}
+    {net_}
+    {history_}
+
+    See Also
+    --------
+    MAXLClassifier : The same for classes.
+    sklearn.neural_network.MLPRegressor : Multi-layer perceptron without an auxiliary
+        task.
+
+    Notes
+    -----
+    Inputs are standardised inside the network, per feature or per channel, and
+    targets per column, with the training set's (weighted) mean and deviation.
+
+    References
+    ----------
+    .. [1] S. Liu, A. J. Davison, E. Johns. "Self-Supervised Generalisation with
+       Meta Auxiliary Learning". NeurIPS 2019. arXiv:1901.08933.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_maxl import MAXLRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MAXLRegressor(max_epochs=10, random_state=0).fit(X[:300], y[:300])
+    >>> reg.predict(X[300:]).shape
+    (142,)
+    >>> reg.score(X[300:], y[300:]) > 0.3
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseMAXL._parameter_constraints,
+        "loss": [StrOptions(set(REGRESSION_LOSSES))],
+        "n_bins": [Interval(Integral, 1, None, closed="left")],
+    }
+    _y_checks: ClassVar[dict[str, Any]] = {"y_numeric": True, "multi_output": True}
+
+    n_bins: int
+
+    def __init__(
+        self,
+        backbone: Any = "auto",
+        *,
+        loss: str = "squared_error",
+        n_bins: int = 5,
+        generator: Any = None,
+        input_shape: Sequence[int] | None = None,
+        auxiliary: str | None = "maxl",
+        psi: int | str | Sequence[int] | Mapping[Any, int] = 5,
+        auxiliary_weight: float = 1.0,
+        auxiliary_weight_range: float = 0.0,
+        entropy_weight: float = 0.2,
+        information_weight: float = 0.0,
+        focal_gamma: float = 0.0,
+        meta_gradient: str = "exact",
+        meta_scale: float | str = 1.0,
+        meta_batch: str = "same",
+        meta_every: int = 8,
+        alternation: str = "batch",
+        optimizer: Any = "auto",
+        lr: float | str = "auto",
+        generator_optimizer: Any = "adam",
+        generator_lr: float = 0.001,
+        schedule: str | Callable[[float], float] = "auto",
+        augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
+        batch_size: int | str = "auto",
+        max_epochs: int = 100,
+        early_stopping: bool = False,
+        guard: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        gradient_similarity_every: int | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "float32",
+        compile: bool | str = False,  # noqa: A002 (torch's word)
+        n_threads: int | None = 1,
+        callbacks: list[Any] | None = None,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self._store(locals())
+
+    def _check_targets(
+        self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any, known: Any
+    ) -> tuple[Bins, NDArray[np.float64] | None]:
+        weight = combined_weight(X, y, None, sample_weight, None)
+        return known or Bins(y, weight, self.n_bins, type(self).__name__), weight
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        auxiliary_labels: ArrayLike | None = None,
+    ) -> "MAXLRegressor":
+        """Train for one epoch on some samples, going on from where training stands.
+
+        The mean and scale of inputs and targets and the bins are those of the first
+        call, so it should hold samples of all kinds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, \\*input_shape_)
+            Training samples.
+        y : array-like of shape (n,) or (n, m)
+            Targets.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the samples; only their ratios within this call matter.
+        auxiliary_labels : array-like of shape (n,), default=None
+            Finer labels for ``auxiliary="human"``; the first call must hold them all.
+
+        Returns
+        -------
+        MAXLRegressor
+            The fitted regressor.
+        """
+        self._check_partial()
+        data = (X, y, sample_weight, auxiliary_labels)
+        with attributes_kept_on_failure(self):
+            return self._go_on(*data) if hasattr(self, "net_") else self._start_partial(*data)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Predicted targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, \\*input_shape_)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m), float64
+            In the units of the `y` that was fitted.
+        """
+        outputs = self._evaluate("primary", X)
+        return self._targets.decode(outputs)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,1 @@
+"""Multi-task network and label generator around any trunk."""

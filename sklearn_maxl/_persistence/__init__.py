@@ -1,0 +1,1 @@
+"""`save` and `load` of a fitted estimator."""

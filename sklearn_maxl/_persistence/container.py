@@ -1,0 +1,144 @@
+"""The file of a saved estimator: safetensors, with one JSON header and a checksum over all of it.
+
+Whoever reads one trusts nothing in it: sizes are bounded before anything is parsed,
+and no byte can change unseen.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from .json_values import field, parse
+
+FORMAT = 1
+KEY = "sklearn_maxl"  # in the metadata of safetensors, which is text by name
+NO_CHECKSUM = "0" * 64
+
+# In bytes. Parsed JSON takes up to twenty times as much.
+MAX_HEADER = 2**25
+
+FilePath = str | os.PathLike[str]
+
+
+def write(path: FilePath, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write a file, or leave the one that is there as it is."""
+    text = json.dumps({"format": FORMAT, "sha256": NO_CHECKSUM, **header}, allow_nan=False)
+    # Each lies on its own, in one piece, and on the CPU: what safetensors asks for.
+    own = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
+    data = memoryview(safetensors.torch.save(own, {KEY: text}))
+    length = int.from_bytes(data[:8], "little")
+    if length > MAX_HEADER:
+        raise ValueError(
+            f"The header would have {length} bytes, but at most {MAX_HEADER} are read again; "
+            "shorten history_."
+        )
+    # The checksum is taken with zeros in its place.
+    at = 8 + bytes(data[8 : 8 + length]).index(NO_CHECKSUM.encode())
+    checksum = hashlib.sha256(data).hexdigest().encode()
+    replace_file(path, (data[:at], checksum, data[at + len(checksum) :]))
+
+
+def replace_file(path: FilePath, parts: Iterable[bytes | memoryview]) -> None:
+    """Put a file in the place of another at once: whatever happens, one of the two is whole."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {target.parent}; make it before you save.")
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it.")
+    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
+    with temporary.open("xb") as file:
+        try:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()  # Windows renames no open file
+            os.replace(temporary, target)
+        except BaseException:
+            file.close()
+            temporary.unlink(missing_ok=True)
+            raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last, too, where the system can."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def read(path: FilePath) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of a whole and unchanged file."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or length > size - 8:
+            raise ValueError("it is cut off, or no safetensors file")
+        if length > MAX_HEADER:
+            raise ValueError(f"its header has {length} bytes, more than {MAX_HEADER}")
+        head = file.read(length)
+        header = _our_header(head)
+        rest = file.read(size - 8 - length)
+    _verify(start, head, rest, header.pop("sha256"))
+    try:
+        return header, safetensors.torch.load(start + head + rest)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"its tensors are damaged ({error})") from error
+
+
+def _our_header(head: bytes) -> dict[str, Any]:
+    metadata = parse(head).get("__metadata__")
+    if type(metadata) is not dict or list(metadata) != [KEY] or type(metadata[KEY]) is not str:
+        raise ValueError("it is no file that save wrote")
+    header = parse(metadata[KEY])
+    number = field(header, "format", int)
+    if number > FORMAT:
+        raise ValueError(
+            f"it has format {number}, and this version of sklearn_maxl reads up to {FORMAT}; "
+            "update sklearn_maxl"
+        )
+    if number != FORMAT:
+        raise ValueError(f"there is no format {number}")
+    del header["format"]
+    field(header, "sha256", str)
+    return header
+
+
+def _verify(start: bytes, head: bytes, rest: bytes, checksum: str) -> None:
+    """Compare the checksum with that of the bytes."""
+    hash_ = hashlib.sha256(start)
+    hash_.update(head.replace(checksum.encode(), NO_CHECKSUM.encode(), 1))
+    hash_.update(rest)
+    if hash_.hexdigest() != checksum:
+        raise ValueError("it is cut off or was changed: its checksum is another")
+
+
+@contextmanager
+def read_aloud(path: FilePath) -> Iterator[None]:
+    """Turn whatever a wrong file leads to into one sentence that names the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)} can't be loaded: {str(error).rstrip('.')}.") from error
+    except (
+        ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError,
+        RecursionError, RuntimeError, TypeError,
+    ) as error:  # fmt: skip
+        raise ValueError(
+            f"{os.fspath(path)} can't be loaded: its content does not fit together "
+            f"({type(error).__name__}: {error})."
+        ) from error

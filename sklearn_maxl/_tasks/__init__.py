@@ -1,0 +1,1 @@
+"""What is predicted: the primary task, and how the auxiliary classes are numbered."""

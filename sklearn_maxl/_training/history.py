@@ -1,0 +1,152 @@
+"""What a fit records: one row per epoch, read as a table or by column."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .._maths.losses import entropies
+
+# What trials before a fit found, each an attribute of its history.
+FOUND = ("lr_scores", "psi_losses", "guard")
+
+# Mean mass below this share of the even one (1 / psi): the auxiliary class is out of use.
+IN_USE = 0.1
+
+
+class History(list[dict[str, Any]]):
+    """Epochs as rows (dictionaries), with the columns one index away.
+
+    ``history[-1]`` is the last epoch, ``history["meta_loss"]`` a column as an
+    array, ``print(history)`` a table, ``pandas.DataFrame(history)`` a data frame.
+
+    Attributes
+    ----------
+    guard : dict or None
+        What ``guard=True`` found: ``kept`` ("auxiliary" or "single_task"), and the
+        score and loss of both on what was held out.
+    lr_scores : dict or None
+        Held-out accuracy of each learning rate that ``lr="auto"`` tried on a table.
+    psi_losses : dict or None
+        Held-out loss of each number that ``psi="auto"`` tried.
+
+    Examples
+    --------
+    >>> from sklearn_maxl._history import History
+    >>> history = History([{"epoch": 1, "primary_loss": 0.5}, {"epoch": 2, "primary_loss": 0.25}])
+    >>> history["primary_loss"]
+    array([0.5 , 0.25])
+    >>> print(history)
+    epoch  primary_loss
+        1        0.5000
+        2        0.2500
+    """
+
+    guard: dict[str, Any] | None = None
+    lr_scores: dict[float, float] | None = None
+    psi_losses: dict[int, float] | None = None
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return np.array([row[key] for row in self])
+        return super().__getitem__(key)
+
+    def columns(self) -> list[str]:
+        """Names of what each epoch records."""
+        return list(self[-1]) if self else []
+
+    def __str__(self) -> str:
+        names = self.columns()
+        lines = [names, *([format_cell(row.get(name)) for name in names] for row in self)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        table = [
+            "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        ]
+        notes = {name: getattr(self, name) for name in FOUND}
+        return "\n".join([*table, *(f"{name}: {note}" for name, note in notes.items() if note)])
+
+
+def format_cell(value: Any) -> str:
+    """A value for reading: integers as they are, four digits, an array by its mean."""
+    if value is None:
+        return "-"
+    if isinstance(value, (int, np.integer)):
+        return str(value)
+    return f"{np.mean(value):.4f}"
+
+
+class EpochSums:
+    """What the batches of an epoch report; it stays on the device until the end."""
+
+    def __init__(self) -> None:
+        self.scalars: dict[str, list[Tensor]] = {}
+        self.counts: dict[str, list[int]] = {}
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, values: dict[str, Tensor], n: int) -> None:
+        """Keep batch means (scalars, with the batch's `n` samples) and add up sums (vectors)."""
+        for name, value in values.items():
+            if value.ndim == 0:
+                self.scalars.setdefault(name, []).append(value)
+                self.counts.setdefault(name, []).append(n)
+            else:
+                self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def mean(self, name: str) -> float:
+        """Mean of a scalar over the epoch's samples."""
+        values = torch.stack(self.scalars[name]).cpu().numpy()
+        return float(np.average(values, weights=self.counts[name]))
+
+    def means(self) -> dict[str, float]:
+        """Means of all scalars."""
+        return {name: self.mean(name) for name in self.scalars}
+
+
+def label_columns(sums: EpochSums, psi: NDArray[np.int64], n_views: int = 1) -> dict[str, Any]:
+    """Summary of the epoch's auxiliary labels, those of a class's views taken together.
+
+    Returns
+    -------
+    dict
+        ``auxiliary_in_use``, array of shape (C,): share of the auxiliary classes of
+        each primary class that get at least a tenth of their even share of its mass;
+        0 for a class without samples.
+        ``mean_label_entropy``: entropy in nats of the mean label within a class,
+        averaged over the samples' classes; log(psi) when all are used evenly.
+        ``label_entropy``: mean entropy of a single label. The difference of the two
+        is what a label tells about its sample beyond the class.
+        Where weights of the samples are learned, ``generated_weight`` and
+        ``generated_weight_deviation``: their mean and standard deviation.
+    """
+    if "label_mass" not in sums.sums:
+        return {}
+    of_views = torch.split(sums.sums["label_mass"].double().cpu(), (n_views * psi).tolist())
+    mass = [block.view(n_views, -1).sum(0) for block in of_views]
+    in_use, entropy, total = np.zeros(len(psi)), 0.0, 0.0
+    for i, block in enumerate(mass):
+        n_i = float(block.sum())
+        if n_i > 0:
+            m = block / n_i
+            in_use[i] = float((m >= IN_USE / len(m)).double().mean())
+            entropy += n_i * float(entropies(m.unsqueeze(0)))
+            total += n_i
+    columns = {
+        "auxiliary_in_use": in_use.round(4),
+        "mean_label_entropy": entropy / max(total, 1.0),
+        "label_entropy": sums.mean("label_entropy"),
+    }
+    if "generated_weight" in sums.scalars:
+        mean = sums.mean("generated_weight")
+        columns["generated_weight"] = mean
+        variance = sums.mean("squared_generated_weight") - mean**2
+        columns["generated_weight_deviation"] = max(variance, 0.0) ** 0.5
+    return columns
+
+
+def share_in_use(in_use: NDArray[np.float64], psi: NDArray[np.int64]) -> float:
+    """Share of all auxiliary classes that are in use; classes without samples don't count."""
+    seen = in_use > 0
+    return float(np.average(in_use[seen], weights=psi[seen])) if seen.any() else 1.0

@@ -1,0 +1,394 @@
+"""Does an auxiliary task help on your data? Arms side by side, on the same folds and seeds."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state, indexable
+
+from . import _figures as _comparison_plot
+from . import _html as _report_html
+from . import _text as _comparison_text
+from ._paired_runs import (
+    Track,
+    auxiliary_of,
+    make_splits,
+    resolve_arms,
+    resolve_reference,
+    run_all,
+)
+from ._statistics import corrected_t_test, holm, standard_error
+from ._text import Row, Units
+
+__all__ = ["Comparison", "compare"]
+
+logger = logging.getLogger("sklearn_maxl")
+
+DEFAULT_ARMS = ("maxl", "uniform", "kmeans", "random", None)
+
+
+def compare(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    cv: Any = 5,
+    arms: Sequence[str | None] | Mapping[Any, Mapping[str, Any]] = DEFAULT_ARMS,
+    reference: Any = None,
+    n_seeds: int = 2,
+    scoring: Any = None,
+    groups: ArrayLike | None = None,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = 0,
+    verbose: int = 0,
+) -> "Comparison":
+    """Compare settings of `auxiliary`, or any others, by repeated cross-validation.
+
+    Every arm is trained on the same folds with the same seeds, so that the differences
+    between arms are *paired*: what a split does to all of them drops out. Nothing is
+    chosen by the scores, so the scores are honest; but if you then keep the best of many
+    arms, its own score is too high.
+
+    Parameters
+    ----------
+    estimator : MAXLClassifier, MAXLRegressor or a Pipeline
+        What to train; an estimator that holds one of the two, such as a pipeline. It is
+        cloned, and never changed. All its parameters named ``random_state`` are set.
+    X : array-like or data frame
+        Samples, as `estimator` takes them: tables, data frames for a pipeline, images.
+    y : array-like of shape (n,), or (n, m) in regression
+        Classes, or numbers to predict.
+    cv : int, splitter or iterable, default=5
+        Number of shuffled folds, stratified for classes; or a splitter, or a list of
+        (train, test). Splitters that take a `random_state` get another one for every
+        seed. The others give the same folds to all seeds: their scores are then averaged
+        over the seeds before they are tested.
+    arms : sequence of str or None, or dict, default=("maxl", "uniform", "kmeans", \
+            "random", None)
+        Settings of `auxiliary`; or names with the parameters that they set,
+        ``{"5": {"psi": 5}, "10": {"psi": 10}}``, those of the MAXL estimator itself or,
+        with their full names, of the whole pipeline.
+    reference : object, default=None
+        Name of the arm that the others are compared to; None is the single task.
+    n_seeds : int, default=2
+        Repetitions, with other folds and other initial weights. More than a few gain
+        little, because all of them reuse the same samples: with 5 folds the error of a
+        difference falls by 12 % from one seed to two, and by 25 % for infinitely many.
+    scoring : str, callable or None, default=None
+        As in scikit-learn; higher is better. None is the estimator's own: accuracy, or R2.
+    groups : array-like of shape (n,), default=None
+        Samples of one group are not split between training and test.
+    n_jobs : int or None, default=None
+        Fits at a time, in processes of one torch thread each.
+    random_state : int, RandomState instance or None, default=0
+        Seed of folds and fits.
+    verbose : int, default=0
+        With 1, a line per fit goes to the logger "sklearn_maxl".
+
+    Returns
+    -------
+    Comparison
+        Scores, table, verdict and figure. ``print`` shows them.
+
+    Raises
+    ------
+    ValueError
+        If a parameter can't be used, or if a fit fails.
+
+    See Also
+    --------
+    sklearn.model_selection.cross_val_score : Scores of one estimator.
+
+    Notes
+    -----
+    Scores of a cross-validation are not independent, because training sets overlap.
+    Errors and tests are corrected for that [1]_: the variance of single differences is
+    multiplied by ``1/J + n_test/n_train`` instead of ``1/J``, where J is the number of
+    seeds times folds, and t has J - 1 degrees of freedom. P-values are corrected for the
+    number of arms by Holm's method.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio. "Inference for the Generalization Error". Machine
+       Learning 52, 239-281, 2003.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_maxl import MAXLClassifier
+    >>> from sklearn_maxl.comparison import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> found = compare(MAXLClassifier(max_epochs=3), X, y, cv=2, arms=("uniform", None))
+    >>> found.scores_.shape  # arms, seeds, folds
+    (2, 2, 2)
+    >>> print(found)  # doctest: +SKIP
+    >>> found.to_html("report.html")  # doctest: +SKIP
+    """
+
+    def log(outcomes: Iterator[Any], total: int) -> Iterator[Any]:
+        for number, outcome in enumerate(outcomes, 1):
+            if verbose:
+                logger.info(
+                    "fit %d of %d: arm %d, seed %d, fold %d, score %.4f, %.1f s", number, total,
+                    outcome.arm, outcome.seed, outcome.fold, outcome.score, outcome.seconds,
+                )  # fmt: skip
+            yield outcome
+
+    return tracked_compare(
+        estimator, X, y, cv, arms, reference, n_seeds, scoring, groups, n_jobs, random_state, log
+    )
+
+
+def tracked_compare(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    cv: Any,
+    arms: Any,
+    reference: Any,
+    n_seeds: int,
+    scoring: Any,
+    groups: Any,
+    n_jobs: int | None,
+    random_state: Any,
+    track: Track,
+) -> "Comparison":
+    """`compare`, with a function that the results pass through one by one."""
+    resolved = resolve_arms(estimator, arms)
+    reference = resolve_reference(resolved, reference)
+    X, y, groups = indexable(X, y, groups)
+    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    seeds, independent = make_splits(estimator, X, y, cv, n_seeds, groups, rng)
+    scorer = check_scoring(estimator, scoring)
+    scores, seconds = run_all(estimator, X, y, resolved, seeds, scorer, n_jobs, track)
+    own = "accuracy" if is_classifier(estimator) else "R2"
+    name = own if scoring is None else getattr(scoring, "__name__", str(scoring))
+    return Comparison(
+        arms_=list(resolved),
+        params_=list(resolved.values()),
+        reference_=reference,
+        scoring_=name,
+        scores_=scores,
+        seconds_=seconds,
+        n_train_=np.array([[len(split.train) for split in splits] for splits in seeds]),
+        n_test_=np.array([[len(split.test) for split in splits] for splits in seeds]),
+        training_seeds_=np.array([[split.training_seed for split in splits] for splits in seeds]),
+        folds_change_=independent,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What `compare` found. ``print`` shows a table, a notebook the same in HTML.
+
+    `compare` makes it; its parameters are its attributes.
+
+    Parameters
+    ----------
+    arms_ : list
+        Names of the arms; None is the single task.
+    params_ : list of dict
+        What each arm sets.
+    reference_ : object
+        Name of the arm that the others are compared to.
+    scoring_ : str
+        Name of the score.
+    scores_ : ndarray of shape (n_arms, n_seeds, n_folds)
+        Scores on the test folds. ``scores_[:, i, j]`` belong to the same split and seed.
+    seconds_ : ndarray of shape (n_arms, n_seeds, n_folds)
+        Duration of each fit.
+    n_train_ : ndarray of shape (n_seeds, n_folds)
+        Training samples of each split.
+    n_test_ : ndarray of shape (n_seeds, n_folds)
+        Test samples of each split.
+    training_seeds_ : ndarray of shape (n_seeds, n_folds)
+        The `random_state` of each fit; the same in all arms.
+    folds_change_ : bool, default=True
+        Whether another seed gives other folds. If not, scores are averaged over the
+        seeds before they are tested.
+
+    See Also
+    --------
+    compare : Makes one.
+    """
+
+    arms_: list[Any]
+    params_: list[dict[str, Any]]
+    reference_: Any
+    scoring_: str
+    scores_: NDArray[np.float64]
+    seconds_: NDArray[np.float64]
+    n_train_: NDArray[np.int64]
+    n_test_: NDArray[np.int64]
+    training_seeds_: NDArray[np.int64]
+    folds_change_: bool = True
+
+    def table(self) -> Any:
+        """One row for each arm, the reference first.
+
+        Returns
+        -------
+        pandas.DataFrame, or dict of lists without pandas
+            Columns: ``arm``; mean ``score`` and its ``score_error``; ``difference`` to the
+            reference with ``difference_error``, 95 % interval ``low`` to ``high``, ``p`` of
+            the corrected t-test and ``p_holm``, corrected for the number of arms as well;
+            ``seconds`` of a fit (median); splits that an arm ``wins``, ``ties`` and
+            ``losses`` against the reference. In the units of the score.
+        """
+        columns: dict[str, list[Any]] = {}
+        for row in self._rows:
+            for name, value in row.record().items():
+                columns.setdefault(name, []).append(value)
+        try:
+            import pandas as pd
+        except ImportError:
+            return columns
+        frame = pd.DataFrame(columns)
+        counts = ["wins", "ties", "losses"]
+        frame[counts] = frame[counts].astype("Int64")  # the reference has none
+        return frame
+
+    @property
+    def verdict(self) -> str:
+        """What follows, in a sentence or two; a difference counts if Holm's p < 0.05."""
+        return _comparison_text.verdict(self._rows, self._units, self._versus_uniform)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the differences to the reference, split by split, with 95 % intervals.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        return _comparison_plot.draw_differences(self._drawing, ax)
+
+    def to_html(self, path: str | Path | None = None, title: str = "Comparison of arms") -> str:
+        """One page with table, verdict and figures that needs no other file.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            File to write; None writes none.
+        title : str, default="Comparison of arms"
+            Heading of the page.
+
+        Returns
+        -------
+        str
+            The page.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        page = self._page(title)
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
+    def _page(self, title: str, facts: Iterable[tuple[str, str]] = ()) -> str:
+        figures = _comparison_plot.figures(self._drawing)
+        rows, units = self._rows, self._units
+        facts = [*facts, ("Splits", self._design)]
+        return _report_html.page(title, self.verdict, rows, units, figures, facts, self._footnote)
+
+    def __repr__(self) -> str:
+        head = f"Paired comparison by {self.scoring_}: {self._design}"
+        table = _comparison_text.table(self._rows, self._units)
+        return f"{head}\n\n{table}\n\n{self._footnote}\n\nVerdict: {self.verdict}"
+
+    def _repr_html_(self) -> str:
+        return _report_html.fragment(self.verdict, self._rows, self._units, self._footnote)
+
+    # What the views are made of
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        sizes = self._sizes
+        place, *others = self._order
+        tests = {i: corrected_t_test(self._differences(i, place), *sizes) for i in others}
+        adjusted = dict(zip(others, holm([tests[i].p for i in others]).tolist(), strict=True))
+        return [
+            Row(
+                label=self._label(i),
+                auxiliary=auxiliary_of(self.params_[i]),
+                score=float(self.scores_[i].mean()),
+                score_error=standard_error(self._independent(self.scores_[i]), *sizes),
+                test=tests.get(i),
+                p_holm=adjusted.get(i, float("nan")),
+                seconds=float(np.median(self.seconds_[i])),
+            )
+            for i in self._order
+        ]
+
+    @property
+    def _order(self) -> list[int]:
+        """Places of the arms as they are shown: the reference first."""
+        place = self.arms_.index(self.reference_)
+        return [place, *(i for i in range(len(self.arms_)) if i != place)]
+
+    def _label(self, i: int) -> str:
+        return "single task" if self.arms_[i] is None else str(self.arms_[i])
+
+    def _independent(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One value for each different split."""
+        return values.ravel() if self.folds_change_ else values.mean(axis=0)
+
+    def _differences(self, i: int, j: int) -> NDArray[np.float64]:
+        return self._independent(self.scores_[i] - self.scores_[j])
+
+    @property
+    def _sizes(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Training and test samples of each different split."""
+        n = len(self.n_train_) if self.folds_change_ else 1
+        return self.n_train_[:n].ravel(), self.n_test_[:n].ravel()
+
+    @cached_property
+    def _versus_uniform(self) -> Any:
+        """Learned labels against uniform ones, where both are there."""
+        kinds = [auxiliary_of(params) for params in self.params_]
+        if "maxl" not in kinds or "uniform" not in kinds:
+            return None
+        places = kinds.index("maxl"), kinds.index("uniform")
+        return corrected_t_test(self._differences(*places), *self._sizes)
+
+    @cached_property
+    def _units(self) -> Units:
+        errors = [row.score_error for row in self._rows]
+        errors += [row.test.standard_error for row in self._rows if row.test]
+        return Units.of(self.scoring_, errors)
+
+    @property
+    def _drawing(self) -> _comparison_plot.Drawing:
+        scores = np.stack([self._independent(self.scores_[i]) for i in self._order])
+        return _comparison_plot.Drawing(self._rows, scores, self._units)
+
+    @property
+    def _design(self) -> str:
+        _, n_seeds, n_folds = self.scores_.shape
+        train, test = round(self.n_train_.mean()), round(self.n_test_.mean())
+        seeds = f"{n_seeds} seed{'s' if n_seeds > 1 else ''}"
+        return f"{seeds} x {n_folds} folds, {train} training and {test} test samples each"
+
+    @property
+    def _footnote(self) -> str:
+        return _comparison_text.footnote(len(self.arms_) - 1, self._units, self.folds_change_)

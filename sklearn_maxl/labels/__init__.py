@@ -1,0 +1,1 @@
+"""Where auxiliary labels come from."""
