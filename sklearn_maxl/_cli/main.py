@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import MAXLClassifier, MAXLRegressor, __version__
 from ..comparison._compare import DEFAULT_ARMS, Comparison, tracked_compare
-from ..labels._sources import PSI_ARMS
+from ..comparison._paired_runs import ARMS
 from .tables import SEPARATORS, Table, TableError, near, pipeline, prepare, read
 
 _NONE = ("none", "single")
@@ -123,8 +123,8 @@ def _arms(names: Sequence[str]) -> list[str | None]:
     names = [part for name in names for part in name.split(",") if part]
     arms = [None if name.casefold() in _NONE else name for name in names]
     for arm in arms:
-        if arm is not None and arm not in PSI_ARMS:
-            known = [*PSI_ARMS, "none"]
+        if arm is not None and arm not in ARMS:
+            known = [*ARMS, "none"]
             hint = near(arm, known) or f" There are {', '.join(known)}."
             raise TableError(f"--arms: there is no arm {arm!r}.{hint}")
     if None not in arms:

@@ -1,7 +1,6 @@
 """Names of scikit-learn that it spells with an underscore, used in this file only."""
 
-from typing import Any
-
+from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -18,6 +17,7 @@ __all__ = [
 ]
 
 
-def check_parameters(estimator: Any) -> None:
-    """Check an estimator's parameters against its constraints, as fit does."""
-    estimator._validate_params()
+def check_parameters(estimator: BaseEstimator) -> None:
+    """Check an estimator's parameters against its constraints, if it has any, as fit does."""
+    if hasattr(estimator, "_parameter_constraints"):
+        estimator._validate_params()

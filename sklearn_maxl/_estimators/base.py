@@ -1,66 +1,75 @@
-"""What the classifier and the regressor share: the scikit-learn side, no tensor mathematics."""
+"""What the classifier and the regressor share: scikit-learn's side, no tensor mathematics."""
 
-import copy
 import os
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    is_classifier,
-)
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .. import backbones, labels, optimizers
+from .._data.arrays import Arrays
 from .._data.augment import AUGMENTATIONS
-from .._data.data import META_BATCHES, Arrays
-from .._environment.private_sklearn import HasMethods, Interval, StrOptions, fit_context
+from .._environment.private_sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_parameters,
+    fit_context,
+)
 from .._environment.threads import torch_threads
-from .._maths.compiled_step import check_compile
-from .._maths.meta_gradient import META_GRADIENTS
 from .._persistence.save_load import load, save
-from .._tasks.views import number_of
-from .._training.choose_lr import choose_lr, n_trainings
-from .._training.choose_psi import choose_psi, trials
-from .._training.guard import guarded
+from .._tasks.auxiliary import Ints, resolve_psi
+from .._tasks.primary import Targets
+from .._training import runs, trials
+from .._training.fitted import Fitted, gives_soft_labels
 from .._training.history import History, share_in_use
-from .._training.net import PASSES, PRECISIONS, MAXLNet
-from .._training.optimizers import OPTIMIZERS
-from .._training.progress import UNTOLD, CallbackSupportMixin, Task, fit_task
-from .._training.runs import Plan, Trained, make_net, make_plan, replaced, run, train
-from .._training.schedules import SCHEDULES
-from ..labels._sources import ARMS, PSI_ARMS, check_auxiliary_labels, resolve_psi
-from .doc_link import documentation_url
+from .._training.net import MAXLNet
+from .._training.progress import NEEDED_AFTERWARDS, CallbackSupportMixin, fit_task
+from .._training.schedules import SCHEDULES, constant
+from .._training.settings import Settings, make_labels, resolve
+from .._training.steps import PRECISIONS, Step
+from ..labels import Labels
+from ..labels._fixed import check_auxiliary_labels
+from .documentation import documentation_url
 from .presets import preset
 from .validation import looks_channels_last, validate_samples
 
+# Parameters that may be a name, and the classes that the names are short for.
+NAMES: dict[str, dict[str, type[BaseEstimator]]] = {
+    "backbone": backbones.NAMED,
+    "auxiliary": labels.NAMED,
+    "optimizer": optimizers.NAMED,
+}
+MODULES = {"backbone": "backbones", "auxiliary": "labels", "optimizer": "optimizers"}
 
-def _needs_arm(*arms: str) -> Callable[[Any], bool]:
-    """Condition for a method that only some settings of `auxiliary` have."""
 
-    def check(self: "BaseMAXL") -> bool:
-        arm = getattr(self, "_arm", self.auxiliary)  # what was fitted counts
-        if arm in arms:
-            return True
+def _has_auxiliary_labels(self: "BaseMAXL") -> bool:
+    """Condition for `predict_auxiliary`."""
+    if self._labels() is None:
+        raise AttributeError("auxiliary=None has no such method; it needs auxiliary labels.")
+    return True
+
+
+def _gives_auxiliary_labels(self: "BaseMAXL") -> bool:
+    """Condition for `generate_auxiliary_labels`."""
+    if not gives_soft_labels(self._labels()):
         raise AttributeError(
-            f"auxiliary={arm!r} has no such method; it needs auxiliary to be "
-            f"{' or '.join(map(repr, arms))}."
+            f"auxiliary={self.auxiliary!r} has no such method; it needs labels that exist for any "
+            "sample, such as 'maxl', 'uniform' or 'kmeans'."
         )
-
-    return check
+    return True
 
 
 class BaseMAXL(
@@ -74,9 +83,7 @@ class BaseMAXL(
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "backbone": [str, callable, HasMethods("build")],
-        "generator": [str, callable, HasMethods("build"), None],
-        "input_shape": [tuple, list, None],
-        "auxiliary": [StrOptions({arm for arm in ARMS if arm}), None],
+        "auxiliary": [StrOptions({"auto", *labels.NAMED}), HasMethods(["fit", "assign"]), None],
         "psi": [
             Interval(Integral, 1, None, closed="left"),
             "array-like",
@@ -84,66 +91,50 @@ class BaseMAXL(
             StrOptions({"auto"}),
         ],
         "auxiliary_weight": [Interval(Real, 0, None, closed="left")],
-        "auxiliary_weight_range": [Interval(Real, 0, None, closed="left")],
-        "entropy_weight": [Interval(Real, 0, None, closed="left")],
-        "information_weight": [Interval(Real, 0, None, closed="left")],
         "focal_gamma": [Interval(Real, 0, None, closed="left")],
-        "meta_gradient": [StrOptions(set(META_GRADIENTS))],
-        "meta_scale": [Interval(Real, 0, None, closed="left"), StrOptions({"inverse_lr"})],
-        "meta_batch": [StrOptions(set(META_BATCHES))],
-        "meta_every": [Interval(Integral, 1, None, closed="left")],
-        "alternation": [StrOptions(set(PASSES))],
-        "optimizer": [StrOptions({"auto", *OPTIMIZERS}), callable],
+        "input_shape": [tuple, list, None],
+        "optimizer": [StrOptions({"auto", *optimizers.NAMED}), callable],
         "lr": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "generator_optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-        "generator_lr": [Interval(Real, 0, None, closed="neither")],
         "schedule": [StrOptions({"auto", *SCHEDULES}), callable],
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
-        "guard": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
-        "gradient_similarity_every": [Interval(Integral, 1, None, closed="left"), None],
         "device": [str, torch.device],
         "precision": [StrOptions(set(PRECISIONS))],
-        "compile": ["boolean", str],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
+    step_class: ClassVar[type[Step]] = Step
+    """What takes the steps; a subclass may name another, to try an idea."""
+
     # The parameters that are used here.
-    auxiliary: str | None
+    auxiliary: str | Labels | None
     psi: Any
     lr: float | str
-    schedule: Any
-    max_epochs: int
     early_stopping: bool
-    guard: bool
     warm_start: bool
-    meta_gradient: str
-    compile: bool | str
-    random_state: Any
+    n_threads: int | None
+    random_state: int | np.random.RandomState | None
 
     # What fit sets; undocumented ones start with an underscore.
     input_shape_: tuple[int, ...]
-    psi_: NDArray[np.int64]
+    psi_: Ints
     lr_: float
     n_iter_: int
     net_: MAXLNet
     history_: History
-    _targets: Any
-    _scaling: tuple[NDArray[Any], NDArray[Any]]
-    _source: Any
-    _arm: str | None
+    _fitted: Fitted
 
     @classmethod
-    def from_preset(cls, name: str, **parameters: Any) -> Self:
+    def from_preset(cls, name: str, **parameters: object) -> Self:
         """Make an estimator with a published recipe.
 
         Parameters
@@ -154,9 +145,10 @@ class BaseMAXL(
             the multi-task network and one for the label generator in turn, both on the
             same data, random crops and flips, VGG-16. "iclr2019" is the earlier
             version's: both networks learn on every batch, the meta loss is taken on
-            10 % held out, `generator_lr` 1e-5, no augmentation.
+            10 % held out, the generator's learning rate is 1e-5, no augmentation.
         **parameters : dict
-            Parameters that differ from the recipe, such as ``backbone="convnet"``.
+            Parameters that differ from the recipe, such as ``backbone="convnet"`` or
+            ``auxiliary__every=8``.
 
         Returns
         -------
@@ -172,14 +164,47 @@ class BaseMAXL(
         --------
         >>> from sklearn_maxl import MAXLClassifier
         >>> clf = MAXLClassifier.from_preset("neurips2019", backbone="convnet", max_epochs=8)
-        >>> clf.alternation, clf.batch_size, clf.max_epochs
+        >>> clf.auxiliary.alternation, clf.batch_size, clf.max_epochs
         ('epoch', 100, 8)
         """
         known = set(cls._get_param_names())  # a regressor has no views
         recipe = {key: value for key, value in preset(name).items() if key in known}
-        return cls(**{**recipe, **parameters})
+        own = {key: value for key, value in parameters.items() if "__" not in key}
+        inner = {key: value for key, value in parameters.items() if "__" in key}
+        return cls(**{**recipe, **own}).set_params(**inner)
 
-    def _store(self, parameters: dict[str, Any]) -> None:
+    def set_params(self, **params: object) -> Self:
+        """Set parameters of this estimator, and of the objects that it holds.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``auxiliary__every`` is the parameter `every` of `auxiliary`.
+
+        Returns
+        -------
+        estimator
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        for name in params:
+            outer, _, inner = name.partition("__")
+            value = params.get(outer, getattr(self, outer, None))
+            if inner and outer in NAMES and isinstance(value, str):
+                kind = NAMES[outer].get(value)
+                example = f"{kind.__name__}()" if kind else "an object of that module"
+                raise ValueError(
+                    f"{outer}={value!r} is short for an object with its defaults and has no "
+                    f"parameters to set; for {name}, pass {outer}={example} from "
+                    f"sklearn_maxl.{MODULES[outer]}."
+                )
+        return super().set_params(**params)
+
+    def _store(self, parameters: dict[str, object]) -> None:
         """Keep the constructor's arguments as they are: ``self._store(locals())``."""
         names = set(self._get_param_names())
         self.__dict__.update({name: parameters[name] for name in names})
@@ -188,11 +213,11 @@ class BaseMAXL(
 
     @abstractmethod
     def _check_targets(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any, known: Any
-    ) -> tuple[Any, NDArray[np.float64] | None]:
+        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Any
+    ) -> tuple[Targets, NDArray[np.float64] | None]:
         """The targets' coder (`Classes` or `Bins`; `known`, if it is one) and the weights."""
 
-    _y_checks: ClassVar[dict[str, Any]] = {}
+    _y_checks: ClassVar[dict[str, bool]] = {}
     """How scikit-learn is to check ``y``."""
 
     # Training
@@ -235,153 +260,131 @@ class BaseMAXL(
         -----
         ConvergenceWarning
             If less than half of the auxiliary classes are in use at the end.
-        UserWarning
-            If ``guard=True`` kept the single task.
         """
-        check_compile(self.compile, self.meta_gradient)
-        again = self.warm_start and hasattr(self, "net_")
-        if self.warm_start and self.guard:
-            raise ValueError(
-                "guard=True compares two fits from the start and can't go on from an earlier one; "
-                "use warm_start=False."
-            )
-        data = (X, y, sample_weight, auxiliary_labels)
-        epochs = partial(self._epochs_of_trainings, X, again)
-        # The task first: what tears callbacks down has to be kept on failure as well.
-        with fit_task(self, X, y, sample_weight, epochs) as task, attributes_kept_on_failure(self):
-            return self._go_on(*data, self.max_epochs, task) if again else self._start(*data, task)
+        again = self.warm_start and hasattr(self, "_fitted")
+        with attributes_kept_on_failure(self):
+            known = self._fitted.targets if again else None
+            arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
+            settings = self._settings(arrays, targets)
+            if again:
+                settings = self._going_on(settings)
+            epochs = trials.epochs_of_trainings(settings, len(arrays.y))
+            told = {"X": X, "y": y, "sample_weight": sample_weight}
+            with fit_task(self, told, type(self)._keep, epochs) as task:
+                if again:
+                    fitted = runs.warm_start(self._fitted, settings, arrays, task)
+                else:
+                    rng = _own_random_state(self.random_state)
+                    plan = runs.make_plan(settings, arrays, targets, rng)
+                    fitted = trials.fit(settings, plan, task)
+                    _warn_of_collapse(fitted)
+                return self._keep(fitted)
 
-    def _epochs_of_trainings(self, X: Any, again: bool) -> list[int]:
-        """Most epochs that each training tells of: trials, in a fit from scratch, and its own."""
-        if again:
-            return [self.max_epochs]
-        epochs = [0] * n_trainings(self, np.shape(X), not is_classifier(self))
-        if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
-            epochs += trials(self.max_epochs).values()
-        if self.guard and self.auxiliary is not None:
-            epochs += [self.max_epochs] * (1 if self.early_stopping else 2)
-        return [*epochs, self.max_epochs]
-
-    def _start(self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any, task: Task) -> Self:
-        """Fit from scratch: choose the rate and psi if asked to, train, and compare if asked to."""
-        arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, None)
-        plan = make_plan(self, arrays, targets, _own_random_state(self.random_state))
-        decided, psi = self, self.psi
-        found: dict[str, Any] = {}  # by trials, for the history
-        if n_trainings(self, arrays.X.shape, plan.regression):
-            lr, found["lr_scores"] = choose_lr(self, plan, task)
-            decided = replaced(self, lr=lr)
-        if isinstance(psi, str) and self.auxiliary in PSI_ARMS:
-            psi, found["psi_losses"] = choose_psi(decided, plan, task)
-        if self.guard and self.auxiliary is not None:
-            trained, found["guard"] = guarded(decided, plan, psi, task)
-        else:
-            with task.training("training", self.max_epochs) as training:
-                trained = run(decided, plan, self.auxiliary, psi, task=training)
-        _warn_of_collapse(trained)
-        vars(trained.net.epochs_).update(found)
-        return self._keep(plan, trained)
-
-    def _go_on(
+    def _train_part(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        auxiliary_labels: Any,
-        epochs: int | None = None,
-        task: Task = UNTOLD,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        auxiliary_labels: ArrayLike | None,
+        classes: NDArray[Any] | None = None,
     ) -> Self:
-        """Train what was fitted some epochs more: with this fit's settings, or one as it is."""
-        arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, self._targets)
-        # On copies, so that a training that fails loses nothing.
-        net, source = copy.deepcopy((self.net_, self._source))
-        plan = replace(
-            make_plan(self, arrays, targets, net.random_state, net.module_.apart),
-            scaling=self._scaling,
+        """One epoch: on fresh networks in the first call of `partial_fit`, then on those."""
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True; use fit.")
+        fitted = getattr(self, "_fitted", None)
+        with attributes_kept_on_failure(self):
+            known = classes if fitted is None else fitted.targets
+            arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
+            settings = self._settings(arrays, targets, planned=False)
+            if isinstance(self.psi, str) and settings.labels and settings.labels.numbered_by_psi:
+                raise ValueError(
+                    "partial_fit does not support psi='auto'; give a number, or use fit."
+                )
+            if fitted is not None:
+                hold = settings.schedule is constant
+                return self._keep(runs.train_part(fitted, arrays, hold_rates=hold))
+            rng = _own_random_state(self.random_state)
+            plan = runs.make_plan(settings, arrays, targets, rng)
+            return self._keep(runs.run(settings, plan, epochs=1))
+
+    def _check(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        auxiliary_labels: ArrayLike | None,
+        known: Targets | NDArray[Any] | None,
+    ) -> tuple[Arrays, Targets]:
+        """Checked and encoded arrays, and the targets' coder."""
+        again = known is not None and hasattr(self, "_fitted")
+        samples, y = validate_samples(self, X, y, reset=not again, **self._y_checks)
+        if looks_channels_last(samples.shape[1:]):
+            warnings.warn(
+                f"X has samples of shape {samples.shape[1:]}, which looks like (height, width, "
+                "channels); images are (channels, height, width): use X.transpose(0, 3, 1, 2).",
+                stacklevel=4,
+            )
+        finer = None
+        if getattr(make_labels(self.auxiliary), "needs_auxiliary_labels", False):
+            finer = check_auxiliary_labels(auxiliary_labels, len(y))
+        targets, weight = self._check_targets(samples, y, sample_weight, known)
+        codes, target = targets.encode(y)
+        return Arrays(samples, codes, weight, finer, target).without_zero_weights(), targets
+
+    def _settings(self, arrays: Arrays, targets: Targets, planned: bool = True) -> Settings:
+        """The parameters, resolved for some samples."""
+        settings = resolve(
+            self.get_params(deep=False),
+            tuple(arrays.X.shape[1:]),
+            targets.regression,
+            planned=planned,
+            step_class=self.step_class,
         )
-        if epochs is not None:
-            self._check_same_labels()
-            lr = net.lr if isinstance(self.lr, str) else self.lr
-            fresh = make_net(replaced(self, lr=lr), plan, self.auxiliary, source, plan.rng)
-            fresh.take_over(net)
-            net = fresh
-        elif self.schedule == "auto":
-            net.hold_rates()
-        trained = Trained(net, source, self._arm)
-        train(self, plan, trained, epochs or 1, task)
-        return self._keep(plan, trained)
+        for holder in (settings.labels, settings.optimizer):
+            if isinstance(holder, BaseEstimator):
+                check_parameters(holder)
+        return settings
 
-    def _start_partial(
-        self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any, known: Any = None
-    ) -> Self:
-        """The first call of `partial_fit`: fresh networks, one epoch."""
-        arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
-        plan = make_plan(self, arrays, targets, _own_random_state(self.random_state))
-        unplanned = replaced(self, schedule="constant") if self.schedule == "auto" else self
-        return self._keep(plan, run(unplanned, plan, self.auxiliary, self.psi, epochs=1))
-
-    def _check_partial(self) -> None:
-        """Refuse settings that need all of the data at once."""
-        for name in ("early_stopping", "guard"):
-            if getattr(self, name):
-                raise ValueError(f"partial_fit does not support {name}=True; use fit.")
-        if isinstance(self.psi, str) and self.auxiliary in PSI_ARMS:
-            raise ValueError("partial_fit does not support psi='auto'; give a number, or use fit.")
-
-    def _keep(self, plan: Plan, trained: Trained) -> Self:
-        """Set the fitted attributes."""
-        net = trained.net
-        self.input_shape_ = plan.input_shape
-        n_classes = len(plan.targets.names)
-        self.psi_ = np.zeros(n_classes, dtype=np.int64) if trained.psi is None else trained.psi
-        self.net_, self.history_, self.n_iter_ = net, net.epochs_, len(net.epochs_)
-        self.lr_ = net.lr
-        self._targets, self._scaling = plan.targets, plan.scaling
-        self._source, self._arm = trained.source, trained.arm
-        return self
-
-    def _check_same_labels(self) -> None:
-        """Refuse to go on where the auxiliary labels would mean something else."""
-        changed = self.auxiliary != self._arm
-        if self.auxiliary in PSI_ARMS and not isinstance(self.psi, str):
-            psi = resolve_psi(self.psi, self._targets.names)
-            changed = changed or not np.array_equal(psi, self.psi_)
+    def _going_on(self, settings: Settings) -> Settings:
+        """Settings of a warm start; refuses those where labels would mean something else."""
+        before = self._fitted
+        changed = type(settings.labels) is not type(before.settings.labels)
+        if settings.labels is not None and settings.labels.numbered_by_psi:
+            if isinstance(self.psi, str):
+                settings = replace(settings, psi=before.settings.psi)
+            psi = resolve_psi(settings.psi, before.targets.names)
+            changed = changed or not np.array_equal(psi, before.psi)
         if changed:
             raise ValueError(
                 "warm_start=True goes on with the networks of the last fit, but auxiliary or psi "
                 "were changed since; use warm_start=False."
             )
+        lr = before.settings.lr if isinstance(self.lr, str) else settings.lr
+        return replace(settings, lr=lr, undecided=())
 
-    def _check(
-        self, X: Any, y: Any, sample_weight: Any, auxiliary_labels: Any, known: Any
-    ) -> tuple[Arrays, Any]:
-        """Checked and encoded arrays, and the targets' coder."""
-        again = known is not None and hasattr(self, "net_")
-        X, y = validate_samples(self, X, y, reset=not again, **self._y_checks)
-        if looks_channels_last(X.shape[1:]):
-            warnings.warn(
-                f"X has samples of shape {X.shape[1:]}, which looks like (height, width, "
-                "channels); images are (channels, height, width): use X.transpose(0, 3, 1, 2).",
-                stacklevel=5,
-            )
-        finer = None
-        if self.auxiliary == "human":
-            finer = check_auxiliary_labels(auxiliary_labels, len(y))
-        targets, weight = self._check_targets(X, y, sample_weight, known)
-        codes, target = targets.encode(y)
-        return Arrays(X, codes, weight, finer, target).without_zero_weights(), targets
+    def _keep(self, fitted: Fitted) -> Self:
+        """Set the fitted attributes."""
+        self._fitted = fitted
+        self.input_shape_ = fitted.settings.input_shape
+        self.psi_, self.lr_ = fitted.psi, fitted.settings.lr
+        self.net_, self.history_ = fitted.net, fitted.history
+        self.n_iter_ = len(fitted.history)
+        return self
+
+    def _labels(self) -> Labels | None:
+        """Where auxiliary labels come from; what was fitted counts."""
+        fitted = getattr(self, "_fitted", None)
+        return make_labels(self.auxiliary) if fitted is None else fitted.labels
 
     # Inference
 
-    def _evaluate(self, function: str, X: Any) -> NDArray[Any]:
-        check_is_fitted(self, "net_")
-        X = validate_samples(self, X, reset=False)
-        return self._apply(getattr(self.net_.module_, function), X)
-
-    def _apply(self, function: Callable[..., torch.Tensor], *arrays: NDArray[Any]) -> NDArray[Any]:
-        # What is set now counts, not what was set in fit: a server is not a training machine.
+    def _evaluate(self, function: str, X: ArrayLike) -> np.ndarray:
+        """What a method of the multi-task network makes of samples."""
+        check_is_fitted(self, "_fitted")
+        samples = validate_samples(self, X, reset=False)
+        # The threads that are set now count: a server is not a training machine.
         with torch_threads(self.n_threads):
-            return self.net_.apply(function, *arrays)
+            return self.net_.apply(getattr(self.net_.module_, function), samples)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Features of the trunk, for use inside a pipeline.
@@ -398,7 +401,7 @@ class BaseMAXL(
         """
         return self._evaluate("transform", X)
 
-    @available_if(_needs_arm("maxl", "uniform", "random", "kmeans", "human"))
+    @available_if(_has_auxiliary_labels)
     def predict_auxiliary(self, X: ArrayLike) -> NDArray[np.float32]:
         """Auxiliary probabilities that the multi-task network predicts.
 
@@ -416,7 +419,7 @@ class BaseMAXL(
         """
         return self._evaluate("auxiliary", X)
 
-    @available_if(_needs_arm("maxl", "uniform", "kmeans"))
+    @available_if(_gives_auxiliary_labels)
     def generate_auxiliary_labels(self, X: ArrayLike, y: ArrayLike) -> NDArray[np.float32]:
         """Auxiliary labels that labelled samples are given as targets.
 
@@ -437,41 +440,14 @@ class BaseMAXL(
             sample's class.
         """
         samples, codes = self._labelled(X, y)
-        if self._arm == "kmeans":
-            return np.eye(self.psi_.sum(), dtype=np.float32)[self._source.nearest(samples, codes)]
-        f = self.net_.module_
-        blocks = codes * number_of(f.views)  # of the samples as they are
-        if self._arm == "uniform":
-            labels = self._apply(f.uniform_labels, blocks)
-        else:
-            labels = self._apply(self.net_.generator_, samples, blocks)
-        return labels[:, f.own_columns().cpu().numpy()]
+        with torch_threads(self.n_threads):
+            return self._fitted.soft_labels(samples, codes)
 
-    @available_if(_needs_arm("maxl"))
-    def generate_auxiliary_weights(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Weights that samples have in the auxiliary loss.
-
-        There for "maxl" only.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, \\*input_shape_)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n,), float32
-            Between ``2 ** -auxiliary_weight_range`` and its inverse; all 1 where no
-            weights are learned.
-        """
-        check_is_fitted(self, "net_")
-        samples = validate_samples(self, X, reset=False)
-        return self._apply(self.net_.generator_.weights, samples)
-
-    def _labelled(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        check_is_fitted(self, "net_")
+    def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, Ints]:
+        """Checked samples, and their classes by number."""
+        check_is_fitted(self, "_fitted")
         samples, y = validate_samples(self, X, y, reset=False, **self._y_checks)
-        return samples, self._targets.encode(y).y
+        return samples, self._fitted.targets.encode(y).y
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that runs no code when it is read.
@@ -481,9 +457,9 @@ class BaseMAXL(
         checksum. It does not hold what only training needs: the optimizers' state,
         and parameters that are no plain values (an optimizer's class or function,
         functions as `schedule` and `augment`, `callbacks`, a ``RandomState``). `load`
-        names those in a warning. Of `backbone` and `generator` it holds names and
-        the package's own, such as ``MLP((50,))``; a network of your own has to be
-        passed to `load`.
+        names those in a warning. Objects of this package, such as ``MLP((50,))``,
+        ``Learned(every=1)`` and ``SGD(momentum=0.9)``, are plain values; a network or a
+        source of auxiliary labels of your own has to be passed to `load`.
 
         Parameters
         ----------
@@ -516,7 +492,7 @@ class BaseMAXL(
         >>> bool((MAXLClassifier.load(path).predict(X) == clf.predict(X)).all())
         True
         """
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, "_fitted")
         save(self, path)
 
     @classmethod
@@ -526,6 +502,7 @@ class BaseMAXL(
         device: str | torch.device = "auto",
         backbone: Any = None,
         generator: Any = None,
+        auxiliary: Labels | None = None,
     ) -> Self:
         """Read what `save` wrote; no code in the file is run.
 
@@ -543,7 +520,10 @@ class BaseMAXL(
             The backbone that was fitted, where it is a network of your own:
             `Custom`, a function or a module. The file has its weights.
         generator : backbone or callable, default=None
-            The same for the label generator.
+            The same for the label generator, `generator` of ``Learned``.
+        auxiliary : object, default=None
+            The source of auxiliary labels that was fitted, where it is of your own making.
+            The file has what it learned.
 
         Returns
         -------
@@ -580,7 +560,7 @@ class BaseMAXL(
         >>> clf.n_iter_
         3
         """
-        given = {"backbone": backbone, "generator": generator}
+        given = {"backbone": backbone, "generator": generator, "auxiliary": auxiliary}
         estimator, notes = load(cls, path, device, given)
         for note in notes:
             warnings.warn(note, stacklevel=2)
@@ -601,7 +581,7 @@ class BaseMAXL(
         return self.net_.module_.n_features
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "net_")
+        return hasattr(self, "_fitted")
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -610,34 +590,35 @@ class BaseMAXL(
         return tags
 
 
-def _warn_of_collapse(trained: Trained) -> None:
+def _warn_of_collapse(fitted: Fitted) -> None:
     """Tell when the label generator left most of the auxiliary classes alone."""
-    if trained.arm != "maxl" or trained.net.module_.apart:
+    if fitted.settings.learned is None:
         return
-    psi, in_use = trained.source.psi, trained.net.epochs_[-1]["auxiliary_in_use"]
-    share = share_in_use(in_use, psi)
+    share = share_in_use(fitted.history[-1]["auxiliary_in_use"], fitted.psi)
     if share < 0.5:
         warnings.warn(
             f"Only {share:.0%} of the auxiliary classes are in use at the end of training: the "
-            "generated labels have collapsed. Raise entropy_weight, or lower generator_lr or psi.",
+            "generated labels have collapsed. Raise entropy_weight of Learned, or lower its lr, "
+            "or psi.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 
 @contextmanager
-def attributes_kept_on_failure(estimator: Any) -> Iterator[None]:
+def attributes_kept_on_failure(estimator: BaseEstimator) -> Iterator[None]:
     """Put an estimator's attributes back if the block fails: what was fitted stays usable."""
     before = dict(vars(estimator))
     try:
         yield
     except BaseException:
+        needed = {k: v for k, v in vars(estimator).items() if k in NEEDED_AFTERWARDS}
         estimator.__dict__.clear()
-        estimator.__dict__.update(before)
+        estimator.__dict__.update({**before, **needed})
         raise
 
 
-def _own_random_state(random_state: Any) -> np.random.RandomState:
+def _own_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
     """A generator of this fit's own; None is fresh entropy, not NumPy's global state."""
     if random_state is None:
         return np.random.RandomState()

@@ -1,7 +1,7 @@
 """The classifier."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -12,8 +12,11 @@ from .._environment.private_sklearn import StrOptions, fit_context
 from .._environment.threads import torch_threads
 from .._tasks.primary import Classes
 from .._tasks.views import VIEWS
-from .._training.runs import Plan, Trained
-from .base import BaseMAXL, attributes_kept_on_failure
+from .._training.fitted import Fitted
+from .._training.schedules import Schedule
+from ..labels import Labels
+from ..optimizers import MakeOptimizer
+from .base import BaseMAXL
 from .validation import combined_weight
 
 
@@ -33,29 +36,34 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     Parameters
     ----------
     backbone : str, backbone, callable or module, default="auto"
-        Trunk of the multi-task network: "mlp", "convnet", "vgg16" or "resnet50"; "auto"
-        is "convnet" for signals (3-D `X`) and images (4-D `X`), and for tables (2-D `X`)
-        an MLP: in regression "mlp", which has 100 units, and in classification one of
+        **Task.** Trunk of the multi-task network: "mlp", "convnet", "vgg16" or "resnet50";
+        "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), and for tables (2-D
+        `X`) an MLP: in regression "mlp", which has 100 units, and in classification one of
         400 units with a dropout of 0.5, which of the ones tried on the data sets for
         tuning gains most with auxiliary labels (``benchmarks/evidence.py tune``). A
         backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
         reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one
         sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).
         A module is copied in every fit and never changed itself.
-    generator : same as `backbone`, default=None
-        Trunk of the label generator. None: the same kind as `backbone`, as in the
-        paper, section 3.2.
+    focal_gamma : float, default=0.0
+        Exponent of the focal loss of both tasks; 0 is cross-entropy, 2 the
+        paper's. Cross-entropy is the default because single-task training is at
+        least as good with it when labels are few (``benchmarks/few_labels.py``).
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, in both losses.
     input_shape : tuple of int, default=None
         Shape of one sample, such as (channels, height, width), for images that come as
         rows of a 2-D `X`: so they pass through tools that take nothing else
         (`BaggingClassifier`, `permutation_importance`, scalers). None: samples have the
         shape in which `X` comes.
-    auxiliary : {"maxl", "uniform", "random", "kmeans", "human", None}, default="maxl"
-        Where auxiliary labels come from. "maxl": the label generator. "uniform":
-        the uniform soft label over the class's block, nothing learned. "random":
-        drawn once per sample. "kmeans": clusters within each class, of the features
-        of an autoencoder. "human": given to `fit`. None: no auxiliary task, a plain
-        network. All are trained on the same budget.
+    auxiliary : {"maxl", "uniform", "random", "kmeans", "human", None} or object of \
+            `sklearn_maxl.labels`, default="maxl"
+        **Auxiliary labels**: where they come from. "maxl", short for ``Learned()``: the label
+        generator. "uniform": spread evenly over the auxiliary classes of the sample's
+        class, nothing learned. "random": drawn once per sample. "kmeans": clusters within
+        each class, of the features of an autoencoder. "human": given to `fit`. None: no
+        auxiliary task, a plain network. All are trained on the same budget. With the
+        object, a grid search reaches its parameters (``auxiliary__entropy_weight``).
     psi : int, sequence of int, dict or "auto", default=5
         Auxiliary classes per primary class: one number for all, one for each class
         in sorted order, or by class. "auto" tries 2, 3, 5 and 10 in short runs that
@@ -64,45 +72,24 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         labels decide. 5 is the paper's best on three of six data sets (its Table 1).
     auxiliary_weight : float, default=1.0
         Weight w of the auxiliary loss. 1 is the paper's.
-    auxiliary_weight_range : float, default=0.0
-        Range R of learned weights of the samples in the auxiliary loss, which lie
-        between 2**-R and 2**R and are a second output of the label generator
-        ("maxl" only); the idea of WAMAL. 0, the paper's, learns none.
-    entropy_weight : float, default=0.2
-        Weight lambda of the entropy term that keeps all auxiliary classes in use.
-        0.2 is the paper's.
-    information_weight : float, default=0.0
-        Weight of the mutual information of sample and label, which makes single
-        labels sharp. The entropy term alone is content with labels that are the
-        same for all samples of a class. 0 is the paper's.
-    focal_gamma : float, default=0.0
-        Exponent of the focal loss of both tasks; 0 is cross-entropy, 2 the
-        paper's. Cross-entropy is the default because single-task training is at
-        least as good with it when labels are few (``benchmarks/few_labels.py``).
-    meta_gradient : {"exact", "double_backward", "finite_difference"}, default="exact"
-        How the generator's gradient is computed. "exact" and "double_backward"
-        agree to rounding, the first is cheaper; "finite_difference" is the 2021
-        reference's approximation.
-    meta_scale : float or "inverse_lr", default=1.0
-        Factor of the meta-gradient beside the entropy term. It carries the learning
-        rate of the multi-task network; "inverse_lr" divides that out. 1 is the
-        paper's.
-    meta_batch : {"same", "next", "holdout"}, default="same"
-        Data of the meta loss: the training batch itself (NeurIPS 2019), the next
-        training batch, or `validation_fraction` of the data that is never trained
-        on (the ICLR 2019 version). "same" needs no second batch and is the paper's.
-    meta_every : int, default=8
-        The label generator learns in every `meta_every`-th step. 1 is the paper's. With 8 a
-        fit costs 1.7 times the operations of a single-task one instead of 4 on images; the
-        accuracy differs by at most 1.5 standard errors (``benchmarks/cheaper.py``).
-    alternation : {"batch", "epoch"}, default="batch"
-        "batch": both networks learn from each batch. "epoch": a pass over the data
-        for the multi-task network, then one for the label generator, as in the
-        NeurIPS 2019 code. "batch" shares a gradient between the two and is cheaper.
-    optimizer : {"auto", "adam", "sgd", "adamw"} or callable, default="auto"
-        Optimizer of the multi-task network, or a function of (parameters, lr)
-        that makes one, such as ``partial(torch.optim.SGD, momentum=0.9)``. The
-        virtual step of the meta-gradient follows Adam, AdamW and SGD exactly.
+    views : {"auto", "rotations", None}, default="auto"
+        Views of a sample in the auxiliary task. "rotations": each sample of a batch is
+        turned by 0, 1, 2 or 3 right angles, drawn anew (0 or 2 where images are not
+        square), and each pair of class and turn has `psi` auxiliary classes of its own;
+        after Lee, Hwang and Shin (ICML 2020). `predict_proba` is the mean over the turns
+        of the log-probability that the auxiliary head gives a class, normalised. While
+        that head knows the classes of training samples less well than the primary head
+        (by more than 5 points of accuracy), as after a few epochs, the latter has a say in
+        the log-probability, one half from 10 points on. A step costs twice as much and a
+        prediction as many times as there are views. "auto": "rotations" for images, None
+        for everything else, because they help where labels are few
+        (``benchmarks/evidence.py``). None: the paper's, the auxiliary task sees what the
+        primary one does and the primary head predicts.
+    optimizer : {"auto", "adam", "sgd", "adamw"}, object of `sklearn_maxl.optimizers` or \
+            callable, default="auto"
+        **Training**: optimizer of the multi-task network, or a function of (parameters, lr)
+        that makes one. The virtual step of the meta-gradient follows Adam, AdamW and SGD
+        exactly. With the object, a grid search reaches ``optimizer__weight_decay``.
         "auto" is AdamW with a weight decay of 0.1 to classify the rows of tables: as
         accurate as Adam on the data sets for tuning, with better probabilities
         (``benchmarks/evidence.py tune``); for everything else it is "adam". The
@@ -118,11 +105,6 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         the trials: up to 15 trainings of a plain network, fewer with more rows (3 from
         1,500 on). `partial_fit`, and a table where no class has five rows, take 0.01. In
         regression it is 0.001, Adam's usual one.
-    generator_optimizer : {"adam", "sgd", "adamw"} or callable, default="adam"
-        Optimizer of the label generator. With plain SGD the generator hardly
-        moves, because the meta-gradient carries the factor `lr`.
-    generator_lr : float, default=0.001
-        Learning rate of the label generator; 1e-3 is the reference code's.
     schedule : {"auto", "constant", "halving", "cosine"} or callable, default="auto"
         Learning rates of both optimizers over the epochs: a function of the part of
         `max_epochs` that is over (0 to 1) that returns a factor. "halving" halves
@@ -134,19 +116,6 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         \\*input_shape_) in the units of `X` to one of the same shape. "crop_flip", the
         paper's: images are shifted by up to 4 pixels and mirrored. The label
         generator and the meta loss see what the training pass sees.
-    views : {"auto", "rotations", None}, default="auto"
-        Views of a sample in the auxiliary task. "rotations": each sample of a batch is
-        turned by 0, 1, 2 or 3 right angles, drawn anew (0 or 2 where images are not
-        square), and each pair of class and turn has `psi` auxiliary classes of its own;
-        after Lee, Hwang and Shin (ICML 2020). `predict_proba` is the mean over the turns
-        of the log-probability that the auxiliary head gives a class, normalised. While
-        that head knows the classes of training samples less well than the primary head
-        (by more than 5 points of accuracy), as after a few epochs, the latter has a say in
-        the log-probability, one half from 10 points on. A step costs twice as much and a prediction
-        as many times as there are views. "auto": "rotations" for images, None for
-        everything else, because they help where labels are few
-        (``benchmarks/evidence.py``). None: the paper's, the auxiliary task sees what the
-        primary one does and the primary head predicts.
     batch_size : int or "auto", default="auto"
         Most samples in a batch; batches are of even size. "auto" is a sixteenth of
         the training set, so that small data sets get enough steps, but at least 32,
@@ -157,44 +126,23 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Hold out `validation_fraction` of the data, stop when the accuracy on it
         does not rise by `tol` for more than `n_iter_no_change` epochs, and restore
         the best state of both networks.
-    guard : bool, default=False
-        First try the auxiliary task and the single task side by side, without
-        `validation_fraction` of the data. If the auxiliary task's score there is not
-        higher, the fit on all samples is that of the single task: predictions are those
-        of ``auxiliary=None`` to the bit, and the auxiliary head learns beside it and
-        changes nothing else. A warning says so, and ``history_.guard`` has the scores
-        and what was kept. The trials cost about as much as the fit again; `callbacks`
-        and `verbose` are for the fit alone. With `early_stopping` the trial that wins is
-        the fit.
     validation_fraction : float, default=0.1
-        Share of each class held out by `early_stopping`, by `guard` and ``psi="auto"``
-        (parts of their own, unless there is one for `early_stopping`), and by
-        ``meta_batch="holdout"``.
+        Share of each class held out by `early_stopping`, by ``psi="auto"`` (a part of its
+        own, unless there is one for `early_stopping`), and by
+        ``auxiliary=Learned(meta_batch="holdout")``.
     n_iter_no_change : int, default=10
         Patience of `early_stopping`, in epochs.
     tol : float, default=1e-4
         Smallest rise in accuracy that counts for `early_stopping`.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, in both losses.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's networks.
-    gradient_similarity_every : int or None, default=None
-        Record the cosine between the gradients of the primary and the auxiliary loss
-        on the trunk in every so many steps, as ``history_["gradient_similarity"]``.
-        Costs two backward passes each time; None measures nothing.
     device : str, default="auto"
-        "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1".
+        **Running.** "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1".
     precision : {"float32", "bfloat16"}, default="float32"
         Type that the networks compute in while they train (`torch.autocast`); weights,
         losses, optimizers and predictions stay in float32. "bfloat16" is faster on
         devices with units for it. It rounds to 2 to 3 digits, and the meta-gradient
         with it: as far from float64 as double backward in bfloat16 is.
-    compile : bool or str, default=False
-        Whether `torch.compile` makes one program of a training step, meta-gradient
-        included; a string is the name of its backend. It takes a minute or two at the
-        start of every fit, so only long fits gain; on a CPU, those of small MLPs. Needs
-        ``meta_gradient="exact"``, and is left out with a warning where networks draw
-        random numbers (dropout), as the one of "auto" for tables does.
     n_threads : int or None, default=1
         Cores that torch uses in a fit on the CPU. With the default a result is
         bitwise the same in a loop, in joblib's workers and on a machine with more
@@ -264,49 +212,35 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMAXL._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "views": [StrOptions(set(VIEWS)), None],
+        "views": [StrOptions({"auto", *VIEWS}), None],
     }
 
-    classes_: NDArray[Any]
+    classes_: np.ndarray
 
     def __init__(
         self,
         backbone: Any = "auto",
         *,
-        generator: Any = None,
-        input_shape: Sequence[int] | None = None,
-        auxiliary: str | None = "maxl",
+        auxiliary: str | Labels | None = "maxl",
         psi: int | str | Sequence[int] | Mapping[Any, int] = 5,
         auxiliary_weight: float = 1.0,
-        auxiliary_weight_range: float = 0.0,
-        entropy_weight: float = 0.2,
-        information_weight: float = 0.0,
-        focal_gamma: float = 0.0,
-        meta_gradient: str = "exact",
-        meta_scale: float | str = 1.0,
-        meta_batch: str = "same",
-        meta_every: int = 8,
-        alternation: str = "batch",
-        optimizer: Any = "auto",
-        lr: float | str = "auto",
-        generator_optimizer: Any = "adam",
-        generator_lr: float = 0.001,
-        schedule: str | Callable[[float], float] = "auto",
-        augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
         views: str | None = "auto",
+        focal_gamma: float = 0.0,
+        input_shape: Sequence[int] | None = None,
+        optimizer: str | MakeOptimizer = "auto",
+        lr: float | str = "auto",
+        schedule: str | Schedule = "auto",
+        augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
         batch_size: int | str = "auto",
         max_epochs: int = 100,
         early_stopping: bool = False,
-        guard: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         class_weight: Mapping[Any, float] | str | None = None,
         warm_start: bool = False,
-        gradient_similarity_every: int | None = None,
         device: str | torch.device = "auto",
         precision: str = "float32",
-        compile: bool | str = False,  # noqa: A002 (torch's word)
         n_threads: int | None = 1,
         callbacks: list[Any] | None = None,
         verbose: int = 0,
@@ -315,16 +249,16 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         self._store(locals())
 
     def _check_targets(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any, known: Any
+        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Any
     ) -> tuple[Classes, NDArray[np.float64] | None]:
         coder = known if isinstance(known, Classes) else Classes(y, known, type(self).__name__)
         coder.encode(y)  # unknown labels first: they have no weight
         weight = combined_weight(X, y, coder.names, sample_weight, self.class_weight)
         return coder, weight
 
-    def _keep(self, plan: Plan, trained: Trained) -> "MAXLClassifier":
-        self.classes_ = plan.targets.names
-        return super()._keep(plan, trained)
+    def _keep(self, fitted: Fitted) -> Self:
+        self.classes_ = fitted.targets.names
+        return super()._keep(fitted)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -334,7 +268,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         auxiliary_labels: ArrayLike | None = None,
-    ) -> "MAXLClassifier":
+    ) -> Self:
         """Train for one epoch on some samples, going on from where training stands.
 
         The mean and scale of the inputs are those of the first call.
@@ -357,24 +291,20 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         MAXLClassifier
             The fitted classifier.
         """
-        self._check_partial()
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported by partial_fit, which sees a part of the "
                 "data; pass a dict, such as compute_class_weight gives for all of it."
             )
-        again = hasattr(self, "net_")
+        again = hasattr(self, "_fitted")
         if not again and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if again and classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
             raise ValueError(
                 f"classes={classes!r} is not the same as on the last call, {self.classes_!r}."
             )
-        data = (X, y, sample_weight, auxiliary_labels)
-        with attributes_kept_on_failure(self):
-            if again:
-                return self._go_on(*data)
-            return self._start_partial(*data, np.unique(classes))  # type: ignore[arg-type]
+        names = None if classes is None else np.unique(classes)
+        return self._train_part(X, y, sample_weight, auxiliary_labels, names)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Log-probabilities of the classes.
@@ -408,7 +338,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         """
         return np.exp(self.predict_log_proba(X))
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Most probable class of each sample.
 
         Parameters

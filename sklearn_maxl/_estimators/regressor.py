@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -13,7 +13,10 @@ from sklearn.utils import Tags
 from .._environment.private_sklearn import Interval, StrOptions, fit_context
 from .._maths.losses import REGRESSION_LOSSES
 from .._tasks.primary import Bins
-from .base import BaseMAXL, attributes_kept_on_failure
+from .._training.schedules import Schedule
+from ..labels import Labels
+from ..optimizers import MakeOptimizer
+from .base import BaseMAXL
 from .classifier import MAXLClassifier
 from .docstrings import with_parameters_of
 from .validation import combined_weight
@@ -39,25 +42,14 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         Quantile bins of the target; fewer where equal targets would fall on both
         sides of an edge. Targets of several columns are binned along their first
         principal component. 5 is :class:`sklearn.preprocessing.KBinsDiscretizer`'s.
-    {generator}
+    focal_gamma : float, default=0.0
+        Exponent of the focal loss of the auxiliary task; 0 is cross-entropy.
     {input_shape}
     {auxiliary}
     {psi}
     {auxiliary_weight}
-    {auxiliary_weight_range}
-    {entropy_weight}
-    {information_weight}
-    focal_gamma : float, default=0.0
-        Exponent of the focal loss of the auxiliary task; 0 is cross-entropy.
-    {meta_gradient}
-    {meta_scale}
-    {meta_batch}
-    {meta_every}
-    {alternation}
     {optimizer}
     {lr}
-    {generator_optimizer}
-    {generator_lr}
     {schedule}
     {augment}
     {batch_size}
@@ -66,16 +58,13 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         Hold out `validation_fraction` of the data, stop when R2 on it does not rise by
         `tol` for more than `n_iter_no_change` epochs, and restore the best state of
         both networks.
-    {guard}
     {validation_fraction}
     {n_iter_no_change}
     tol : float, default=1e-4
         Smallest rise in R2 that counts for `early_stopping`.
     {warm_start}
-    {gradient_similarity_every}
     {device}
     {precision}
-    {compile}
     {n_threads}
     {callbacks}
     {verbose}
@@ -136,38 +125,24 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         *,
         loss: str = "squared_error",
         n_bins: int = 5,
-        generator: Any = None,
-        input_shape: Sequence[int] | None = None,
-        auxiliary: str | None = "maxl",
+        auxiliary: str | Labels | None = "maxl",
         psi: int | str | Sequence[int] | Mapping[Any, int] = 5,
         auxiliary_weight: float = 1.0,
-        auxiliary_weight_range: float = 0.0,
-        entropy_weight: float = 0.2,
-        information_weight: float = 0.0,
         focal_gamma: float = 0.0,
-        meta_gradient: str = "exact",
-        meta_scale: float | str = 1.0,
-        meta_batch: str = "same",
-        meta_every: int = 8,
-        alternation: str = "batch",
-        optimizer: Any = "auto",
+        input_shape: Sequence[int] | None = None,
+        optimizer: str | MakeOptimizer = "auto",
         lr: float | str = "auto",
-        generator_optimizer: Any = "adam",
-        generator_lr: float = 0.001,
-        schedule: str | Callable[[float], float] = "auto",
+        schedule: str | Schedule = "auto",
         augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
         batch_size: int | str = "auto",
         max_epochs: int = 100,
         early_stopping: bool = False,
-        guard: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
-        gradient_similarity_every: int | None = None,
         device: str | torch.device = "auto",
         precision: str = "float32",
-        compile: bool | str = False,  # noqa: A002 (torch's word)
         n_threads: int | None = 1,
         callbacks: list[Any] | None = None,
         verbose: int = 0,
@@ -176,7 +151,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         self._store(locals())
 
     def _check_targets(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any, known: Any
+        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Any
     ) -> tuple[Bins, NDArray[np.float64] | None]:
         weight = combined_weight(X, y, None, sample_weight, None)
         return known or Bins(y, weight, self.n_bins, type(self).__name__), weight
@@ -188,7 +163,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         auxiliary_labels: ArrayLike | None = None,
-    ) -> "MAXLRegressor":
+    ) -> Self:
         """Train for one epoch on some samples, going on from where training stands.
 
         The mean and scale of inputs and targets and the bins are those of the first
@@ -210,10 +185,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         MAXLRegressor
             The fitted regressor.
         """
-        self._check_partial()
-        data = (X, y, sample_weight, auxiliary_labels)
-        with attributes_kept_on_failure(self):
-            return self._go_on(*data) if hasattr(self, "net_") else self._start_partial(*data)
+        return self._train_part(X, y, sample_weight, auxiliary_labels)
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predicted targets.
@@ -229,7 +201,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
             In the units of the `y` that was fitted.
         """
         outputs = self._evaluate("primary", X)
-        return self._targets.decode(outputs)
+        return self._fitted.targets.decode(outputs)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

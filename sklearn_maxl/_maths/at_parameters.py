@@ -1,4 +1,4 @@
-"""A module as a function of its parameters.
+"""A module as a function of its parameters: the paper's ``f(x; t)``.
 
 `torch.func.functional_call` does the same with checks that cost more than a pass
 through a small network. Here the places of all tensors are looked up once.
@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Never written in a pass: no copy needed.
-CONSTANT_BUFFERS = ("blocks", "standardize.mean", "standardize.scale")
+Parameters = Mapping[str, Tensor]
 
 
 def parameters_of(module: nn.Module) -> dict[str, Tensor]:
@@ -19,12 +18,17 @@ def parameters_of(module: nn.Module) -> dict[str, Tensor]:
     return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
-class Functional:
-    """The network ``f`` at its own parameters, ``f(x)``, or at others, ``f.at(t, x)``.
+class AtParameters:
+    """The network ``f`` as a function: ``f(t, *inputs)``.
+
+    At its own parameters, ``f(f.t, ...)``, this is an ordinary pass, which moves running
+    statistics. At any others, running statistics stay as they are: they move once a step,
+    with the training pass.
 
     Parameters
     ----------
     module : torch.nn.Module
+        Its buffers named in an attribute ``constant_buffers`` are never written in a pass.
     method : callable or None
         What to call of `module`; None is the module itself.
     precision : torch.dtype or None
@@ -53,22 +57,14 @@ class Functional:
             for name, tensor in {**self.t, **self._buffers()}.items()
         }
 
-    def __call__(self, *args: Tensor) -> Any:
-        if self._precision is None:
-            return self._method(*args)
-        with torch.autocast(args[0].device.type, self._precision):
-            outputs = self._method(*args)
-        return full_precision(outputs)
-
-    def at(self, t: Mapping[str, Tensor], *args: Tensor) -> Any:
-        """The same at parameters ``t``; running statistics stay as they are."""
-        # Cloned buffers take the update of the running statistics and are thrown
-        # away: the statistics move once a step, with the training pass.
+    def __call__(self, t: Parameters, *inputs: Tensor) -> Any:
+        if t is self.t:
+            return self._pass(*inputs)
+        # Clones take the update of the running statistics and are thrown away.
         own = self._buffers()
-        inserted = {**t, **{name: b.clone() for name, b in own.items()}}
-        self._insert(inserted)
+        self._insert({**t, **{name: b.clone() for name, b in own.items()}})
         try:
-            return self(*args)
+            return self._pass(*inputs)
         finally:
             self._insert({**self.t, **own})
 
@@ -77,16 +73,24 @@ class Functional:
         for p in self.t.values():
             p.grad = None
 
-    def _buffers(self) -> dict[str, Tensor]:
-        return {name: b for name, b in self.module.named_buffers() if name not in CONSTANT_BUFFERS}
+    def _pass(self, *inputs: Tensor) -> Any:
+        if self._precision is None:
+            return self._method(*inputs)
+        with torch.autocast(inputs[0].device.type, self._precision):
+            outputs = self._method(*inputs)
+        return full_precision(outputs)
 
-    def _insert(self, tensors: Mapping[str, Tensor]) -> None:
+    def _buffers(self) -> dict[str, Tensor]:
+        constant = getattr(self.module, "constant_buffers", ())
+        return {name: b for name, b in self.module.named_buffers() if name not in constant}
+
+    def _insert(self, tensors: Parameters) -> None:
         for name, tensor in tensors.items():
             for holder, key in self._places[name]:
                 holder[key] = tensor  # type: ignore[assignment]
 
 
-def detached(t: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def detached(t: Parameters) -> dict[str, Tensor]:
     """New leaves with the values of ``t``, to differentiate by."""
     return {name: p.detach().requires_grad_() for name, p in t.items()}
 

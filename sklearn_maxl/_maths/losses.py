@@ -88,6 +88,24 @@ def mutual_information(Y: Tensor, weight: Tensor | None) -> Tensor:
     return weighted_mean(-entropies(Y), weight) - negative_entropy(mean_label(Y, weight))
 
 
+def negative_information(Y: Tensor, weight: Tensor | None) -> Tensor:
+    """``-I``, which falls as labels tell more about their samples."""
+    return -mutual_information(Y, weight)
+
+
+def collapse(Y: Tensor, weight: Tensor | None) -> Tensor:
+    """``H`` of the mean label, which rises as auxiliary classes fall out of use."""
+    return negative_entropy(mean_label(Y, weight))
+
+
+# Terms that the label generator descends beside the meta loss, by the name of the parameter
+# of `labels.Learned` that weighs them: (soft labels, weights of the samples) -> a number.
+REGULARISERS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
+    "entropy_weight": collapse,
+    "information_weight": negative_information,
+}
+
+
 def entropies(Y: Tensor) -> Tensor:
     """Entropy of each row of ``Y`` in nats, of shape (n,)."""
     return -torch.xlogy(Y, Y.clamp_min(torch.finfo(Y.dtype).tiny)).sum(1)

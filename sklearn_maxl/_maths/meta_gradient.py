@@ -1,4 +1,4 @@
-"""The gradient of the meta loss with respect to the auxiliary labels, three ways.
+"""The gradient of the meta loss with respect to the auxiliary labels, two ways.
 
 With ``l(t)`` the (N, K) array of auxiliary losses and ``c`` their coefficient (w/N and
 the sample's weight), one MAXL step is (where weights of the samples are learned too,
@@ -16,7 +16,7 @@ of the generator's gradient is an ordinary backward pass through g.
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -27,10 +27,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .at_parameters import detached
+from .at_parameters import Parameters, detached
 from .forward_rules import FastForwardRules
-
-Parameters = Mapping[str, Tensor]
 
 # The level of forward-mode AD and the choice of attention kernels belong to the
 # whole process; fits in several threads have to take turns.
@@ -78,16 +76,39 @@ def training_gradient(
     return {name: g for name, g in zip(t, G, strict=True) if g is not None}
 
 
-def exact(problem: MetaProblem) -> tuple[Tensor, Tensor]:
-    """Exact, at first-order cost.
+def label_gradient(
+    terms: Callable[[Parameters], Tensor],
+    meta_loss: Callable[[Parameters], Tensor],
+    t: Parameters,
+    G: Parameters,
+    virtual_step: Callable[[Parameters], tuple[dict[str, Tensor], dict[str, Any]]],
+    derivative: Callable[..., list[Tensor]] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """``M`` and ``dM/dY``, exact and at first-order cost.
 
-    L is linear in Y, so ``dG/dY_nk = c grad l_nk(t)`` and by the chain rule
-    ``dM/dY_nk = c <grad l_nk(t), slope * grad M(t+)>``: a directional derivative
-    of the losses, hence one forward-mode pass. No second-order graph is built.
+    The training loss is linear in the labels, ``L(t) = ... + sum_k Y_k terms_k(t)``. So
+    ``dG/dY_k = grad terms_k(t)``, and by the chain rule ``dM/dY_k = <grad terms_k(t), slope *
+    grad M(t+)>``: directional derivatives of the terms, all by one forward-mode pass. No
+    second-order graph is built.
     """
-    M, u = _pulled_back_meta_gradient(problem)
-    (dl,) = _directional_derivative(lambda t: (problem.auxiliary_losses(t),), problem.t, u)
-    return M, problem.coefficient * dl
+    with torch.no_grad():
+        t_plus, slope = virtual_step(G)
+    t_plus = detached(t_plus)
+    moved = [t_plus[name] for name in slope]
+    M = meta_loss(t_plus)
+    v = torch.autograd.grad(M, moved, allow_unused=True, materialize_grads=True)
+    u = {name: s * v_p for (name, s), v_p in zip(slope.items(), v, strict=True)}
+    (dM_dY,) = (derivative or directional_derivative)(lambda t: (terms(t),), t, u)
+    return M.detach(), dM_dY
+
+
+def exact(problem: MetaProblem) -> tuple[Tensor, Tensor]:
+    """`label_gradient` of one MAXL step, whose terms are the auxiliary losses."""
+
+    def terms(t: Parameters) -> Tensor:
+        return problem.coefficient * problem.auxiliary_losses(t)
+
+    return label_gradient(terms, problem.meta_loss, problem.t, problem.G, problem.virtual_step)
 
 
 def check_forward_mode(problem: MetaProblem) -> None:
@@ -101,7 +122,7 @@ def check_forward_mode(problem: MetaProblem) -> None:
     ------
     ForwardModeError
     """
-    dL_pri, dl = _directional_derivative(problem.losses, problem.t, problem.G)
+    dL_pri, dl = directional_derivative(problem.losses, problem.t, problem.G)
     along_G = dL_pri + (problem.coefficient * problem.Y * dl).sum()
     expected = sum(((g**2).sum() for g in problem.G.values()), start=torch.zeros_like(along_G))
     if not torch.isclose(along_G, expected, rtol=0.01, atol=1e-12):
@@ -124,44 +145,48 @@ def double_backward(problem: MetaProblem) -> tuple[Tensor, Tensor]:
     return M.detach(), dM_dY
 
 
-def finite_difference(problem: MetaProblem) -> tuple[Tensor, Tensor]:
-    """The 2021 reference's first-order estimate: a central difference along the meta-gradient.
-
-    Its step is ``0.01 / |u|`` (as in DARTS). Linearity in Y makes two forward
-    passes enough where the reference needs two backward passes as well. Mind
-    float32: the error is 1 to 25 %, `exact` costs the same and has none.
-    """
-    M, u = _pulled_back_meta_gradient(problem)
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(d) for d in u.values()]))
-    epsilon = 0.01 / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-
-    def shifted(sign: int) -> Tensor:
-        t = {
-            name: p + sign * epsilon * u[name] if name in u else p for name, p in problem.t.items()
-        }
-        return problem.coefficient * problem.auxiliary_losses(t)
-
-    with torch.no_grad():
-        difference = (shifted(+1) - shifted(-1)) / (2 * epsilon)
-    return M, torch.where(norm > 0, difference, torch.zeros_like(difference))
-
-
-META_GRADIENTS: dict[str, Callable[[MetaProblem], tuple[Tensor, Tensor]]] = {
+MetaGradient = Callable[[MetaProblem], tuple[Tensor, Tensor]]
+META_GRADIENTS: dict[str, MetaGradient] = {
     "exact": exact,
     "double_backward": double_backward,
-    "finite_difference": finite_difference,
 }
 
 
-def _pulled_back_meta_gradient(problem: MetaProblem) -> tuple[Tensor, dict[str, Tensor]]:
-    """``M`` and ``u = slope * grad M(t+)``: the direction in which Y moves the meta loss."""
-    with torch.no_grad():
-        t_plus, slope = problem.virtual_step(problem.G)
-    t_plus = detached(t_plus)
-    moved = [t_plus[name] for name in slope]
-    M = problem.meta_loss(t_plus)
-    v = torch.autograd.grad(M, moved, allow_unused=True, materialize_grads=True)
-    return M.detach(), {name: s * v_p for (name, s), v_p in zip(slope.items(), v, strict=True)}
+class WithFallback:
+    """A meta-gradient that tries forward mode out first, and does without where it has to.
+
+    Parameters
+    ----------
+    name : str
+        A key of `META_GRADIENTS`.
+    """
+
+    def __init__(self, name: str):
+        self.function = META_GRADIENTS[name]
+        self.checked = False
+
+    def __call__(self, problem: MetaProblem) -> tuple[Tensor, Tensor]:
+        try:
+            if self.function is exact and not self.checked:
+                check_forward_mode(problem)
+                self.checked = True
+            return self.function(problem)
+        except ForwardModeError as error:
+            warnings.warn(
+                f"The backbone uses {error.operator}, which forward mode can't differentiate; "
+                "falling back to meta_gradient='double_backward' (same result, slower).",
+                stacklevel=2,
+            )
+            self.function = double_backward
+            return self(problem)
+        except RuntimeError as error:
+            if self.function is not double_backward or "not implemented" not in str(error):
+                raise
+            raise ValueError(
+                f"The backbone can't be differentiated twice ({error}); use "
+                "meta_gradient='exact', another backbone, or auxiliary='uniform', which needs no "
+                "meta-gradient."
+            ) from error
 
 
 @contextmanager
@@ -171,7 +196,7 @@ def _differentiable_attention() -> Iterator[None]:
         yield
 
 
-def _directional_derivative(
+def directional_derivative(
     function: Callable[[Parameters], tuple[Tensor, ...]], t: Parameters, u: Parameters
 ) -> list[Tensor]:
     """Forward-mode derivatives of the outputs of ``function(t)`` along ``u``."""
@@ -194,6 +219,25 @@ def _directional_derivative(
         unnamed = without_jvp if "jvp" in str(error) else str(error)
         raise ForwardModeError(named.group(1) if named else unnamed) from error
     return [torch.zeros_like(p) if dp is None else dp for p, dp in outputs]
+
+
+def derivative_by_two_backward_passes(
+    function: Callable[[Parameters], tuple[Tensor, ...]], t: Parameters, u: Parameters
+) -> list[Tensor]:
+    """The same for a single output, for operators without a forward-mode derivative.
+
+    The gradient of ``sum_k c_k f_k(t)`` is linear in c, so the gradient of its product with
+    ``u`` by c is the derivative of f along ``u``, whatever c is.
+    """
+    t = detached(t)
+    with _differentiable_attention():
+        (f,) = function(t)
+        c = torch.ones_like(f, requires_grad=True)
+        moved = [t[name] for name in u]
+        g = torch.autograd.grad(f, moved, c, create_graph=True, allow_unused=True)
+        along = sum((a * b).sum() for a, b in zip(g, u.values(), strict=True) if a is not None)
+        (df,) = torch.autograd.grad(along, c, allow_unused=True, materialize_grads=True)
+    return [df]
 
 
 @cache

@@ -1,11 +1,12 @@
-"""One step of MAXL: the gradients of both networks, as the paper's Algorithm 1 has them.
+"""One step of MAXL, as the paper's Algorithm 1 has it: functions of the parameters.
 
-Pure torch: takes modules and tensors, leaves the gradients in ``.grad`` and
-hands back what the history records. The optimizers' steps are the caller's.
+The one definition of the step. ``f`` is a network as a function, ``f(t, x) -> (primary
+outputs, auxiliary logits)``: `AtParameters` in a fit; whatever `torch.func.vmap` or
+`torch.compile` is to work on elsewhere. The optimizers' steps are the caller's.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -13,21 +14,20 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from .at_parameters import Functional
+from .at_parameters import AtParameters, Parameters
 from .losses import (
+    REGULARISERS,
     classification_loss,
     entropies,
     focal_losses,
-    mean_label,
-    mutual_information,
-    negative_entropy,
     regression_loss,
     weighted_mean,
 )
-from .meta_gradient import MetaProblem, Parameters, training_gradient
+from .meta_gradient import MetaGradient, MetaProblem, training_gradient
 from .virtual_step import VirtualStep
 
-MetaGradient = Callable[[MetaProblem], tuple[Tensor, Tensor]]
+Network = Callable[..., tuple[Tensor, Tensor]]
+Record = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class Batch:
     """Samples on the device.
 
     x (n, ...), y (n,) int64: class, or bin of the target in regression; weight (n,),
-    labels (n,) int64 within the block of the class, target (n, m): each may be None,
-    target is so in classification. Where the auxiliary task has views, `view` are the
+    positions (n,) int64 of the labels in the block of the class, target (n, m): each may be
+    None, target is so in classification. Where the auxiliary task has views, `view` are the
     samples as it sees them and `block` (n,) the numbers of the pairs of class and view.
     """
 
     x: Tensor
     y: Tensor
     weight: Tensor | None = None
-    labels: Tensor | None = None
+    positions: Tensor | None = None
     target: Tensor | None = None
     view: Tensor | None = None
     block: Tensor | None = None
@@ -80,23 +80,38 @@ class AuxiliaryTask(NamedTuple):
 
     def detach(self) -> "AuxiliaryTask":
         """The same without a graph."""
-        return AuxiliaryTask(*(None if a is None else a.detach() for a in self))  # type: ignore[arg-type]
+        return AuxiliaryTask(self.Y.detach(), None if self.s is None else self.s.detach())
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers of the method: gamma, w and lambda of the paper, and what came after it.
+    """The numbers of the method: gamma and w of the paper, and what a generator descends.
 
-    `meta_scale` multiplies the meta-gradient; None divides it by the learning rate.
+    `regularisers` are the weights of terms of `REGULARISERS`, the paper's lambda among them;
+    `meta_scale` multiplies the meta-gradient, None divides it by the learning rate;
     `regression` names the primary loss of a regression.
     """
 
-    focal_gamma: float
-    auxiliary_weight: float
-    entropy_weight: float
-    information_weight: float = 0.0
+    focal_gamma: float = 0.0
+    auxiliary_weight: float = 1.0
+    regularisers: Mapping[str, float] = field(default_factory=dict)
     meta_scale: float | None = 1.0
     regression: str = "squared_error"
+
+
+class Pass(NamedTuple):
+    """One pass through the data, and which networks learn in it."""
+
+    network: bool
+    generator: bool
+
+
+# The passes of an epoch: for both networks at once or, as in the NeurIPS 2019 code, for one
+# after the other.
+PASSES: dict[str, tuple[Pass, ...]] = {
+    "batch": (Pass(network=True, generator=True),),
+    "epoch": (Pass(network=True, generator=False), Pass(network=False, generator=True)),
+}
 
 
 def primary_loss(outputs: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
@@ -106,22 +121,96 @@ def primary_loss(outputs: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
     return regression_loss(outputs, batch.target, batch.weight, recipe.regression)
 
 
-def primary_step(f: Functional, batch: Batch, recipe: Recipe) -> dict[str, Tensor]:
-    """Gradient of the primary loss alone: single-task training."""
-    outputs, _ = f(batch.x)
-    loss = primary_loss(outputs, batch, recipe)
-    loss.backward()
-    return {"primary_loss": loss.detach()}
-
-
-def multi_task_step(f: Functional, batch: Batch, A: Tensor, recipe: Recipe) -> dict[str, Tensor]:
-    """Line 1: gradient ``G`` of ``L = L_pri + w mean_n sum_k A_nk l_nk`` for given ``A``."""
-    outputs, auxiliary_logits = f(*batch.inputs)
+def training_loss(
+    f: Network, t: Parameters, batch: Batch, A: Tensor | None, recipe: Recipe
+) -> tuple[Tensor, Record]:
+    """Line 1: ``L = L_pri + w mean_n sum_k A_nk l_nk``; without ``A`` the primary loss alone."""
+    outputs, auxiliary_logits = f(t, *batch.inputs)
     primary = primary_loss(outputs, batch, recipe)
+    if A is None:
+        return primary, {"primary_loss": primary.detach()}
     losses = (A * focal_losses(auxiliary_logits, recipe.focal_gamma)).sum(1)
     auxiliary = weighted_mean(losses, batch.weight)
-    (primary + recipe.auxiliary_weight * auxiliary).backward()
-    return {"primary_loss": primary.detach(), "auxiliary_loss": auxiliary.detach()}
+    L = primary + recipe.auxiliary_weight * auxiliary
+    return L, {"primary_loss": primary.detach(), "auxiliary_loss": auxiliary.detach()}
+
+
+def training_losses(
+    f: Network, t: Parameters, batch: Batch, recipe: Recipe
+) -> tuple[Tensor, Tensor]:
+    """``L_pri`` and all auxiliary losses ``l_nk``, on the training batch."""
+    outputs, auxiliary_logits = f(t, *batch.inputs)
+    return primary_loss(outputs, batch, recipe), focal_losses(auxiliary_logits, recipe.focal_gamma)
+
+
+def auxiliary_losses(f: Network, t: Parameters, batch: Batch, recipe: Recipe) -> Tensor:
+    """``l_nk`` alone, shape (n, K)."""
+    return focal_losses(f(t, *batch.inputs)[1], recipe.focal_gamma)
+
+
+def meta_loss(f: Network, t: Parameters, batch: Batch, recipe: Recipe) -> Tensor:
+    """Line 2: ``L_pri`` on the meta batch."""
+    return primary_loss(f(t, batch.x)[0], batch, recipe)
+
+
+def coefficient_of(batch: Batch, recipe: Recipe) -> float | Tensor:
+    """What an auxiliary loss ``l_nk`` is multiplied by: w, 1/N and the sample's weight."""
+    w = recipe.auxiliary_weight / len(batch)
+    return w if batch.weight is None else w * batch.weight.unsqueeze(1)
+
+
+def multi_task_step(f: AtParameters, batch: Batch, A: Tensor | None, recipe: Recipe) -> Record:
+    """Line 1: leave the gradient ``G`` of the training loss in ``.grad``."""
+    L, record = training_loss(f, f.t, batch, A, recipe)
+    L.backward()
+    return record
+
+
+def meta_problem(
+    f: AtParameters,
+    batch: Batch,
+    meta_batch: Batch,
+    A: Tensor,
+    recipe: Recipe,
+    virtual_step: VirtualStep,
+    replay: Callable[[], None] = lambda: None,
+    shared: bool = True,
+) -> MetaProblem:
+    """Write one step as functions of the parameters, each on the same random numbers.
+
+    With `shared`, ``f``'s ``.grad`` is ``G``, as `multi_task_step` left it;
+    without, ``G`` is computed here and nothing of ``f`` changes.
+    """
+
+    def losses(t: Parameters) -> tuple[Tensor, Tensor]:
+        replay()
+        return training_losses(f, t, batch, recipe)
+
+    def auxiliary(t: Parameters) -> Tensor:
+        replay()
+        return auxiliary_losses(f, t, batch, recipe)
+
+    def meta(t: Parameters) -> Tensor:
+        replay()
+        return meta_loss(f, t, meta_batch, recipe)
+
+    coefficient = coefficient_of(batch, recipe)
+    # A copy, because at its own parameters the network would move its running statistics.
+    t = dict(f.t)
+    if shared:
+        G = {name: p.grad for name, p in t.items() if p.grad is not None}
+    else:
+        G = training_gradient(losses, t, coefficient * A)
+    return MetaProblem(
+        t=t,
+        Y=A,
+        losses=losses,
+        auxiliary_losses=auxiliary,
+        coefficient=coefficient,
+        meta_loss=meta,
+        virtual_step=virtual_step,
+        G=G,
+    )
 
 
 def generator_step(
@@ -131,16 +220,14 @@ def generator_step(
     recipe: Recipe,
     scale: float,
     meta_gradient: MetaGradient,
-) -> dict[str, Tensor]:
-    """Lines 2 and 3: gradient of ``scale L_pri(t+) + lambda H - mu I`` for the generator.
+) -> Record:
+    """Line 3: the generator's gradient of ``scale L_pri(t+) + R`` in its ``.grad``.
 
     ``task`` carries the graph of the generator, `problem` is the step it was made for.
     """
     M, dM_dA = meta_gradient(problem)
     dM_dA = scale * dM_dA
-
-    labels = task.Y.detach().requires_grad_()
-    (dR_dY,) = torch.autograd.grad(regulariser(labels, weight, recipe), labels)
+    dR_dY = regulariser_gradient(task.Y, weight, recipe)
     torch.autograd.backward([task.targets, task.Y], [dM_dA, dR_dY])
     Y, s = task.detach()
     dM_dY = dM_dA if s is None else s.unsqueeze(1) * dM_dA
@@ -160,87 +247,26 @@ def scale_of(recipe: Recipe, optimizer: Optimizer) -> float:
 
 
 def regulariser(Y: Tensor, weight: Tensor | None, recipe: Recipe) -> Tensor:
-    """``lambda H - mu I``: keeps all auxiliary classes in use and, with mu, the labels sharp."""
-    R = recipe.entropy_weight * negative_entropy(mean_label(Y, weight))
-    if recipe.information_weight:
-        R = R - recipe.information_weight * mutual_information(Y, weight)
-    return R
+    """``R``, the sum of the recipe's terms: the paper's ``lambda H``, and what it adds."""
+    terms = (c * REGULARISERS[name](Y, weight) for name, c in recipe.regularisers.items() if c)
+    return sum(terms, start=Y.new_zeros(()))
 
 
-def meta_problem(
-    f: Functional,
-    batch: Batch,
-    meta_batch: Batch,
-    A: Tensor,
-    recipe: Recipe,
-    virtual_step: VirtualStep,
-    replay: Callable[[], None] = lambda: None,
-    shared: bool = True,
-) -> MetaProblem:
-    """Write one step as functions of the parameters.
-
-    With `shared`, ``f``'s ``.grad`` is ``G``, as `multi_task_step` left it;
-    without, ``G`` is computed here and nothing of ``f`` changes.
-    """
-    losses = losses_of(f, batch, recipe, replay)
-
-    def meta_loss(t: Parameters) -> Tensor:
-        replay()
-        outputs, _ = f.at(t, meta_batch.x)
-        return primary_loss(outputs, meta_batch, recipe)
-
-    def auxiliary_losses(t: Parameters) -> Tensor:
-        replay()
-        _, auxiliary_logits = f.at(t, *batch.inputs)
-        return focal_losses(auxiliary_logits, recipe.focal_gamma)
-
-    coefficient = coefficient_of(batch, recipe)
-    return MetaProblem(
-        t=f.t,
-        Y=A,
-        losses=losses,
-        auxiliary_losses=auxiliary_losses,
-        coefficient=coefficient,
-        meta_loss=meta_loss,
-        virtual_step=virtual_step,
-        G={name: p.grad for name, p in f.t.items() if p.grad is not None}
-        if shared
-        else training_gradient(losses, f.t, coefficient * A),
-    )
-
-
-def losses_of(
-    f: Functional, batch: Batch, recipe: Recipe, replay: Callable[[], None] = lambda: None
-) -> Callable[[Parameters], tuple[Tensor, Tensor]]:
-    """``t -> (L_pri, l)`` on a batch."""
-
-    def losses(t: Parameters) -> tuple[Tensor, Tensor]:
-        replay()
-        outputs, auxiliary_logits = f.at(t, *batch.inputs)
-        return (
-            primary_loss(outputs, batch, recipe),
-            focal_losses(auxiliary_logits, recipe.focal_gamma),
-        )
-
-    return losses
-
-
-def coefficient_of(batch: Batch, recipe: Recipe) -> float | Tensor:
-    """What an auxiliary loss ``l_nk`` is multiplied by: w, 1/N and the sample's weight."""
-    w = recipe.auxiliary_weight / len(batch)
-    return w if batch.weight is None else w * batch.weight.unsqueeze(1)
+def regulariser_gradient(Y: Tensor, weight: Tensor | None, recipe: Recipe) -> Tensor:
+    """``dR/dY``; zeros without any term."""
+    Y = Y.detach().requires_grad_()
+    R = regulariser(Y, weight, recipe)
+    return torch.autograd.grad(R, Y)[0] if R.requires_grad else torch.zeros_like(Y)
 
 
 def gradient_similarity(
-    f: Functional,
-    batch: Batch,
-    A: Tensor,
-    recipe: Recipe,
-    replay: Callable[[], None] = lambda: None,
+    f: AtParameters, batch: Batch, A: Tensor, recipe: Recipe, replay: Callable[[], None]
 ) -> Tensor:
     """Cosine between the gradients of the two losses on the shared trunk; 0 where one is zero."""
-    trunk = [p for name, p in f.t.items() if name.startswith("trunk.")]
-    L_pri, losses = losses_of(f, batch, recipe, replay)(f.t)
+    t = dict(f.t)  # no running statistics are moved
+    trunk = [p for name, p in t.items() if name.startswith("trunk.")]
+    replay()
+    L_pri, losses = training_losses(f, t, batch, recipe)
     primary, auxiliary = (
         torch.cat([g.flatten() for g in torch.autograd.grad(
             loss, trunk, retain_graph=True, allow_unused=True, materialize_grads=True
@@ -250,7 +276,7 @@ def gradient_similarity(
     return F.cosine_similarity(primary, auxiliary, dim=0, eps=torch.finfo(primary.dtype).tiny)
 
 
-def label_statistics(task: AuxiliaryTask) -> dict[str, Tensor]:
+def label_statistics(task: AuxiliaryTask) -> Record:
     """What the history needs of the labels: the mass of each auxiliary class, the mean entropy.
 
     Where weights are learned, their mean and the mean of their squares too.

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .json_values import field, parse
 
-FORMAT = 1
+FORMAT = 2  # 1 was of versions before 0.1.0
 KEY = "sklearn_maxl"  # in the metadata of safetensors, which is text by name
 NO_CHECKSUM = "0" * 64
 

@@ -1,96 +1,119 @@
 """An estimator's parameters as plain values, and back.
 
-Backbones of this package are stored as their name and parameters. Everything else
-that is no plain value (functions, modules, callbacks, a generator of random numbers) is
-left out: its name is stored, so that whoever loads the file is told.
+Parameter holders of this package (backbones, sources of auxiliary labels, optimizers) are
+stored as their name and parameters. Everything else that is no plain value (functions,
+modules, callbacks, a generator of random numbers) is left out: its name is stored, so that
+whoever loads the file is told.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
-from ..backbones import NAMED
+from sklearn.base import BaseEstimator
+
+from .. import backbones, labels, optimizers
 from .json_values import NotPlainError, decode, encode, field
 
-SPECS: dict[str, Any] = {spec.__name__: spec for spec in NAMED.values()}
-
-# The parameters that make networks.
-NETWORKS = ("backbone", "generator")
+HOLDERS: dict[str, type[BaseEstimator]] = {
+    cls.__name__: cls
+    for table in (backbones.NAMED, labels.NAMED, optimizers.NAMED)
+    for cls in table.values()
+}
 
 # Layers of a backbone, cores: more would only be there to exhaust the reader.
 MAX_ENTRIES = 1000
 MAX_THREADS = 1024
 
+Plain = dict[str, object]
 
-def parameters_to_plain(estimator: Any) -> tuple[dict[str, Any], list[str]]:
+
+def parameters_to_plain(estimator: BaseEstimator) -> tuple[Plain, list[str]]:
     """Parameters by name, and the names of those that are no plain values.
 
-    `device` belongs to the machine, and whoever loads the file chooses it.
+    `device` belongs to the machine, and whoever loads the file chooses it. The parameter
+    `every` of a holder `auxiliary` has the name ``auxiliary__every``.
     """
-    stored, left_out = {}, []
+    stored: Plain = {}
+    left_out: list[str] = []
     for name, value in estimator.get_params(deep=False).items():
+        if name == "device":
+            continue
         try:
-            if name != "device":
-                stored[name] = _spec_to_plain(value) if name in NETWORKS else encode(value)
+            stored[name], inner = value_to_plain(value)
+            left_out += [f"{name}__{key}" for key in inner]
         except NotPlainError:
             left_out.append(name)
     return stored, left_out
 
 
+def value_to_plain(value: object) -> tuple[object, list[str]]:
+    """A value or a holder, and the names of the holder's parameters that are no plain values."""
+    if HOLDERS.get(type(value).__name__) is not type(value):
+        return {"value": encode(value)}, []
+    stored, left_out = parameters_to_plain(value)  # type: ignore[arg-type]
+    return {"holder": type(value).__name__, "parameters": stored}, left_out
+
+
+def value_from_plain(stored: object, left_out: list[str]) -> object:
+    """Undo `value_to_plain`; parameters that were left out have their defaults."""
+    if type(stored) is not dict:
+        raise ValueError(f"a parameter in its header is stored as {str(stored)[:60]}")
+    if stored.keys() == {"value"}:
+        return decode(stored["value"])
+    name = field(stored, "holder", str)
+    if name not in HOLDERS or stored.keys() != {"holder", "parameters"}:
+        raise ValueError(f"there is no {name[:60]} in sklearn_maxl")
+    cls, inner = HOLDERS[name], field(stored, "parameters", dict)
+    known = set(cls().get_params(deep=False))
+    if inner.keys() | {n for n in left_out if "__" not in n} != known:
+        raise ValueError(f"its parameters are not those of {name}")
+    values = {key: value_from_plain(v, _inner(left_out, key)) for key, v in inner.items()}
+    if any(hasattr(v, "__len__") and len(v) > MAX_ENTRIES for v in values.values()):
+        raise ValueError(f"its {name} has more than {MAX_ENTRIES} layers")
+    return cls(**values)
+
+
 def parameters_from_plain(
-    cls: Any, header: dict[str, Any], given: dict[str, Any], needed: tuple[str, ...]
-) -> tuple[dict[str, Any], list[str]]:
-    """Parameters by name, and the names of those that the file lacks and nobody gave."""
-    stored, left_out = field(header, "parameters", dict), field(header, "not_stored", list)
+    cls: type[BaseEstimator], header: Plain, given: Mapping[str, object]
+) -> tuple[dict[str, object], list[str]]:
+    """Parameters by name, and the names of those that the file lacks and nobody gave.
+
+    Parameters
+    ----------
+    cls : type
+        Of the estimator.
+    header : dict
+        Of the file.
+    given : dict
+        What `load` was given: ``backbone``, ``auxiliary``, and the generator as
+        ``auxiliary__generator``; None where it was not.
+    """
+    stored, left_out = field(header, "parameters", dict), not_stored(header)
     known = set(cls._get_param_names())
-    if any(type(name) is not str or name not in known for name in [*stored, *left_out]):
-        unknown = [name for name in [*stored, *left_out] if name not in known]
+    unknown = [name for name in [*stored, *left_out] if name.split("__")[0] not in known]
+    if unknown:
         raise ValueError(
             f"{cls.__name__} has no parameters {unknown[:3]}; a newer sklearn_maxl may"
         )
     parameters = {
-        name: _spec_from_plain(value) if name in NETWORKS else decode(value)
-        for name, value in stored.items()
+        name: value_from_plain(value, _inner(left_out, name)) for name, value in stored.items()
     }
-    parameters.update({name: value for name, value in given.items() if value is not None})
-    missing = [name for name in left_out if name not in parameters]
-    for name in needed:
-        if name in missing or (name == "backbone" and name not in parameters):
-            raise ValueError(
-                f"its {name} is a network of your own, which a file can't hold; pass the one that "
-                f"was fitted: {cls.__name__}.load(path, {name}=...)"
-            )
+    parameters.update({k: v for k, v in given.items() if "__" not in k and v is not None})
     threads = parameters.get("n_threads")
     if isinstance(threads, int) and threads > MAX_THREADS:
         raise ValueError(f"n_threads={threads} is more than {MAX_THREADS}")
+    missing = [name for name in left_out if given.get(name) is None]
     return parameters, missing
 
 
-def is_own(estimator: Any, name: str) -> bool:
-    """Whether the trunk of a network is the user's own, and none of this package."""
-    value = getattr(estimator, name)
-    if value is None:  # a generator like the backbone
-        value = estimator.backbone
-    return type(value) not in (str, *SPECS.values())
+def not_stored(header: Plain, name: str = "not_stored") -> list[str]:
+    """Names of what is no plain value."""
+    names = field(header, name, list)
+    if any(type(n) is not str for n in names):
+        raise ValueError(f"{name!r} in its header is no list of names")
+    return names
 
 
-def _spec_to_plain(value: Any) -> Any:
-    """A name, or a backbone of this package as its class's name and its parameters."""
-    if value is None or type(value) is str:
-        return value
-    kind = type(value).__name__
-    if SPECS.get(kind) is not type(value):
-        raise NotPlainError(f"a {kind} is no backbone of sklearn_maxl")
-    return {kind: {name: encode(v) for name, v in value.get_params(deep=False).items()}}
-
-
-def _spec_from_plain(stored: Any) -> Any:
-    if stored is None or type(stored) is str:
-        return stored
-    kind = next(iter(stored)) if type(stored) is dict and len(stored) == 1 else None
-    if kind not in SPECS or type(stored[kind]) is not dict:
-        raise ValueError("its backbone or generator is none of sklearn_maxl")
-    parameters = {name: decode(value) for name, value in stored[kind].items()}
-    if parameters.keys() != SPECS[kind]().get_params(deep=False).keys():
-        raise ValueError(f"its parameters are not those of {kind}")
-    if any(hasattr(v, "__len__") and len(v) > MAX_ENTRIES for v in parameters.values()):
-        raise ValueError(f"its {kind} has more than {MAX_ENTRIES} layers")
-    return SPECS[kind](**parameters)
+def _inner(left_out: list[str], name: str) -> list[str]:
+    """The names of a holder's parameters, of those of an estimator."""
+    prefix = f"{name}__"
+    return [n.removeprefix(prefix) for n in left_out if n.startswith(prefix)]

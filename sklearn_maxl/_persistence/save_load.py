@@ -1,33 +1,36 @@
-"""`save` and `load` of a fitted estimator."""
+"""`save` and `load` of a fitted estimator: its parameters, and what its fit left behind."""
 
-import copy
+import math
 import platform
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.base import BaseEstimator, is_regressor
 from torch import Tensor
 
+from .._environment.private_sklearn import check_parameters
 from .._training.net import MAXLNet
-from . import container as _file
-from .json_values import encode
-from .parameters import NETWORKS, parameters_to_plain
-from .parts import (
-    has_layout,
-    history_to_plain,
-    network_tensors,
-    source_to_parts,
-    targets_to_plain,
-)
-from .restore import from_parts
+from ..labels import Learned
+from . import container
+from .fitted import fitted_from_parts, fitted_to_parts
+from .json_values import encode, field
+from .parameters import Plain, parameters_from_plain, parameters_to_plain
 
 PACKAGES = ("sklearn_maxl", "torch", "numpy", "scikit-learn", "skorch", "safetensors")
 
 
-def save(estimator: Any, path: _file.FilePath) -> None:
+def save(estimator: Any, path: container.FilePath) -> None:
     """Write a fitted estimator, once it is known that it comes back."""
     header, tensors = parts_of(estimator)
-    given = {name: getattr(estimator, name) for name in NETWORKS if name in header["not_stored"]}
+    labels = estimator._fitted.settings.labels
+    of_labels = [] if labels is None else header["labels"]["not_stored"]
+    given = {
+        "backbone": estimator.backbone if "backbone" in header["not_stored"] else None,
+        "auxiliary": labels if labels is not None and header["labels"]["kind"] is None else None,
+        "auxiliary__generator": labels.generator if "generator" in of_labels else None,
+    }
     try:
         other, _ = from_parts(type(estimator), header, dict(tensors), "cpu", given)
         _compare_fields(estimator.net_, other.net_)
@@ -36,53 +39,62 @@ def save(estimator: Any, path: _file.FilePath) -> None:
             "save can't make the fitted networks again from the parameters; if they were changed "
             f"since fit, put them back: {error}"
         ) from error
-    _file.write(path, header, tensors)
+    container.write(path, header, tensors)
 
 
 def load(
-    cls: type, path: _file.FilePath, device: Any, given: dict[str, Any]
+    cls: type[BaseEstimator], path: container.FilePath, device: str | torch.device, given: Plain
 ) -> tuple[Any, list[str]]:
     """An estimator from a file, and what its user should be warned of."""
-    with _file.read_aloud(path):
-        header, tensors = _file.read(path)
+    given = {**given, "auxiliary__generator": given["generator"]}
+    del given["generator"]
+    with container.read_aloud(path):
+        header, tensors = container.read(path)
         return from_parts(cls, header, tensors, device, given)
 
 
 def parts_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Header and tensors of a fitted estimator."""
-    net, source = estimator.net_, estimator._source
+    header, tensors = fitted_to_parts(estimator._fitted)
     parameters, left_out = parameters_to_plain(estimator)
-    source_values, tensors = source_to_parts(source)
-    networks = {
-        "module": net.module_,
-        **({"generator": net.generator_} if net.has_generator_ else {}),
-    }
-    for name, network in networks.items():
-        tensors.update(network_tensors(name, network))
-    if getattr(source, "encoder", None) is not None:
-        networks["encoder"] = source.encoder
     names = getattr(estimator, "feature_names_in_", None)
-    header = {
+    of_estimator = {
         "estimator": type(estimator).__name__,
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
-        "device": torch.device(net.device).type,
         "parameters": parameters,
         "not_stored": left_out,
-        "arm": None if estimator._arm is None else str(estimator._arm),
-        "psi": None if source is None else source.psi.tolist(),
-        "targets": targets_to_plain(estimator._targets),
-        "source": source_values,
-        "input_shape": list(estimator.input_shape_),
         "feature_names": None if names is None else encode(names.tolist()),
-        "channels_last": {name: has_layout(network) for name, network in networks.items()},
-        "history": history_to_plain(estimator.history_),
-        "lr": float(net.lr),
-        "n_steps": net.n_steps_,
-        "n_scheduled": net.rates_.epoch,
-        # Another stream than the one that trained, and the same one in every load.
-        "seed": copy.deepcopy(net.random_state).randint(2**31 - 1),
     }
-    return header, tensors
+    return {**of_estimator, **header}, tensors
+
+
+def from_parts(
+    cls: Any,
+    header: dict[str, Any],
+    tensors: dict[str, Tensor],
+    device: str | torch.device,
+    given: Plain,
+) -> tuple[Any, list[str]]:
+    """An estimator from header and tensors, and what its user should be warned of."""
+    name = field(header, "estimator", str)
+    if name != cls.__name__:
+        raise ValueError(f"it holds a {name[:60]}; use {name[:60]}.load")
+    parameters, defaulted = parameters_from_plain(cls, header, given)
+    estimator = cls(**{**parameters, "device": device})
+    labels, generator = estimator.auxiliary, given["auxiliary__generator"]
+    if isinstance(labels, Learned) and given["auxiliary"] is None and generator is not None:
+        labels.generator = generator
+    check_parameters(estimator)
+    known = estimator.get_params(deep=False)
+    if "backbone" not in parameters:
+        del known["backbone"]
+    fitted = fitted_from_parts(name, known, is_regressor(estimator), header, tensors, given)
+    notes = _notes(header, defaulted, device, fitted.net.device)
+    estimator.n_features_in_ = math.prod(fitted.settings.input_shape)
+    _restore_names(estimator, field(header, "feature_names", list, None))
+    if tensors:
+        raise ValueError(f"it holds the unknown tensors {sorted(tensors)[:3]}")
+    return estimator._keep(fitted), notes
 
 
 def _compare_fields(net: MAXLNet, other: MAXLNet) -> None:
@@ -93,3 +105,40 @@ def _compare_fields(net: MAXLNet, other: MAXLNet) -> None:
             plain = isinstance(value, (bool, int, float, str, tuple)) and key != "training"
             if plain and not key.startswith("_") and theirs.get(key) != value:
                 raise ValueError(f"{key} was {value} in fit and would be {theirs.get(key)}")
+
+
+def _restore_names(estimator: Any, names: list[Any] | None) -> None:
+    if names is None:
+        return
+    if len(names) != estimator.n_features_in_ or any(type(name) is not str for name in names):
+        raise ValueError("its names of features are not one text for each")
+    estimator.feature_names_in_ = np.array(names, dtype=object)
+
+
+def _notes(
+    header: dict[str, Any], defaulted: list[str], device: str | torch.device, found: str
+) -> list[str]:
+    """What is other than it was."""
+    notes = []
+    if defaulted:
+        notes.append(
+            f"The file does not hold the parameters {', '.join(defaulted)}, which are no plain "
+            "values: here they have their defaults. Set them before you train on; predictions do "
+            "not depend on them."
+        )
+    before, now = field(header, "device", str), torch.device(found).type
+    if before not in ("cpu", "cuda"):
+        raise ValueError(f"there is no device {before[:60]!r}")
+    if device == "auto" and before != now:
+        notes.append(
+            f"The estimator was fitted on {before!r} and is now on {now!r}, which device='auto' "
+            f"finds here; pass device={now!r} to load if that is what you want."
+        )
+    versions = field(header, "versions", dict)
+    theirs = field(versions, "sklearn_maxl", str)
+    if theirs.split(".")[0] != version("sklearn_maxl").split(".")[0]:
+        notes.append(
+            f"The file was written by sklearn_maxl {theirs[:60]}, and this is "
+            f"{version('sklearn_maxl')}: check that predictions are the same."
+        )
+    return notes

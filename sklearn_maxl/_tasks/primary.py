@@ -5,11 +5,16 @@ targets are cut into quantile bins and each bin is one "primary class" for the
 hierarchy ``psi`` and the mask; the primary loss never sees the bins.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
+
+from .._environment.stored_arrays import finite, positive
+
+State = dict[str, object]
 
 
 class Encoded(NamedTuple):
@@ -31,7 +36,9 @@ class Classes:
         The estimator that errors name.
     """
 
-    def __init__(self, y: NDArray[Any], known: NDArray[Any] | None, name: str):
+    regression = False
+
+    def __init__(self, y: np.ndarray, known: np.ndarray | None, name: str):
         _check_classes(y)
         self.names = np.unique(y) if known is None else known
         self.name = name
@@ -46,7 +53,7 @@ class Classes:
         """Outputs of the primary head."""
         return len(self.names)
 
-    def encode(self, y: NDArray[Any]) -> Encoded:
+    def encode(self, y: np.ndarray) -> Encoded:
         """Position of each label among the classes."""
         _check_classes(y)
         known = np.isin(y, self.names)
@@ -57,12 +64,29 @@ class Classes:
             )
         return Encoded(np.searchsorted(self.names, y).astype(np.int64))
 
+    def state(self) -> State:
+        """What a file holds: the names."""
+        return {"names": self.names}
 
-def _check_classes(y: NDArray[Any]) -> None:
+    @classmethod
+    def from_state(cls, state: Mapping[str, object], name: str) -> Self:
+        """Undo `state`, whoever wrote the file."""
+        classes = state["names"] if state.keys() == {"names"} else None
+        one_row = isinstance(classes, np.ndarray) and classes.ndim == 1
+        if not one_row or not np.array_equal(np.unique(classes), classes):
+            raise ValueError("its classes are no sorted array of distinct labels")
+        # Several of each: scikit-learn warns of targets that hardly ever repeat.
+        return cls(np.repeat(classes, 3), classes, name)
+
+
+def _check_classes(y: np.ndarray) -> None:
     try:
         check_classification_targets(y)
     except ValueError as error:
         raise ValueError(f"{error} Use MAXLRegressor for numbers.") from error
+
+
+BINS = ("shape", "mean", "scale", "direction", "edges")
 
 
 class Bins:
@@ -82,6 +106,8 @@ class Bins:
     name : str
         The estimator that errors name.
     """
+
+    regression = True
 
     def __init__(
         self, y: NDArray[np.float64], weight: NDArray[np.float64] | None, n_bins: int, name: str
@@ -118,6 +144,28 @@ class Bins:
         """Predicted targets, in the units and the shape of ``y``."""
         return (outputs * self.scale + self.mean).reshape(-1, *self.shape)
 
+    def state(self) -> State:
+        """What a file holds: all that makes bins from numbers."""
+        return {name: getattr(self, name) for name in BINS}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object], name: str) -> Self:
+        """Undo `state`, whoever wrote the file."""
+        if state.keys() != set(BINS):
+            raise ValueError(f"its targets are not those of a {name}")
+        shape = state["shape"]
+        if not isinstance(shape, tuple) or len(shape) > 1:
+            raise ValueError("its targets are neither numbers nor rows of numbers")
+        bins, n = cls.__new__(cls), shape or (1,)
+        bins.name, bins.shape = name, shape
+        bins.mean, bins.scale = finite(state["mean"], n), positive(state["scale"], n)
+        bins.direction = finite(state["direction"], n)
+        bins.edges = finite(state["edges"], np.shape(state["edges"])[:1])  # type: ignore[arg-type]
+        if (np.diff(bins.edges) <= 0).any():
+            raise ValueError("its bins are not in order")
+        bins.names = np.arange(len(bins.edges) + 1)
+        return bins
+
     @staticmethod
     def _columns(y: NDArray[np.float64]) -> NDArray[np.float64]:
         return y.reshape(len(y), -1).astype(np.float64)
@@ -133,3 +181,6 @@ def quantiles(
     # Rounding must not push an edge to the next value.
     at = np.searchsorted(share, q - 1e-12).clip(max=len(values) - 1)
     return values[order][at]
+
+
+Targets = Classes | Bins

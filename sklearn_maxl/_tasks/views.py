@@ -48,42 +48,32 @@ class Views:
         return chosen
 
 
-# The views predict alone when their accuracy on (some of) the training samples is no more than
-# this below the primary head's. Where they do not reach it, after few epochs or with few filters,
-# they are the worse ones; `examples/options.py` shows a case.
-PATIENCE = 0.05
-TRIED = 500
-
-
-def primary_share(joint: float, primary: float) -> float:
-    """The primary head's say, by the accuracies on training samples.
-
-    None up to `PATIENCE`, one half from twice that on, and in proportion between.
-    """
-    late = (primary - joint - PATIENCE) / PATIENCE
-    return min(max(late, 0.0), 1.0) / 2
-
-
-def number_of(views: Views | None) -> int:
-    """How many views a sample has: one, itself, without any."""
-    return 1 if views is None else views.n
-
-
-QUARTER_TURNS, HALF_TURNS = Views(quarter_turns, 4), Views(half_turns, 2)
-
-# The settings of the estimator's parameter `views`, apart from None.
-VIEWS = ("auto", "rotations")
-
-
-def resolve_views(views: str | None, input_shape: tuple[int, ...]) -> Views | None:
-    """Turn the `views` parameter into views of samples of a shape; None for no more than one."""
-    image = len(input_shape) == 3
-    if views is None or (views == "auto" and not image):
-        return None
-    if not image:
+def rotations(input_shape: tuple[int, ...]) -> Views:
+    """Four turns of square images; of others the two that keep their shape."""
+    if len(input_shape) != 3:
         raise ValueError(
-            f"views={views!r} is for images (n, channels, height, width), but X has samples of "
+            "views='rotations' is for images (n, channels, height, width), but X has samples of "
             f"shape {input_shape}; use views=None."
         )
     _, height, width = input_shape
-    return QUARTER_TURNS if height == width else HALF_TURNS
+    return Views(quarter_turns, 4) if height == width else Views(half_turns, 2)
+
+
+# The values of the estimator's parameter `views`: the shape of a sample -> its views.
+VIEWS: dict[str, Callable[[tuple[int, ...]], Views]] = {"rotations": rotations}
+
+
+# The auxiliary head predicts alone when its accuracy on (some of) the training samples is no
+# more than MAX_ACCURACY_GAP below the primary head's. Below that, after few epochs or with few
+# filters, it is the worse of the two; `examples/options.py` shows a case.
+MAX_ACCURACY_GAP = 0.05
+SAMPLES_FOR_GAP = 500
+
+
+def primary_share(joint: float, primary: float) -> float:
+    """The primary head's say, by the accuracies of both heads on training samples.
+
+    None up to `MAX_ACCURACY_GAP`, one half from twice that on, and in proportion between.
+    """
+    excess = (primary - joint - MAX_ACCURACY_GAP) / MAX_ACCURACY_GAP
+    return min(max(excess, 0.0), 1.0) / 2

@@ -8,19 +8,18 @@ them is the auxiliary task's doing.
 
 import math
 import warnings
+from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from .._data.data import Samples
-from .._environment.devices import resolve_device
+from .._data.samples import Samples
 from .net import logger
-from .optimizers import resolve_lr
 from .progress import Task
-from .runs import Plan, make_plan, replaced, run, stream
+from .runs import Plan, make_plan, run, stream
+from .settings import Settings
 
 CANDIDATES = (0.01, 0.003, 0.001)
 N_FOLDS = 5
@@ -33,43 +32,40 @@ def n_held_out(n: int) -> int:
     return min(N_FOLDS, max(1, math.ceil(ENOUGH * N_FOLDS / n)))
 
 
-def n_trainings(estimator: Any, shape: tuple[int, ...], regression: bool) -> int:
-    """Trainings that the choice takes for `X` of some shape; 0 where there is none to make."""
-    table = len(shape if estimator.input_shape is None else (0, *estimator.input_shape)) == 2
-    if not table or regression or not isinstance(estimator.lr, str):
-        return 0
-    return len(CANDIDATES) * n_held_out(shape[0])
+def trainings(settings: Settings, n: int) -> list[int]:
+    """Epochs that each training of the choice tells of, with so many rows: none."""
+    return [0] * (len(CANDIDATES) * n_held_out(n))
 
 
-def choose_lr(estimator: Any, plan: Plan, task: Task) -> tuple[float, dict[float, float] | None]:
-    """The rate to take, and the accuracy of each on rows that it was not trained on.
+def choose_lr(
+    settings: Settings, plan: Plan, task: Task
+) -> tuple[Settings, dict[float, float] | None]:
+    """The settings with the rate to take, and the accuracy of each on held-out rows.
 
     In each fold all rates start with the same weights and see the same batches.
     """
     y = plan.arrays.y
     if np.bincount(y).max() < N_FOLDS:
-        return resolve_lr("auto", plan.input_shape), None
-    # No callbacks, no log and no epochs told: a trial is nobody's fit. Nor is it long enough
-    # to be compiled.
-    trial = replaced(estimator, auxiliary=None, callbacks=None, verbose=0, compile=False)
+        return settings, None
+    # Trials are not the user's fit: no callbacks, no log lines, no epochs in a progress bar.
+    trial = replace(settings, labels=None, views=None, generator=None, callbacks=None, verbose=0)
     right: dict[float, list[NDArray[np.bool_]]] = {lr: [] for lr in CANDIDATES}
     folds = held_out_folds(y, stream(plan.start, 2))
-    device = resolve_device(estimator.device)
     for i, (rest, held) in enumerate(folds):
         own = make_plan(trial, plan.arrays.take(rest), plan.targets, plan.start)
-        samples = Samples.from_arrays(plan.arrays.take(held), device)
+        samples = Samples.from_arrays(plan.arrays.take(held), settings.device)
         for lr in CANDIDATES:
             with task.training(f"trial of lr={lr}, fold {i + 1}", 0):
-                net = run(replaced(trial, lr=lr), own, None, None).net
+                net = run(replace(trial, lr=lr), own).net
             right[lr].append(net.outputs_on(samples).argmax(1).numpy() == y[held])
     weight, rows = plan.arrays.weight, np.concatenate([held for _, held in folds])
     lr, scores = choice(
         {lr: np.concatenate(parts) for lr, parts in right.items()},
         np.ones(len(rows)) if weight is None else weight[rows],
     )
-    if estimator.verbose:
+    if settings.verbose:
         logger.info("lr=%g chosen, by the held-out accuracies %s", lr, scores)
-    return lr, scores
+    return replace(settings, lr=lr), scores
 
 
 def held_out_folds(

@@ -5,14 +5,13 @@ take half the epochs of the fit, so the choice costs at most half of it again.
 """
 
 from dataclasses import replace
-from typing import Any
 
-import torch
-
-from .._data.data import Samples
+from .._data.samples import Samples
+from . import held_out
 from .net import logger
 from .progress import Task
-from .runs import Plan, hold_out, replaced, run, stream
+from .runs import Plan, hold_out, run, stream
+from .settings import Settings
 
 CANDIDATES = (5, 2, 10, 3)  # the first stays where nothing can be tried, or losses are equal
 SHARE = 0.5  # of the fit's epochs, for all trials together
@@ -30,30 +29,34 @@ def trials(max_epochs: int) -> dict[int, int]:
     return dict.fromkeys(candidates, affordable // len(candidates))
 
 
-def choose_psi(estimator: Any, plan: Plan, task: Task) -> tuple[int, dict[int, float]]:
-    """The number with the least primary loss on held-out samples, and the losses of all.
+def trainings(settings: Settings, n: int) -> list[int]:
+    """Epochs of each training of the choice."""
+    return list(trials(settings.max_epochs).values())
+
+
+def choose_psi(settings: Settings, plan: Plan, task: Task) -> tuple[Settings, dict[int, float]]:
+    """The settings with the number that has the least held-out primary loss, and all losses.
 
     Each trial trains fresh networks, from the same start and on the same batches,
     without the part that it is judged on.
     """
-    planned = trials(estimator.max_epochs)
+    planned = trials(settings.max_epochs)
     if not planned:
-        return CANDIDATES[0], {}
+        return replace(settings, psi=CANDIDATES[0]), {}
     parts = dict(plan.parts)
     if "validation" in parts:
         held = parts.pop("validation")
     else:
         rng = stream(plan.start, 0)
-        parts["train"], held = hold_out(parts["train"], estimator.validation_fraction, rng)
+        parts["train"], held = hold_out(parts["train"], settings.validation_fraction, rng)
     shared = replace(plan, parts=parts)
+    samples = Samples.from_arrays(held, settings.device)
+    trial = replace(settings, early_stopping=False, callbacks=None, verbose=0)
     losses = {}
     for psi, epochs in planned.items():
-        trial = replaced(
-            estimator, max_epochs=epochs, early_stopping=False, callbacks=None, verbose=0
-        )
         with task.training(f"trial of psi={psi}", epochs) as training:
-            net = run(trial, shared, estimator.auxiliary, psi, task=training).net
-        losses[psi] = net.loss_on(Samples.from_arrays(held, torch.device(net.device)))
-        if estimator.verbose:
+            net = run(replace(trial, psi=psi, max_epochs=epochs), shared, task=training).net
+        losses[psi] = held_out.loss(net.outputs_on(samples), samples, settings.recipe)
+        if settings.verbose:
             logger.info("psi %d: held-out loss %.4f after %d epochs", psi, losses[psi], epochs)
-    return min(losses, key=losses.__getitem__), losses
+    return replace(settings, psi=min(losses, key=losses.__getitem__)), losses

@@ -1,6 +1,7 @@
 """What a fit records: one row per epoch, read as a table or by column."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
 import torch
@@ -8,15 +9,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._maths.losses import entropies
+from .._tasks.auxiliary import Hierarchy, Ints
+
+Row = dict[str, int | float | np.ndarray]
 
 # What trials before a fit found, each an attribute of its history.
-FOUND = ("lr_scores", "psi_losses", "guard")
+FOUND = ("lr_scores", "psi_losses")
 
 # Mean mass below this share of the even one (1 / psi): the auxiliary class is out of use.
 IN_USE = 0.1
 
 
-class History(list[dict[str, Any]]):
+class History(list[Row]):
     """Epochs as rows (dictionaries), with the columns one index away.
 
     ``history[-1]`` is the last epoch, ``history["meta_loss"]`` a column as an
@@ -24,9 +28,6 @@ class History(list[dict[str, Any]]):
 
     Attributes
     ----------
-    guard : dict or None
-        What ``guard=True`` found: ``kept`` ("auxiliary" or "single_task"), and the
-        score and loss of both on what was held out.
     lr_scores : dict or None
         Held-out accuracy of each learning rate that ``lr="auto"`` tried on a table.
     psi_losses : dict or None
@@ -34,7 +35,7 @@ class History(list[dict[str, Any]]):
 
     Examples
     --------
-    >>> from sklearn_maxl._history import History
+    >>> from sklearn_maxl._training.history import History
     >>> history = History([{"epoch": 1, "primary_loss": 0.5}, {"epoch": 2, "primary_loss": 0.25}])
     >>> history["primary_loss"]
     array([0.5 , 0.25])
@@ -44,14 +45,37 @@ class History(list[dict[str, Any]]):
         2        0.2500
     """
 
-    guard: dict[str, Any] | None = None
     lr_scores: dict[float, float] | None = None
     psi_losses: dict[int, float] | None = None
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key):  # type: ignore[no-untyped-def]
         if isinstance(key, str):
             return np.array([row[key] for row in self])
         return super().__getitem__(key)
+
+    def state(self) -> dict[str, object]:
+        """What a file holds: rows, and what trials found."""
+        return {"rows": [dict(row) for row in self], **{n: getattr(self, n) for n in FOUND}}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> Self:
+        """Undo `state`, whoever wrote the file."""
+        rows = state.get("rows")
+        if state.keys() != {"rows", *FOUND} or not isinstance(rows, list) or not rows:
+            raise ValueError("its history has no rows")
+        numbers = (int, float, np.number, np.ndarray)
+        for row in rows:
+            values = row.values() if isinstance(row, dict) else [None]
+            if not all(
+                isinstance(v, numbers) and np.asarray(v).dtype.kind in "iuf" for v in values
+            ):
+                raise ValueError("its history holds what is no number")
+        history = cls(rows)
+        for name in FOUND:
+            if not isinstance(state[name], dict | None):
+                raise ValueError(f"{name!r} of its history is no dictionary")
+            setattr(history, name, state[name])
+        return history
 
     def columns(self) -> list[str]:
         """Names of what each epoch records."""
@@ -69,7 +93,7 @@ class History(list[dict[str, Any]]):
         return "\n".join([*table, *(f"{name}: {note}" for name, note in notes.items() if note)])
 
 
-def format_cell(value: Any) -> str:
+def format_cell(value: float | np.ndarray | None) -> str:
     """A value for reading: integers as they are, four digits, an array by its mean."""
     if value is None:
         return "-"
@@ -105,7 +129,33 @@ class EpochSums:
         return {name: self.mean(name) for name in self.scalars}
 
 
-def label_columns(sums: EpochSums, psi: NDArray[np.int64], n_views: int = 1) -> dict[str, Any]:
+LOSSES = ("primary_loss", "auxiliary_loss", "meta_loss")
+
+
+def summary(
+    number: int,
+    sums: EpochSums,
+    hierarchy: Hierarchy | None,
+    learned: bool,
+    validation_score: float | None,
+) -> Row:
+    """The row of an epoch."""
+    means = sums.means()
+    row: Row = {"epoch": number}
+    expected = LOSSES[: 1 if hierarchy is None else 3 if learned else 2]
+    row.update({name: means.get(name, np.nan) for name in expected})
+    if validation_score is not None:
+        row["validation_score"] = validation_score
+    if hierarchy is not None:
+        row.update(label_columns(sums, hierarchy))
+    if learned:  # an epoch may be shorter than the time between two turns of the generator
+        meta = means.get("meta_gradient_norm", np.nan)
+        regulariser = means.get("regulariser_gradient_norm", np.nan)
+        row["gradient_norm_ratio"] = meta / regulariser if regulariser else np.inf
+    return row
+
+
+def label_columns(sums: EpochSums, hierarchy: Hierarchy) -> Row:
     """Summary of the epoch's auxiliary labels, those of a class's views taken together.
 
     Returns
@@ -123,9 +173,8 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64], n_views: int = 1) -> 
     """
     if "label_mass" not in sums.sums:
         return {}
-    of_views = torch.split(sums.sums["label_mass"].double().cpu(), (n_views * psi).tolist())
-    mass = [block.view(n_views, -1).sum(0) for block in of_views]
-    in_use, entropy, total = np.zeros(len(psi)), 0.0, 0.0
+    mass = hierarchy.mass_by_class(sums.sums["label_mass"].double().cpu())
+    in_use, entropy, total = np.zeros(len(mass)), 0.0, 0.0
     for i, block in enumerate(mass):
         n_i = float(block.sum())
         if n_i > 0:
@@ -133,7 +182,7 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64], n_views: int = 1) -> 
             in_use[i] = float((m >= IN_USE / len(m)).double().mean())
             entropy += n_i * float(entropies(m.unsqueeze(0)))
             total += n_i
-    columns = {
+    columns: Row = {
         "auxiliary_in_use": in_use.round(4),
         "mean_label_entropy": entropy / max(total, 1.0),
         "label_entropy": sums.mean("label_entropy"),
@@ -146,7 +195,7 @@ def label_columns(sums: EpochSums, psi: NDArray[np.int64], n_views: int = 1) -> 
     return columns
 
 
-def share_in_use(in_use: NDArray[np.float64], psi: NDArray[np.int64]) -> float:
+def share_in_use(in_use: NDArray[np.float64], psi: Ints) -> float:
     """Share of all auxiliary classes that are in use; classes without samples don't count."""
     seen = in_use > 0
     return float(np.average(in_use[seen], weights=psi[seen])) if seen.any() else 1.0

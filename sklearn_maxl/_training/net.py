@@ -1,4 +1,4 @@
-"""The skorch net behind the estimator: two modules, two optimizers, one training step.
+"""The skorch net behind the estimator: two modules, two optimizers, the loop over the epochs.
 
 A normal skorch net: callbacks, ``history`` and every hook name are skorch's. It
 differs in three places: batches are cut by index from tensors on the device, a
@@ -11,57 +11,37 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from skorch import NeuralNet
-from torch import Tensor
+from torch import Tensor, nn
 
-from .._data.data import INFERENCE_VALUES, META_BATCHES, Samples, TrainingData, resolve_batch_size
-from .._environment.random_state import isolated_rng, seed_rng
+from .._data.batches import META_BATCHES, TrainingData
+from .._data.samples import Samples
+from .._environment.random_state import isolated_rng
 from .._environment.threads import torch_threads
-from .._maths.at_parameters import Functional, parameters_of
-from .._maths.compiled_step import CompiledStep, is_compiler_error
-from .._maths.fallback import Dependable
-from .._maths.meta_gradient import exact
-from .._maths.step import (
-    AuxiliaryTask,
-    Batch,
-    Recipe,
-    generator_step,
-    gradient_similarity,
-    label_statistics,
-    meta_problem,
-    multi_task_step,
-    primary_step,
-    scale_of,
-)
-from .._maths.virtual_step import VirtualStep
-from .._networks.networks import draws_random_numbers
-from .._tasks.views import TRIED, number_of, primary_share
+from .._maths.at_parameters import parameters_of
+from .._maths.meta_gradient import WithFallback
+from .._maths.step import PASSES, Batch, Pass, Record
+from .._networks.label_generator import LabelGenerator
+from .._networks.multi_task import MultiTaskNet
+from .._networks.trunk import draws_random_numbers
+from .._tasks.auxiliary import Hierarchy
+from ..optimizers import make_optimizer
+from . import held_out
 from .early_stopping import BestState
-from .history import EpochSums, History, format_cell, label_columns
+from .history import EpochSums, History, format_cell, summary
 from .progress import UNTOLD, Task
 from .schedules import Rates
-from .scores import loss, score
-from .skorch_callbacks import check_callbacks
+from .settings import Settings
+from .skorch_callbacks import check_callbacks, own_copies
+from .steps import PRECISIONS, RandomNumbers
 
 logger = logging.getLogger("sklearn_maxl")
 
-# The steps of each pass through the data in an epoch: of both networks, or, as in the
-# NeurIPS 2019 code, of one after the other.
-PASSES = {
-    "batch": ("train_step",),
-    "epoch": ("multi_task_train_step", "generator_train_step"),
-}
-
-# What torch.autocast computes in; None leaves everything as it is.
-PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
-
-LOSSES = ("primary_loss", "auxiliary_loss", "meta_loss")
+State = dict[str, dict[str, Tensor]]
 
 
 class MAXLNet(NeuralNet):
@@ -73,74 +53,46 @@ class MAXLNet(NeuralNet):
         Makes the multi-task network.
     generator : callable or None
         Makes the label generator; None where labels are not learned.
-    generator_optimizer, generator_lr
-        As skorch's ``optimizer`` and ``lr``, for the generator.
-    psi : array of shape (C,) or None
-        Auxiliary classes per class; None trains the primary task alone.
-    recipe : Recipe
-    meta_gradient, meta_batch, meta_every, alternation, schedule, gradient_similarity_every
-        As in `MAXLClassifier`.
-    train_batch_size : int or "auto"
-        As `batch_size` in `MAXLClassifier`; skorch's ``batch_size`` is for its own inference.
-    early_stopping, n_iter_no_change, tol
-        As in `MAXLClassifier`; the score is the one on ``TrainingData.validation``.
-    n_threads, precision
-        As in `MAXLClassifier`.
-    compile_step
-        As `compile` in `MAXLClassifier`; skorch's own ``compile`` is for inference too.
+    hierarchy : Hierarchy or None
+        The auxiliary classes; None trains the primary task alone.
+    settings : Settings
     random_state : numpy.random.RandomState
+    **kwargs : dict
+        Of skorch's net, where they are not in `settings`.
     """
+
+    module_: MultiTaskNet
+    generator_: LabelGenerator
 
     def __init__(
         self,
-        module: Any,
+        module: Callable[[], MultiTaskNet],
         *,
-        criterion: Any = torch.nn.CrossEntropyLoss,
-        generator: Any = None,
-        generator_optimizer: Any = torch.optim.Adam,
-        generator_lr: float = 0.001,
-        psi: NDArray[np.int64] | None = None,
-        recipe: Recipe,
-        meta_gradient: str = "exact",
-        meta_batch: str = "same",
-        meta_every: int = 1,
-        alternation: str = "batch",
-        schedule: Any = "constant",
-        gradient_similarity_every: int | None = None,
-        train_batch_size: int | str = "auto",
-        early_stopping: bool = False,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        n_threads: int | None = 1,
-        precision: str = "float32",
-        compile_step: bool | str = False,
+        generator: Callable[[], LabelGenerator] | None = None,
+        hierarchy: Hierarchy | None = None,
+        settings: Settings,
         random_state: np.random.RandomState,
         **kwargs: Any,
     ):
         self.generator = generator
-        self.generator_optimizer = generator_optimizer
-        self.generator_lr = generator_lr
-        self.psi = psi
-        self.recipe = recipe
-        self.meta_gradient = meta_gradient
-        self.meta_batch = meta_batch
-        self.meta_every = meta_every
-        self.alternation = alternation
-        self.schedule = schedule
-        self.gradient_similarity_every = gradient_similarity_every
-        self.train_batch_size = train_batch_size
-        self.early_stopping = early_stopping
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.n_threads = n_threads
-        self.precision = precision
-        self.compile_step = compile_step
+        self.hierarchy = hierarchy
+        self.settings = settings
         self.random_state = random_state
-        # There are no predictions of batches that skorch's scoring could save.
-        super().__init__(module, criterion=criterion, train_split=None, use_caching=False, **kwargs)
+        of_skorch = {
+            "criterion": nn.CrossEntropyLoss,  # never asked
+            "optimizer": settings.optimizer,
+            "lr": settings.lr,
+            "max_epochs": settings.max_epochs,
+            "device": str(settings.device),
+            "callbacks": own_copies(settings.callbacks),
+            "verbose": settings.verbose,
+            "train_split": None,
+            "use_caching": False,  # there are no predictions of batches that could be kept
+        }
+        super().__init__(module, **{**of_skorch, **kwargs})
 
     @property
-    def _default_callbacks(self) -> list[Any]:
+    def _default_callbacks(self) -> list[object]:
         return []  # skorch's own read every batch's loss from the device
 
     @property
@@ -152,18 +104,19 @@ class MAXLNet(NeuralNet):
 
     def initialize(self) -> "MAXLNet":
         """Make both networks and optimizers, from this net's random state alone."""
+        learned = self.settings.learned
         seed = self.random_state.randint(2**31 - 1)
-        with torch_threads(self.n_threads), isolated_rng(seed, torch.device(self.device)):
+        with torch_threads(self.settings.n_threads), isolated_rng(seed, torch.device(self.device)):
             super().initialize()
+        self.recipe_ = self.settings.recipe
         self.epochs_ = History()
         self.n_steps_ = 0
-        self.meta_gradient_ = Dependable(self.meta_gradient)
-        self.compiled_: CompiledStep | None = None
+        self.meta_gradient_ = WithFallback(learned.meta_gradient if learned else "exact")
         return self
 
     def initialize_callbacks(self) -> "MAXLNet":
         super().initialize_callbacks()
-        check_callbacks(self.callbacks_, self.schedule)
+        check_callbacks(self.callbacks_, self.settings.schedule)
         return self
 
     def initialize_module(self) -> "MAXLNet":
@@ -174,11 +127,12 @@ class MAXLNet(NeuralNet):
 
     def initialize_optimizer(self, triggered_directly: bool | None = None) -> "MAXLNet":
         self.optimizer_ = self.optimizer(parameters_of(self.module_).values(), lr=self.lr)
-        if self.has_generator_:
-            self.generator_optimizer_ = self.generator_optimizer(
-                parameters_of(self.generator_).values(), lr=self.generator_lr
+        learned = self.settings.learned
+        if self.has_generator_ and learned is not None:
+            self.generator_optimizer_ = make_optimizer(learned.optimizer)(
+                parameters_of(self.generator_).values(), lr=learned.lr
             )
-        self.rates_ = Rates(self.schedule, self.max_epochs, self._optimizer_list())
+        self.rates_ = Rates(self.settings.schedule, self.max_epochs, self._optimizer_list())
         return self
 
     def _optimizer_list(self) -> list[torch.optim.Optimizer]:
@@ -188,14 +142,7 @@ class MAXLNet(NeuralNet):
         if not isinstance(X, TrainingData):
             raise TypeError("MAXLNet trains on TrainingData; fit the MAXLClassifier instead.")
 
-    # Training
-
-    def train_for(self, data: TrainingData, epochs: int, task: Task = UNTOLD) -> None:
-        """Train for some epochs more, with the callbacks told of begin and end."""
-        with torch_threads(self.n_threads):
-            self.notify("on_train_begin", X=data, y=None)
-            self.fit_loop(data, epochs=epochs, task=task)
-            self.notify("on_train_end", X=data, y=None)
+    # Going on from another net
 
     def hold_rates(self) -> None:
         """Follow no schedule from here on."""
@@ -208,16 +155,21 @@ class MAXLNet(NeuralNet):
         except (RuntimeError, AttributeError) as error:
             raise ValueError(
                 "warm_start=True goes on with the networks of the last fit, but backbone, "
-                "generator, psi, views or auxiliary were changed since; use warm_start=False."
+                "psi, views or auxiliary were changed since; use warm_start=False."
             ) from error
         for mine, theirs in zip(self._optimizer_list(), other._optimizer_list(), strict=True):
-            if type(mine) is type(theirs):
-                rates = [group["lr"] for group in mine.param_groups]
-                mine.load_state_dict(theirs.state_dict())
-                for group, lr in zip(mine.param_groups, rates, strict=True):
-                    group["lr"] = lr
+            go_on(mine, theirs)
         self.epochs_, self.n_steps_ = other.epochs_, other.n_steps_
         self.history = other.history  # type: ignore[has-type]
+
+    # Training
+
+    def train_for(self, data: TrainingData, epochs: int, task: Task = UNTOLD) -> None:
+        """Train for some epochs more, with the callbacks told of begin and end."""
+        with torch_threads(self.settings.n_threads):
+            self.notify("on_train_begin", X=data, y=None)
+            self.fit_loop(data, epochs=epochs, task=task)
+            self.notify("on_train_end", X=data, y=None)
 
     def fit_loop(
         self,
@@ -225,19 +177,24 @@ class MAXLNet(NeuralNet):
         y: None = None,
         epochs: int | None = None,
         task: Task = UNTOLD,
-        **fit_params: Any,
+        **fit_params: object,
     ) -> "MAXLNet":
         """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks."""
         self.check_data(X)
-        if not hasattr(self, "stochastic_"):
-            self._find_out_whether_stochastic(X.train)
-        best = BestState(self) if self.early_stopping else None
+        settings = self.settings
+        if not hasattr(self, "random_numbers_"):
+            needed = self._is_stochastic(X.train)
+            self.random_numbers_ = RandomNumbers(
+                needed, self.random_state, torch.device(self.device)
+            )
+        best = None
+        if settings.early_stopping:
+            best = BestState(self.state, settings.tol, settings.n_iter_no_change)
         datasets = {"dataset_train": X, "dataset_valid": X.validation}
-        epochs = self.max_epochs if epochs is None else epochs
         # What skorch's progress bar guesses the number of batches from.
-        self.iterator_train__batch_size = resolve_batch_size(self.train_batch_size, len(X))
+        self.iterator_train__batch_size = settings.batch_size_of(len(X))
         try:
-            for _ in range(epochs):
+            for _ in range(self.max_epochs if epochs is None else epochs):
                 epoch = task.epoch()
                 self.rates_.next_epoch(self._optimizer_list())
                 self.notify("on_epoch_begin", **datasets)
@@ -252,41 +209,52 @@ class MAXLNet(NeuralNet):
         if best is None:
             self.choose_head(X.train)
         else:
-            best.restore()
+            self.load_state(best.state)
         if self.verbose and self.module_.views is not None and self.module_.primary_share > 0:
             logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
 
-    def choose_head(self, samples: Samples) -> None:
-        """Give the primary head its say in predictions, by how well the views are learned."""
-        net = self.module_
-        if net.views is not None:
-            some = samples.evenly(TRIED)
-            joint, primary = (
-                score(torch.from_numpy(self.apply(head, some.X)), some)
-                for head in (net.joint, net.primary)
-            )
-            net.primary_share.fill_(primary_share(joint, primary))
+    def _is_stochastic(self, samples: Samples) -> bool:
+        """Whether a network draws random numbers."""
+        x, y = samples.X[[0, -1]], samples.y[[0, -1]]  # two rows even of a single sample
+        of_generator = self.has_generator_ and draws_random_numbers(self.generator_, x, y)
+        return draws_random_numbers(self.module_, x) or of_generator
 
-    def _stopped_by_callback(self, datasets: dict[str, Any]) -> bool:
+    def _stopped_by_callback(self, datasets: dict[str, object]) -> bool:
         """Tell skorch's callbacks that an epoch ends; whether one of them ends the training."""
         try:
             self.notify("on_epoch_end", **datasets)
         except KeyboardInterrupt:  # how they do it
             return True
         finally:
-            # A row per batch would outweigh the networks; a checkpoint asks for the last.
+            # skorch keeps a history row for every batch, which makes pickles larger than the
+            # networks. Keep the last one: skorch's Checkpoint reads it.
             self.history[-1]["batches"] = self.history[-1]["batches"][-1:]
         return False
 
     def _run_epoch(self, data: TrainingData) -> None:
         start, sums = time.perf_counter(), EpochSums()
-        with self._looked_up():
-            for step in PASSES[self.alternation if self.has_generator_ else "batch"]:
-                self._run_pass(data, getattr(self, step), sums)
+        learned = self.settings.learned
+        # Made anew for each epoch, because callbacks may change networks between.
+        self.step_ = self.settings.step_class(
+            self.module_,
+            self.generator_ if self.has_generator_ else None,
+            self.optimizer_,
+            self.recipe_,
+            self.meta_gradient_,
+            self.random_numbers_,
+            PRECISIONS[self.settings.precision],
+        )
+        try:
+            for kind in PASSES[learned.alternation if learned else "batch"]:
+                self._run_pass(data, kind, sums)
+        finally:
+            del self.step_
         if data.validation is not None:
             self.choose_head(data.train)  # the validation score is of what predicts now
-        row = self._summary(sums, data.validation)
+        self._check_finite(sums)
+        score = None if data.validation is None else self.score_on(data.validation)
+        row = summary(len(self.epochs_) + 1, sums, self.hierarchy, self.has_generator_, score)
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
         for name, value in row.items():  # lists, because skorch's history is written as JSON
@@ -294,292 +262,126 @@ class MAXLNet(NeuralNet):
         if self.verbose:
             logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
 
-    @contextmanager
-    def _looked_up(self) -> Iterator[None]:
-        """Find the networks' tensors once an epoch; callbacks may change them between."""
-        precision = PRECISIONS[self.precision]
-        self.f_ = Functional(self.module_, self.module_.outputs, precision)
-        self.virtual_step_ = VirtualStep(self.optimizer_, self.f_.t)
-        if self.has_generator_:
-            self.g_ = Functional(self.generator_, self.generator_.task, precision)
-        if self.compile_step and self.compiled_ is None:
-            self.compiled_ = CompiledStep(
-                self.module_,
-                self.generator_ if self.has_generator_ else None,
-                self.recipe,
-                self.optimizer_,
-                "inductor" if self.compile_step is True else self.compile_step,
-                precision,
-            )
-        try:
-            yield
-        finally:
-            for name in ("f_", "g_", "virtual_step_"):
-                self.__dict__.pop(name, None)
-
-    def _run_pass(
-        self, data: TrainingData, train_step: Callable[..., dict[str, Any]], sums: EpochSums
-    ) -> None:
+    def _run_pass(self, data: TrainingData, kind: Pass, sums: EpochSums) -> None:
         """Once through the training data."""
-        batch_size = resolve_batch_size(self.train_batch_size, len(data))
+        learned = self.settings.learned
+        batches = META_BATCHES[learned.meta_batch if learned else "same"]
         self._set_training(True)
-        for pair in META_BATCHES[self.meta_batch](data, batch_size, self.random_state):
+        for train, meta in batches(data, self.settings.batch_size_of(len(data)), self.random_state):
             if self.callbacks_:
-                self.notify("on_batch_begin", batch=pair[0], training=True)
+                self.notify("on_batch_begin", batch=train, training=True)
             try:
-                step = train_step(pair)
+                record = self._take_step(kind, train, meta)
             except ValueError as error:
-                if len(pair[0]) == 1 and "more than 1 value per channel" in str(error):
+                if len(train) == 1 and "more than 1 value per channel" in str(error):
                     raise ValueError(
                         "Batch normalisation can't train on a batch of one sample; raise "
-                        f"batch_size (now {self.train_batch_size}) or pass more samples."
+                        f"batch_size (now {self.settings.batch_size or 'auto'}) or pass more "
+                        "samples."
                     ) from error
                 raise
-            sums.add(step["record"], len(pair[0]))
+            sums.add(record, len(train))
             if self.callbacks_:
-                self.history.record_batch("train_batch_size", len(pair[0]))
-                self.notify("on_batch_end", batch=pair[0], training=True, y_pred=None, **step)
+                self.history.record_batch("train_batch_size", len(train))
+                loss = record.get("primary_loss", record.get("meta_loss"))
+                told = {} if loss is None else {"loss": loss}
+                self.notify("on_batch_end", batch=train, training=True, y_pred=None, **told)
 
-    def _summary(self, sums: EpochSums, validation: Samples | None) -> dict[str, Any]:
-        means = sums.means()
-        tensors = [t for state in self._states().values() for t in state.values()]
-        weights_finite = torch.stack([t.isfinite().all() for t in tensors]).all()
-        if not np.isfinite(list(means.values())).all() or not weights_finite:
-            raise ValueError(
-                f"Training diverged in epoch {len(self.epochs_) + 1}: a loss or weight is not "
-                f"finite. Lower lr (now {self.lr}) or generator_lr (now {self.generator_lr})."
-            )
-        row: dict[str, Any] = {"epoch": len(self.epochs_) + 1}
-        expected = LOSSES[: 1 if self.psi is None else 3 if self.has_generator_ else 2]
-        row.update({name: means.get(name, np.nan) for name in expected})
-        if validation is not None:
-            row["validation_score"] = self.score_on(validation)
-        if self.psi is not None:
-            row.update(label_columns(sums, self.psi, number_of(self.module_.views)))
-            if self.gradient_similarity_every:  # an epoch may be shorter
-                row["gradient_similarity"] = means.get("gradient_similarity", np.nan)
-        if self.has_generator_:  # an epoch may be shorter than meta_every
-            meta = means.get("meta_gradient_norm", np.nan)
-            regulariser = means.get("regulariser_gradient_norm", np.nan)
-            row["gradient_norm_ratio"] = meta / regulariser if regulariser else np.inf
-        return row
-
-    def train_step(self, batch: tuple[Batch, Batch], **fit_params: Any) -> dict[str, Any]:
-        """One step of both networks on a batch and its meta batch."""
-        return self._step(*batch, self.has_generator_ and self._generator_is_due())
-
-    def multi_task_train_step(self, batch: tuple[Batch, Batch]) -> dict[str, Any]:
-        """One step of the multi-task network, with the labels that the generator gives now."""
-        return self._step(*batch, False)
-
-    def generator_train_step(self, batch: tuple[Batch, Batch]) -> dict[str, Any]:
-        """One step of the label generator; the multi-task network stays as it is."""
-        train, meta = batch
-        due = self._generator_is_due()
+    def _take_step(self, kind: Pass, train: Batch, meta: Batch) -> Record:
+        """Change the networks that learn in this pass, where a generator's turn has come."""
+        learned, step = self.settings.learned, self.step_
+        due = learned is not None and self.n_steps_ % int(learned.every) == 0
+        learn_labels = kind.generator and due and step.generator_learns
         self.n_steps_ += 1
-        if not due:
-            return {"record": {}}
-        with self._replayable() as replay:
-            task = self._auxiliary_task(train, learn=True)
-            record = self._learn_labels(train, meta, task, replay, shared=False)
-        self._notify_gradients([self.generator_])
-        self.generator_optimizer_.step()
-        return {"loss": record["meta_loss"], "record": record}
-
-    def _step(self, train: Batch, meta: Batch, learn_labels: bool) -> dict[str, Any]:
-        compare = self.psi is not None and self._is_due(self.gradient_similarity_every)
-        self.n_steps_ += 1
-        if self._runs_compiled(learn_labels) and not compare:
-            A = None if self.psi is None or self.has_generator_ else self._fixed_labels(train)
-            record = self._compiled_gradients(train, meta, A, learn_labels)
+        if kind.network:
+            record = step.gradients(train, meta, learn_labels)
+        elif learn_labels:
+            record = step.generator_gradients(train, meta)
         else:
-            record = self._gradients(train, meta, learn_labels, compare)
-        self._notify_gradients([self.module_, *([self.generator_] if learn_labels else [])])
-        self.optimizer_.step()
-        if learn_labels:
-            self.generator_optimizer_.step()
-        return {"loss": record["primary_loss"], "record": record}
-
-    def _gradients(
-        self, train: Batch, meta: Batch, learn_labels: bool, compare: bool
-    ) -> dict[str, Tensor]:
-        """Leave the gradients of a step in ``.grad``."""
-        self.f_.clear_gradients()
-        with self._replayable() as replay:
-            if self.psi is None:
-                replay()  # the random numbers of a step with an auxiliary task
-                return primary_step(self.f_, train, self.recipe)
-            task = self._auxiliary_task(train, learn_labels)
-            A = task.targets.detach()
-            replay()
-            record = multi_task_step(self.f_, train, A, self.recipe)
-            record.update(label_statistics(task.detach()))
-            if learn_labels:
-                record.update(self._learn_labels(train, meta, task, replay, shared=True))
-            if compare:
-                record["gradient_similarity"] = gradient_similarity(
-                    self.f_, train, A, self.recipe, replay
-                )
-            return record
-
-    def _compiled_gradients(
-        self, train: Batch, meta: Batch, A: Tensor | None, learn_labels: bool
-    ) -> dict[str, Tensor]:
-        """The same from one compiled program, for as long as torch can make one."""
-        assert self.compiled_ is not None
-        try:
-            return self.compiled_(train, meta, A, learn_labels)
-        except RuntimeError as error:
-            if not is_compiler_error(error):
-                raise
-            warnings.warn(
-                "torch.compile could not compile a training step, so this fit runs uncompiled: "
-                f"{str(error).strip().splitlines()[0]}",
-                stacklevel=2,
-            )
-            self.compile_step, self.compiled_ = False, None
-            return self._gradients(train, meta, learn_labels, compare=False)
-
-    def _runs_compiled(self, learn_labels: bool) -> bool:
-        """Not before forward mode was tried out, nor where it can't be used."""
-        trusted = self.meta_gradient_.function is exact and self.meta_gradient_.checked
-        return self.compiled_ is not None and not self.stochastic_ and (trusted or not learn_labels)
-
-    def _is_due(self, every: int | None) -> bool:
-        return every is not None and self.n_steps_ % int(every) == 0
-
-    def _generator_is_due(self) -> bool:
-        return self._is_due(self.meta_every) and bool(self.g_.t)  # a callback may freeze it
-
-    def _auxiliary_task(self, batch: Batch, learn: bool) -> AuxiliaryTask:
-        """Soft labels of a batch: generated (with a graph if they are to be learned) or fixed."""
-        if self.has_generator_:
-            with torch.set_grad_enabled(learn):
-                return AuxiliaryTask(*self.g_(*batch.labelled))
-        return AuxiliaryTask(self._fixed_labels(batch))
-
-    def _fixed_labels(self, batch: Batch) -> Tensor:
-        if batch.labels is None:
-            return self.module_.uniform_labels(batch.blocks)
-        block = self.module_.blocks[batch.blocks]
-        label = block.int().argmax(1) + batch.labels
-        return torch.zeros_like(block, dtype=torch.float32).scatter_(1, label.unsqueeze(1), 1.0)
-
-    def _learn_labels(
-        self,
-        train: Batch,
-        meta: Batch,
-        task: AuxiliaryTask,
-        replay: Callable[[], None],
-        shared: bool,
-    ) -> dict[str, Tensor]:
-        """Gradient of the generator."""
-        self.g_.clear_gradients()
-        A = task.targets.detach()
-        problem = meta_problem(
-            self.f_, train, meta, A, self.recipe, self.virtual_step_, replay, shared
-        )
-        scale = scale_of(self.recipe, self.optimizer_)
-        return generator_step(problem, task, train.weight, self.recipe, scale, self.meta_gradient_)
-
-    def _notify_gradients(self, networks: list[torch.nn.Module]) -> None:
-        """Tell callbacks of each network's by itself: clipping must not tie one to the other."""
-        for network in networks if self.callbacks_ else ():
+            return {}
+        for network in step.networks(kind.network, learn_labels) if self.callbacks_ else ():
+            # Each network's by itself: clipping must not tie one to the other.
             parameters = list(self._named_parameters(network))
             self.notify("on_grad_computed", named_parameters=parameters, training=True)
+        if kind.network:
+            self.optimizer_.step()
+        if learn_labels:
+            self.generator_optimizer_.step()
+        return record
 
-    def get_all_learnable_params(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    def _check_finite(self, sums: EpochSums) -> None:
+        """Refuse to go on with what no further epoch can mend."""
+        tensors = [t for state in self._states().values() for t in state.values()]
+        weights_finite = torch.stack([t.isfinite().all() for t in tensors]).all()
+        if np.isfinite(list(sums.means().values())).all() and weights_finite:
+            return
+        learned = self.settings.learned
+        of_generator = "" if learned is None else f" or the lr of Learned (now {learned.lr})"
+        raise ValueError(
+            f"Training diverged in epoch {len(self.epochs_) + 1}: a loss or weight is not "
+            f"finite. Lower lr (now {self.lr}){of_generator}."
+        )
+
+    def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Parameters of both networks, as skorch's callbacks find them by name."""
-        for network in self._networks():
+        for network in (self.module_, *([self.generator_] if self.has_generator_ else [])):
             yield from self._named_parameters(network)
 
-    def _networks(self) -> list[torch.nn.Module]:
-        return [self.module_, *([self.generator_] if self.has_generator_ else [])]
-
-    def _named_parameters(
-        self, network: torch.nn.Module
-    ) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    def _named_parameters(self, network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
         prefix = "" if network is self.module_ else "generator."
         return ((prefix + name, p) for name, p in network.named_parameters())
-
-    # Random layers
-
-    def _find_out_whether_stochastic(self, samples: Samples) -> None:
-        x, y = samples.X[[0, -1]], samples.y[[0, -1]]  # two rows even of a single sample
-        self.stochastic_ = draws_random_numbers(self.module_, x)
-        if self.has_generator_:
-            self.stochastic_ |= draws_random_numbers(self.generator_, x, y)
-        if self.stochastic_ and self.compile_step:
-            warnings.warn(
-                "compile is ignored: a network draws random numbers (dropout), and the passes "
-                "of a compiled step can't draw the same ones. A backbone without dropout is "
-                "compiled; for tables, that is backbone='mlp'.",
-                stacklevel=2,
-            )
-
-    @contextmanager
-    def _replayable(self) -> Iterator[Callable[[], None]]:
-        """Run a step on random numbers of its own; the yielded function starts them again."""
-        if not self.stochastic_:
-            yield lambda: None
-            return
-        seed, device = self.random_state.randint(2**31 - 1), torch.device(self.device)
-        with isolated_rng(seed, device):
-            yield lambda: seed_rng(seed + 1, device)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "compiled_": None}  # belongs to its process
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "MAXLNet":
-        """Without skorch's pickle on the way, and sharing what callbacks were given."""
-        other = memo[id(self)] = type(self).__new__(type(self))
-        callbacks = [callback for _, callback in getattr(self, "callbacks_", ())]
-        memo.update({id(callback): copy.copy(callback) for callback in callbacks})
-        other.__dict__.update(copy.deepcopy({**vars(self), "compiled_": None}, memo))
-        return other
 
     # Inference
 
     def apply(
-        self,
-        function: Callable[..., Tensor],
-        X: NDArray[Any] | Tensor,
-        *rows: NDArray[Any] | Tensor,
-    ) -> NDArray[Any]:
+        self, function: Callable[..., Tensor], X: np.ndarray | Tensor, *rows: np.ndarray | Tensor
+    ) -> np.ndarray:
         """Evaluate ``function(x, *rows)`` over all samples, in eval mode and in batches."""
-        size = max(1, INFERENCE_VALUES // max(1, int(np.prod(X.shape[1:]))))
         self._set_training(False)
-        outputs = []
-        with torch.inference_mode():
-            for start in range(0, len(X), size):
-                part = [
-                    torch.as_tensor(a[start : start + size]).to(self.device) for a in (X, *rows)
-                ]
-                outputs.append(function(*part).cpu().numpy())
-        return np.concatenate(outputs)
+        return held_out.apply(function, torch.device(self.device), X, *rows)
+
+    def choose_head(self, samples: Samples) -> None:
+        """Give the primary head its say in predictions, by how well the views are learned."""
+        self._set_training(False)
+        held_out.choose_head(self.module_, torch.device(self.device), samples)
 
     def score_on(self, samples: Samples) -> float:
         """Accuracy, or R2 in regression."""
-        return score(self.outputs_on(samples), samples)
-
-    def loss_on(self, samples: Samples) -> float:
-        """Mean primary loss."""
-        return loss(self.outputs_on(samples), samples, self.recipe)
+        return held_out.score(self.outputs_on(samples), samples)
 
     def outputs_on(self, samples: Samples) -> Tensor:
         """What predictions are made from, on the CPU."""
-        with torch_threads(self.n_threads):
+        with torch_threads(self.settings.n_threads):
             return torch.from_numpy(self.apply(self.module_.prediction, samples.X))
 
-    def state(self) -> dict[str, dict[str, Tensor]]:
+    # Copies
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "MAXLNet":
+        """Without skorch's pickle on the way, and sharing what callbacks were given."""
+        other = memo[id(self)] = type(self).__new__(type(self))
+        callbacks = [callback for _, callback in getattr(self, "callbacks_", ())]
+        memo.update({id(callback): copy.copy(callback) for callback in callbacks})
+        other.__dict__.update(copy.deepcopy(vars(self), memo))
+        return other
+
+    def state(self) -> State:
         """A copy of the weights and buffers of both networks."""
         return copy.deepcopy(self._states())
 
-    def _states(self) -> dict[str, dict[str, Tensor]]:
+    def _states(self) -> State:
         names = ("module_", "generator_")[: 1 + self.has_generator_]
         return {name: getattr(self, name).state_dict() for name in names}
 
-    def load_state(self, state: dict[str, dict[str, Tensor]]) -> None:
+    def load_state(self, state: State) -> None:
         """Put back what `state` copied."""
         for name, weights in state.items():
             getattr(self, name).load_state_dict(weights)
+
+
+def go_on(mine: torch.optim.Optimizer, theirs: torch.optim.Optimizer) -> None:
+    """Take over an optimizer's moments, if it is of the same kind; the rates stay."""
+    if type(mine) is type(theirs):
+        rates = [group["lr"] for group in mine.param_groups]
+        mine.load_state_dict(theirs.state_dict())
+        for group, lr in zip(mine.param_groups, rates, strict=True):
+            group["lr"] = lr

@@ -1,15 +1,20 @@
 """scikit-learn's callbacks (``set_callbacks``, 1.9 and later): progress bars, score monitors.
 
 The one file that knows whether scikit-learn has them. A fit is a tree of tasks: the fit,
-its trainings where it has several (trials of ``lr="auto"``, ``psi="auto"`` and ``guard=True``),
-their epochs. Where no callback is set, nobody is told and nothing is done.
+its trainings where it has several (trials of ``lr="auto"`` and ``psi="auto"``), their epochs.
+Where no callback is set, nobody is told and nothing is done.
 """
 
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import BaseEstimator
+
+if TYPE_CHECKING:
+    from .fitted import Fitted
 
 __all__ = ["UNTOLD", "CallbackSupportMixin", "Task", "ToldTask", "fit_task"]
 
@@ -29,8 +34,8 @@ class Task:
         """One of the fit's trainings, which tells of so many epochs at most."""
         yield self
 
-    def fitted_by(self, keep: Callable[[Any], Any]) -> "Task":
-        """The same task, knowing how a copy of the estimator is fitted at this moment."""
+    def fitted_by(self, snapshot: Callable[[], "Fitted"]) -> "Task":
+        """The same task, knowing what a fit would leave behind at this moment."""
         return self
 
     def epoch(self) -> "Task":
@@ -54,6 +59,8 @@ class ToldTask(Task):
     context : sklearn.callback.CallbackContext
     told : dict
         What every hook is passed: estimator, samples, targets, metadata.
+    keep : callable
+        (estimator, what a fit leaves behind) -> the estimator, fitted.
     attributes : callable, dict or None
         What makes a copy of the estimator a fitted one; a callable is asked only if a
         callback wants to see such a copy.
@@ -63,7 +70,8 @@ class ToldTask(Task):
 
     context: Any
     told: dict[str, Any]
-    attributes: Callable[[], dict[str, Any]] | dict[str, Any] | None = None
+    keep: Callable[[BaseEstimator, "Fitted"], BaseEstimator]
+    attributes: Callable[[], dict[str, object]] | dict[str, object] | None = None
     only_training: bool = False
 
     def begin(self) -> "ToldTask":
@@ -87,9 +95,9 @@ class ToldTask(Task):
         yield task
         task.end()
 
-    def fitted_by(self, keep: Callable[[Any], Any]) -> Task:
+    def fitted_by(self, snapshot: Callable[[], "Fitted"]) -> Task:
         estimator = self.told["estimator"]
-        return replace(self, attributes=lambda: vars(keep(copy.copy(estimator))))
+        return replace(self, attributes=lambda: vars(self.keep(copy.copy(estimator), snapshot())))
 
     def epoch(self) -> Task:
         return self._subtask("epoch")
@@ -99,26 +107,36 @@ class ToldTask(Task):
         return replace(self, context=context, only_training=False).begin()
 
 
+# Attributes by which scikit-learn's decorator of ``fit`` tears callbacks down, after errors too.
+NEEDED_AFTERWARDS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
 @contextmanager
 def fit_task(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    sample_weight: Any,
-    epochs_of_trainings: Callable[[], list[int]],
+    estimator: BaseEstimator,
+    told: dict[str, object],
+    keep: Callable[[BaseEstimator, "Fitted"], BaseEstimator],
+    epochs_of_trainings: list[int],
 ) -> Iterator[Task]:
     """A fit as a task, of trainings of so many epochs each at most.
 
-    scikit-learn's decorator of ``fit`` tears the callbacks down, after errors too.
+    Parameters
+    ----------
+    estimator : estimator
+    told : dict
+        Samples, targets and weights as they were given: ``X``, ``y``, ``sample_weight``.
+    keep : callable
+        (estimator, what a fit leaves behind) -> the estimator, fitted.
+    epochs_of_trainings : list of int
     """
     if not getattr(estimator, "_skl_callbacks", None):
         yield UNTOLD
         return
-    epochs = epochs_of_trainings()
-    only = len(epochs) == 1
+    epochs, only = epochs_of_trainings, len(epochs_of_trainings) == 1
     context = estimator._init_callback_context(max_subtasks=epochs[0] if only else len(epochs))
-    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-    told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-    task = ToldTask(context, told, only_training=only).begin()
+    weight = told["sample_weight"]
+    metadata = None if weight is None else {"sample_weight": weight}
+    told = {"estimator": estimator, "X": told["X"], "y": told["y"], "metadata": metadata}
+    task = ToldTask(context, told, keep, only_training=only).begin()
     yield task
     replace(task, attributes={}).end()  # the estimator itself is fitted now

@@ -1,39 +1,34 @@
-"""From an estimator's parameters and checked arrays to trained networks.
+"""From settings and checked arrays to trained networks.
 
-All arms of one fit (the auxiliary task, the single task that guards it, the
-trials that choose psi) run through `run`: from the same plan they start with
-the same weights and see the same batches.
+All trainings of one fit (its own, and the trials that decide settings) go through `run`:
+from the same plan they start with the same weights and see the same batches.
 """
 
 import copy
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from .. import backbones
-from .._data.augment import resolve_augment
-from .._data.data import Arrays, Samples, TrainingData, holdout_split, moments
-from .._environment.devices import resolve_device
-from .._maths.step import Recipe
-from .._networks.networks import make_label_generator, make_multi_task_net
-from .._tasks.primary import Bins
-from .._tasks.views import Views, number_of, resolve_views
-from ..labels._kmeans import KMeansSource
-from ..labels._sources import PSI_SOURCES, HumanSource, block_starts, blocks
+from .._data.arrays import Arrays, holdout_split, moments
+from .._data.batches import TrainingData
+from .._data.samples import Samples
+from .._networks.label_generator import make_label_generator
+from .._networks.multi_task import make_multi_task_net
+from .._networks.trunk import Scaling
+from .._tasks.auxiliary import Hierarchy, Ints
+from .._tasks.primary import Targets
+from ..labels import Labels, LabelTask, fitted_copy
+from .fitted import Fitted
 from .net import MAXLNet, logger
-from .optimizers import resolve_lr, resolve_optimizer
 from .progress import UNTOLD, Task
-from .skorch_callbacks import own_copies
+from .settings import Settings
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an arm trains on, and what all arms of a fit share.
+    """What a training works on, and what all trainings of a fit share.
 
     Attributes
     ----------
@@ -45,63 +40,33 @@ class Plan:
     scaling : tuple of arrays
         Mean and scale of the inputs.
     rng : RandomState
-        Where every arm's random numbers start; arms draw from copies.
+        Where the random numbers of every training start; each draws from a copy.
     start : RandomState
         Where the plan's own began, for another plan like it.
-    apart : bool
-        Whether the auxiliary task is to leave the trunk to the primary one.
     """
 
     arrays: Arrays
     parts: dict[str, Arrays]
-    targets: Any
-    scaling: tuple[NDArray[Any], NDArray[Any]]
+    targets: Targets
+    scaling: Scaling
     rng: np.random.RandomState
     start: np.random.RandomState
-    apart: bool = False
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return tuple(self.arrays.X.shape[1:])
-
-    @property
-    def regression(self) -> bool:
-        """Whether numbers are predicted."""
-        return isinstance(self.targets, Bins)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """One arm: the net, trained or about to be, and where its auxiliary labels come from."""
-
-    net: MAXLNet
-    source: Any
-    arm: str | None
-
-    @property
-    def psi(self) -> NDArray[np.int64] | None:
-        """Auxiliary classes of each class; None without an auxiliary task."""
-        return None if self.source is None else self.source.psi
 
 
 def make_plan(
-    estimator: Any,
-    arrays: Arrays,
-    targets: Any,
-    start: np.random.RandomState,
-    apart: bool = False,
+    settings: Settings, arrays: Arrays, targets: Targets, start: np.random.RandomState
 ) -> Plan:
     """Hold out what early stopping and the meta loss are taken on; find the scaling."""
     rng, parts = copy.deepcopy(start), {"train": arrays}
-    meta = not apart and estimator.auxiliary == "maxl" and estimator.meta_batch == "holdout"
-    for name, wanted in (("validation", estimator.early_stopping), ("meta", meta)):
+    learned = settings.learned
+    meta = learned is not None and learned.meta_batch == "holdout"
+    for name, wanted in (("validation", settings.early_stopping), ("meta", meta)):
         if wanted:
             parts["train"], parts[name] = hold_out(
-                parts["train"], estimator.validation_fraction, rng
+                parts["train"], settings.validation_fraction, rng
             )
     scaling = moments(parts["train"].X, parts["train"].weight)
-    return Plan(arrays, parts, targets, scaling, rng, start, apart)
+    return Plan(arrays, parts, targets, scaling, rng, start)
 
 
 def hold_out(arrays: Arrays, fraction: float, rng: np.random.RandomState) -> tuple[Arrays, Arrays]:
@@ -116,171 +81,132 @@ def stream(start: np.random.RandomState, number: int) -> np.random.RandomState:
     return np.random.RandomState(seeds[number])
 
 
-def run(
-    estimator: Any,
-    plan: Plan,
-    arm: str | None,
-    psi: Any,
-    epochs: int | None = None,
-    task: Task = UNTOLD,
-) -> Trained:
-    """Train fresh networks, for as many epochs as the estimator says or as are given here."""
-    rng = copy.deepcopy(plan.rng)
-    source = label_source(estimator, plan, arm, psi)
-    trained = Trained(make_net(estimator, plan, arm, source, rng), source, arm)
-    train(estimator, plan, trained, epochs or estimator.max_epochs, task)
-    return trained
+def run(settings: Settings, plan: Plan, epochs: int | None = None, task: Task = UNTOLD) -> Fitted:
+    """Train fresh networks, for as many epochs as the settings say or as are given here."""
+    fitted = fresh(settings, plan)
+    train(fitted, plan, epochs or settings.max_epochs, task)
+    return fitted
 
 
-def train(estimator: Any, plan: Plan, trained: Trained, epochs: int, task: Task = UNTOLD) -> None:
+def fresh(settings: Settings, plan: Plan) -> Fitted:
+    """Networks with fresh weights, and fitted labels."""
+    labels = None
+    if settings.labels is not None:
+        labels = fitted_copy(settings.labels, label_task(settings, plan))
+    net = make_net(settings, plan.targets, plan.scaling, labels, copy.deepcopy(plan.rng))
+    return Fitted(settings, plan.targets, plan.scaling, labels, net.initialize())
+
+
+def label_task(settings: Settings, plan: Plan) -> LabelTask:
+    """What labels are told of a fit."""
+    return LabelTask(
+        classes=plan.targets.names,
+        psi=settings.psi,
+        rows=plan.arrays,
+        frame=settings.frame("backbone", plan.scaling),
+        device=str(settings.device),
+        n_threads=settings.n_threads,
+    )
+
+
+def make_net(
+    settings: Settings,
+    targets: Targets,
+    scaling: Scaling,
+    labels: Labels | None,
+    rng: np.random.RandomState,
+) -> MAXLNet:
+    """The skorch net, which has not made its networks yet."""
+    show_log(settings.verbose)
+    hierarchy = None if labels is None else Hierarchy(labels.psi_, settings.views)
+    frame = settings.frame("backbone", scaling)
+    module = partial(make_multi_task_net, frame, targets.n_outputs, hierarchy)
+    generator = None
+    if settings.learned is not None and hierarchy is not None:
+        generator = partial(
+            make_label_generator,
+            settings.frame("generator", scaling),
+            hierarchy,
+            settings.learned.weight_range,
+        )
+    return MAXLNet(
+        module, generator=generator, hierarchy=hierarchy, settings=settings, random_state=rng
+    )
+
+
+def train(fitted: Fitted, plan: Plan, epochs: int, task: Task = UNTOLD) -> None:
     """Train a net on the plan's samples, for some epochs more."""
-    net, source = trained.net, trained.source
+    net, labels, settings = fitted.net, fitted.labels, fitted.settings
     # Labels draw from a stream of their own, so that they do not shift the batches.
     own = np.random.RandomState(copy.deepcopy(net.random_state).randint(2**31 - 1))
-    labels = source and source.assign(plan.parts["train"], own)
-    if labels is not None:
-        labels = labels - block_starts(source.psi)[plan.parts["train"].y]
-    device = torch.device(net.device)
-    augment = resolve_augment(estimator.augment, plan.input_shape)
+    positions = None if labels is None else assigned(labels, plan.parts["train"], own)
     prepare = net.module_.prepare
-    # A table is prepared once. Images keep their type, which may be a quarter of the
-    # size; what an augmentation sees is the user's own.
-    once = prepare if len(plan.input_shape) == 1 and augment is None else None
+    # A table is standardised once. Images are not: they keep their type, which may be a quarter
+    # of the size. Nor is what `augment` changes, which gets the inputs that the user knows.
+    once = prepare if len(settings.input_shape) == 1 and settings.augment is None else None
     samples = {
         name: Samples.from_arrays(
             part,
-            device,
-            labels if name == "train" else None,
+            settings.device,
+            positions if name == "train" else None,
             None if name == "validation" else once,
         )
         for name, part in plan.parts.items()
     }
-    prepare = prepare if once is None else None
-    data = TrainingData(**samples, augment=augment, prepare=prepare, views=net.module_.views)
+    data = TrainingData(
+        **samples,
+        augment=settings.augment,
+        prepare=prepare if once is None else None,
+        hierarchy=net.hierarchy,
+    )
 
-    def keep(fitted: Any) -> Any:
+    def snapshot() -> Fitted:
         now = copy.deepcopy(net)
         now.choose_head(data.train)
-        return fitted._keep(plan, replace(trained, net=now))
+        return replace(fitted, net=now)
 
-    net.train_for(data, epochs, task.fitted_by(keep))
+    net.train_for(data, epochs, task.fitted_by(snapshot))
 
 
-def label_source(estimator: Any, plan: Plan, arm: str | None, psi: Any) -> Any:
-    """Where the auxiliary labels of an arm come from; None without an auxiliary task."""
-    names = plan.targets.names
-    if arm is None:
+def assigned(labels: Labels, rows: Arrays, rng: np.random.RandomState) -> Ints | None:
+    """Positions of the rows' labels; those of a user's own source may be wrong."""
+    positions = labels.assign(rows, rng)
+    if positions is None:
         return None
-    if arm == "human":
-        return HumanSource(plan.arrays, len(names))
-    if arm == "kmeans":
-        trunk = trunk_of(estimator.backbone, plan)
-        return KMeansSource(
-            psi,
-            names,
-            build=trunk,
-            input_shape=plan.input_shape,
-            scaling=plan.scaling,
-            device=str(resolve_device(estimator.device)),
-            n_threads=estimator.n_threads,
+    found = np.asarray(positions)
+    whole = found.shape == rows.y.shape and found.dtype.kind in "iu"
+    if not whole or (found < 0).any() or (found >= labels.psi_[rows.y]).any():
+        raise ValueError(
+            f"{type(labels).__name__}.assign must give each of the {len(rows.y)} samples a whole "
+            "number from 0 to psi_[y] - 1, the position of its label among those of its class."
         )
-    return PSI_SOURCES[arm](psi, names)
+    return found.astype(np.int64)
 
 
-def make_net(
-    estimator: Any, plan: Plan, arm: str | None, source: Any, rng: np.random.RandomState
-) -> MAXLNet:
-    """The skorch net with fresh weights: `net_` before training."""
-    return describe_net(estimator, plan, arm, source, rng).initialize()
+def warm_start(fitted: Fitted, settings: Settings, arrays: Arrays, task: Task = UNTOLD) -> Fitted:
+    """Train what was fitted for another `max_epochs`, with new settings.
+
+    What was fitted is copied, so that a training that fails loses nothing.
+    """
+    net, labels = copy.deepcopy((fitted.net, fitted.labels))
+    plan = make_plan(settings, arrays, fitted.targets, net.random_state)
+    fresh = make_net(settings, fitted.targets, fitted.scaling, labels, plan.rng).initialize()
+    fresh.take_over(net)
+    more = replace(fitted, settings=settings, labels=labels, net=fresh)
+    train(more, plan, settings.max_epochs, task)
+    return more
 
 
-def describe_net(
-    estimator: Any, plan: Plan, arm: str | None, source: Any, rng: np.random.RandomState
-) -> MAXLNet:
-    """The skorch net that has not made its networks yet."""
-    show_log(estimator.verbose)
-    learned = arm == "maxl"
-    shape, scaling = plan.input_shape, plan.scaling
-    regression = plan.regression
-    views = None if source is None else views_of(estimator, plan)
-    mask = None if source is None else blocks(block_sizes(source.psi, views))
-    trunk = trunk_of(estimator.backbone, plan)
-    module = partial(
-        make_multi_task_net, trunk, shape, scaling, plan.targets.n_outputs, mask, views, plan.apart
-    )
-    other = estimator.backbone if estimator.generator is None else estimator.generator
-    generator = partial(
-        make_label_generator,
-        trunk_of(other, plan, "generator"),
-        shape,
-        scaling,
-        mask,
-        estimator.auxiliary_weight_range,
-    )
-    return MAXLNet(
-        module,
-        generator=generator if learned else None,
-        psi=None if source is None else source.psi,
-        recipe=recipe(estimator),
-        meta_gradient=estimator.meta_gradient,
-        # Apart, the generator has no meta loss, and may not change how batches are drawn.
-        meta_batch=estimator.meta_batch if learned and not plan.apart else "same",
-        meta_every=estimator.meta_every,
-        alternation="batch" if plan.apart else estimator.alternation,
-        schedule="cosine" if estimator.schedule == "auto" else estimator.schedule,
-        gradient_similarity_every=estimator.gradient_similarity_every,
-        optimizer=resolve_optimizer(estimator.optimizer, shape, regression),
-        lr=resolve_lr(estimator.lr, shape, regression),
-        generator_optimizer=resolve_optimizer(estimator.generator_optimizer),
-        generator_lr=estimator.generator_lr,
-        train_batch_size=estimator.batch_size,
-        max_epochs=estimator.max_epochs,
-        early_stopping=estimator.early_stopping,
-        n_iter_no_change=estimator.n_iter_no_change,
-        tol=estimator.tol,
-        device=str(resolve_device(estimator.device)),
-        precision=estimator.precision,
-        compile_step=estimator.compile,
-        n_threads=estimator.n_threads,
-        callbacks=own_copies(estimator.callbacks),
-        verbose=estimator.verbose,
-        random_state=rng,
-    )
-
-
-def trunk_of(backbone: Any, plan: Plan, name: str = "backbone") -> Any:
-    """What makes the trunk of a network, ``input_shape -> torch.nn.Module``."""
-    return backbones.builder(backbone, plan.input_shape, name, plan.regression)
-
-
-def views_of(estimator: Any, plan: Plan) -> Views | None:
-    """What the auxiliary task sees; None in regression, which has no classes to tell apart."""
-    views = resolve_views(getattr(estimator, "views", None), plan.input_shape)
-    return None if plan.apart else views
-
-
-def block_sizes(psi: NDArray[np.int64], views: Views | None) -> NDArray[np.int64]:
-    """Auxiliary classes of each pair of class and view."""
-    return np.repeat(psi, number_of(views))
-
-
-def recipe(estimator: Any) -> Recipe:
-    """The numbers of the method."""
-    return Recipe(
-        focal_gamma=estimator.focal_gamma,
-        auxiliary_weight=estimator.auxiliary_weight,
-        entropy_weight=estimator.entropy_weight,
-        information_weight=estimator.information_weight,
-        meta_scale=None if estimator.meta_scale == "inverse_lr" else estimator.meta_scale,
-        regression=getattr(estimator, "loss", "squared_error"),
-    )
-
-
-def replaced(estimator: Any, **parameters: Any) -> Any:
-    """The same estimator with other parameters, for a run on the side."""
-    other = copy.copy(estimator)
-    vars(other).update(parameters)
-    return other
+def train_part(fitted: Fitted, arrays: Arrays, *, hold_rates: bool) -> Fitted:
+    """Train what was fitted for one epoch on other samples, with the settings that it has."""
+    net, labels = copy.deepcopy((fitted.net, fitted.labels))
+    # There is no part to hold out, and nobody knows which epoch is the last.
+    net.settings = replace(fitted.settings, early_stopping=False)
+    if hold_rates:
+        net.hold_rates()
+    more = replace(fitted, settings=net.settings, labels=labels, net=net)
+    train(more, make_plan(net.settings, arrays, fitted.targets, net.random_state), 1)
+    return more
 
 
 def show_log(verbose: int) -> None:

@@ -5,7 +5,6 @@ Both optimizers follow the same one; it changes from epoch to epoch.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from torch.optim import Optimizer
 
@@ -36,8 +35,8 @@ class Rates:
     The optimizers are not kept here: a copy or a pickle of both must fit together.
     """
 
-    def __init__(self, schedule: Any, max_epochs: int, optimizers: Sequence[Optimizer]):
-        self.schedule = SCHEDULES[schedule] if isinstance(schedule, str) else schedule
+    def __init__(self, schedule: Schedule, max_epochs: int, optimizers: Sequence[Optimizer]):
+        self.schedule = schedule
         self.max_epochs = max_epochs
         self.first = [[group["lr"] for group in o.param_groups] for o in optimizers]
         self.epoch = 0

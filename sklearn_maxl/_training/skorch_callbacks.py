@@ -1,12 +1,21 @@
 """skorch's callbacks: a copy of each for one net, and what can't work here."""
 
 import copy
-from typing import Any
 
-from skorch.callbacks import BatchScoring, EpochScoring, InputShapeSetter, LRScheduler
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EpochScoring,
+    InputShapeSetter,
+    LRScheduler,
+)
+
+from .schedules import Schedule, constant
+
+Entry = Callback | tuple[str, Callback]
 
 
-def own_copies(callbacks: list[Any] | None) -> list[Any] | None:
+def own_copies(callbacks: list[Entry] | None) -> list[Entry] | None:
     """Callbacks for one net: they keep their state in themselves.
 
     What they were given (a writer, an open file) is shared, or it would stay empty.
@@ -19,7 +28,7 @@ def own_copies(callbacks: list[Any] | None) -> list[Any] | None:
     ]
 
 
-def check_callbacks(callbacks: list[tuple[str, Any]], schedule: Any) -> None:
+def check_callbacks(callbacks: list[tuple[str, Callback]], schedule: Schedule) -> None:
     """Refuse callbacks that would fail in the middle of training, or do nothing."""
     for _, callback in callbacks:
         reason = _why_not(callback, schedule)
@@ -27,9 +36,10 @@ def check_callbacks(callbacks: list[tuple[str, Any]], schedule: Any) -> None:
             raise ValueError(f"callbacks: {type(callback).__name__} {reason}")
 
 
-def _why_not(callback: Any, schedule: Any) -> str | None:
-    if isinstance(callback, LRScheduler) and schedule != "constant":
-        return f"needs schedule='constant'; schedule={schedule!r} sets the rates of every epoch."
+def _why_not(callback: Callback, schedule: Schedule) -> str | None:
+    if isinstance(callback, LRScheduler) and schedule is not constant:
+        name = getattr(schedule, "__name__", schedule)
+        return f"needs schedule='constant'; schedule={name!r} sets the rates of every epoch."
     if isinstance(callback, BatchScoring):
         return "needs predictions of every batch, which are not kept; use EpochScoring."
     if isinstance(callback, EpochScoring) and not callable(callback.scoring):

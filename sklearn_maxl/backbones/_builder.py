@@ -1,7 +1,6 @@
 """From what a user may give as `backbone` to a function that builds a trunk."""
 
 from collections.abc import Callable
-from typing import Any
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -11,35 +10,25 @@ from ._mlp import MLP
 from ._resnet import ResNet50
 from ._vgg import VGG16
 
-NAMED: dict[str, Callable[[], BaseEstimator]] = {
+Build = Callable[[tuple[int, ...]], nn.Module]
+
+# The names that the parameters `backbone` and `generator` know, apart from "auto".
+NAMED: dict[str, type[BaseEstimator]] = {
     "mlp": MLP,
     "convnet": ConvNet,
     "vgg16": VGG16,
     "resnet50": ResNet50,
 }
 
-# What "auto" is for a classifier of tables. Of the networks that were tried on the sets for
-# tuning, the one that gains most with auxiliary labels, which a plain one of its size does not.
-OF_TABLES = MLP(hidden_layer_sizes=(400,), dropout=0.5)
 
-
-def builder(
-    backbone: Any,
-    input_shape: tuple[int, ...],
-    name: str = "backbone",
-    regression: bool = False,
-) -> Callable[[tuple[int, ...]], nn.Module]:
+def builder(backbone: object, name: str = "backbone") -> Build:
     """Turn what a user may give as `backbone` into a function of the samples' shape.
 
     Parameters
     ----------
     backbone : str, backbone, torch.nn.Module or callable
-    input_shape : tuple of int
-        Shape of one sample: decides what ``"auto"`` is.
     name : str
         The parameter that errors name.
-    regression : bool
-        Whether numbers are predicted: ``"auto"`` is a plain MLP for tables then.
 
     Returns
     -------
@@ -47,33 +36,25 @@ def builder(
         ``input_shape -> torch.nn.Module``; picklable if `backbone` is.
     """
     if isinstance(backbone, str):
-        if backbone == "auto":
-            by_ndim = {1: "mlp", 2: "convnet", 3: "convnet"}
-            if len(input_shape) not in by_ndim:
-                raise ValueError(
-                    f"{name}='auto' knows tables (n, n_features), signals (n, channels, length) "
-                    "and images (n, channels, height, width), but X has samples of shape "
-                    f"{input_shape}; pass your own backbone."
-                )
-            if len(input_shape) == 1 and not regression:
-                return OF_TABLES.build
-            backbone = by_ndim[len(input_shape)]
         if backbone not in NAMED:
             raise ValueError(
                 f"{name}={backbone!r} is not available; use 'auto', "
                 f"{', '.join(map(repr, NAMED))}, a backbone such as sklearn_maxl.backbones.MLP(), "
                 "or a function input_shape -> torch.nn.Module."
             )
-        return NAMED[backbone]().build
+        backbone = NAMED[backbone]()
     if isinstance(backbone, type) and hasattr(backbone, "build"):
         raise ValueError(
             f"{name} is the class {backbone.__name__}; pass an object, {backbone.__name__}()."
         )
-    if hasattr(backbone, "build"):
-        return backbone.build
     if isinstance(backbone, nn.Module):
         return _Copy(backbone)
-    return backbone
+    return getattr(backbone, "build", backbone)  # type: ignore[return-value]
+
+
+def is_of_user(backbone: object) -> bool:
+    """Whether a backbone runs a user's own code, and none of this package."""
+    return not isinstance(backbone, str) and type(backbone) not in NAMED.values()
 
 
 class _Copy:

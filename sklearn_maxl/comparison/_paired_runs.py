@@ -24,12 +24,15 @@ from sklearn.utils.multiclass import type_of_target
 from .._environment.private_sklearn import safe_indexing
 from .._environment.threads import torch_threads
 from .._estimators.base import BaseMAXL
-from ..labels._sources import PSI_ARMS
+from ..labels import NAMED
 
 Arms = dict[Any, dict[str, Any]]
 Track = Callable[[Iterator[Any], int], Iterable[Any]]
 """Passes on what a run yields, and tells somebody about it; the number is how many come."""
 
+
+# Settings of `auxiliary` that need nothing but samples and classes.
+ARMS = [name for name, labels in NAMED.items() if not labels.needs_auxiliary_labels]
 
 # Arms
 
@@ -80,8 +83,8 @@ def _check_name(name: Any) -> None:
             'arms can\'t hold "human": its labels are your own and are given to fit; '
             "compare it in a loop of your own."
         )
-    if name is not None and name not in PSI_ARMS:
-        known = ", ".join(f'"{arm}"' for arm in PSI_ARMS)
+    if name is not None and name not in ARMS:
+        known = ", ".join(f'"{arm}"' for arm in ARMS)
         raise ValueError(f"arms holds {name!r}, which is none of {known} and None.")
 
 

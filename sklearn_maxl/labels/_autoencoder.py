@@ -5,10 +5,9 @@ multi-task network has; one linear layer decodes them.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import chain, count, islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .._data.data import INFERENCE_VALUES, batch_sizes, resolve_batch_size
+from .._data.batches import batch_size_for, batch_sizes
+from .._data.samples import rows_at_once
 from .._environment.random_state import isolated_rng
 from .._maths.at_parameters import parameters_of
-from .._networks.networks import Standardize, build_trunk, draws_random_numbers
+from .._networks.trunk import Frame, Network, draws_random_numbers
 
 # Ten epochs: more reconstruct better, but their features form no better clusters. At
 # least 200 steps, because small data have few in an epoch; at most 1000, so that the
@@ -32,72 +32,45 @@ MAX_STEPS = 1000
 MAX_SIDE = 32
 
 
-class Encoder(nn.Module):
-    """A trunk on standardised samples: ``x -> features``, shape (n, n_features)."""
-
-    def __init__(self, standardize: Standardize, trunk: nn.Module, n_features: int):
-        super().__init__()
-        self.standardize = standardize
-        self.trunk = trunk
-        self.n_features = n_features
-        self.dtype = torch.get_default_dtype()  # that of the trunk, which may have no parameters
-
-    def standardized(self, x: Tensor) -> Tensor:
-        """What the trunk sees."""
-        return self.standardize(x).to(self.dtype)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.trunk(self.standardized(x))
-
-
 class Autoencoder(nn.Module):
     """Encoder and linear decoder: ``x -> mean squared error of each sample``, shape (n,)."""
 
-    def __init__(self, encoder: Encoder, input_shape: tuple[int, ...]):
+    def __init__(self, encoder: Network, input_shape: tuple[int, ...]):
         super().__init__()
         self.encoder = encoder
         self.decoder = nn.Linear(encoder.n_features, math.prod(coarse_shape(input_shape)))
 
     def forward(self, x: Tensor) -> Tensor:
-        standardized = self.encoder.standardized(x)
-        decoded = self.decoder(self.encoder.trunk(standardized))
-        return (decoded - coarse(standardized).flatten(1)).square().mean(1)
+        z = self.encoder.prepare(x)
+        decoded = self.decoder(self.encoder.features(z))
+        return (decoded - coarse(z).flatten(1)).square().mean(1)
 
 
-def make_encoder(
-    build: Callable[[tuple[int, ...]], nn.Module],
-    input_shape: tuple[int, ...],
-    scaling: tuple[Any, Any],
-    seed: int,
-) -> Encoder:
+def make_encoder(frame: Frame, seed: int) -> Network:
     """The encoder with fresh weights, on the CPU."""
     with isolated_rng(seed, torch.device("cpu")):
-        trunk, n_features = build_trunk(build, input_shape, "backbone")
-    return Encoder(Standardize(*map(torch.as_tensor, scaling)), trunk, n_features)
+        return Network(*frame.make())
 
 
 def train_autoencoder(
-    encoder: Encoder,
+    encoder: Network,
     X: Tensor,
     weight: Tensor | None = None,
     *,
     rng: np.random.RandomState,
-    batch_size: int | str = "auto",
     lr: float = 1e-3,
 ) -> NDArray[np.float64]:
     """Train an encoder to keep what it takes to reconstruct its input; its weights change.
 
     Parameters
     ----------
-    encoder : Encoder
+    encoder : Network
         On the device of `X`; in eval mode afterwards.
     X : tensor of shape (n, *input_shape)
     weight : tensor of shape (n,) or None
         Weights of the samples, of mean 1.
     rng : numpy.random.RandomState
         Where everything random comes from.
-    batch_size : int or "auto"
-        As in the training of the networks.
     lr : float
         Of Adam.
 
@@ -113,7 +86,7 @@ def train_autoencoder(
             model = Autoencoder(encoder, tuple(X.shape[1:])).to(X.device).train()
         optimizer = torch.optim.Adam(parameters_of(model).values(), lr=lr, fused=True)
         stochastic = draws_random_numbers(model, X[[0, -1]])
-        for index in batches(len(X), batch_size, rng):
+        for index in batches(len(X), rng):
             at = torch.from_numpy(index).to(X.device)
             seed = rng.randint(2**31 - 1)
             with isolated_rng(seed, X.device) if stochastic else nullcontext():
@@ -128,11 +101,9 @@ def train_autoencoder(
     return torch.stack(errors).double().cpu().numpy() if errors else np.empty(0)
 
 
-def batches(
-    n: int, batch_size: int | str, rng: np.random.RandomState
-) -> Iterator[NDArray[np.int64]]:
+def batches(n: int, rng: np.random.RandomState) -> Iterator[NDArray[np.int64]]:
     """Indices of the samples of each step, shuffled anew in each epoch; never a single one."""
-    size = max(2, resolve_batch_size(batch_size, n))
+    size = max(2, batch_size_for(n))
     ends = np.cumsum(batch_sizes(n, size))[:-1]
     epochs = (np.split(rng.permutation(n), ends) for _ in count())
     first = next(epochs)
@@ -147,17 +118,14 @@ def coarse_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def coarse(x: Tensor) -> Tensor:
     """Average over the sides (not the channels) of samples, to `coarse_shape`."""
-    for axis, side in enumerate(coarse_shape(tuple(x.shape[1:]))[1:], start=2):
-        if side < x.shape[axis]:
-            rows = x.movedim(axis, -1)
-            means = F.adaptive_avg_pool1d(rows.flatten(1, -2), side)
-            x = means.reshape(*rows.shape[:-1], side).movedim(-1, axis)
-    return x
+    sides = coarse_shape(tuple(x.shape[1:]))[1:]
+    return F.interpolate(x, sides, mode="area") if sides != tuple(x.shape[2:]) else x
 
 
-def encoded(encoder: Encoder, X: NDArray[Any], device: torch.device) -> Iterator[NDArray[Any]]:
+def encoded(encoder: Network, X: np.ndarray, device: torch.device) -> Iterator[np.ndarray]:
     """Features of all samples, part by part, so that large data need little memory."""
-    size = max(1, INFERENCE_VALUES // math.prod(X.shape[1:]))
+    size = rows_at_once(X.shape[1:])
     for start in range(0, len(X), size):
         with torch.inference_mode():
-            yield encoder(torch.from_numpy(X[start : start + size]).to(device)).cpu().numpy()
+            part = torch.from_numpy(X[start : start + size]).to(device)
+            yield encoder.transform(part).cpu().numpy()

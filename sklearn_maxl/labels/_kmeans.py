@@ -4,22 +4,26 @@ As there, what is clustered are the features of an autoencoder.
 """
 
 import copy
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Self
 
 import numpy as np
+import sklearn.cluster
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from .._data.data import Arrays, Samples, mean_one, moments
+from .._data.arrays import Arrays, mean_one, moments
+from .._data.samples import Samples
 from .._environment.devices import resolve_device
+from .._environment.stored_arrays import finite, positive
 from .._environment.threads import torch_threads
-from ._autoencoder import Encoder, encoded, make_encoder, train_autoencoder
-from ._sources import Ints, block_starts, resolve_psi
+from .._networks.rebuilt import has_layout, rebuilt
+from .._networks.trunk import Network
+from .._tasks.auxiliary import Hierarchy, Ints
+from ._autoencoder import encoded, make_encoder, train_autoencoder
+from ._labels import Labels, LabelTask
 
 Floats = NDArray[np.float64]
 
@@ -28,98 +32,180 @@ Floats = NDArray[np.float64]
 MAX_SAMPLES = 5000
 
 
-class KMeansSource:
-    """Cluster each class's samples, as an autoencoder sees them, into at most ``psi`` groups.
+class KMeans(Labels):
+    """Clusters within each class, as an autoencoder sees the samples: the paper's "K-Means".
 
     The autoencoder and the centres are made from the first data seen; later data
-    go to the nearest centre of their class.
+    go to the nearest centre of their class. Its trunk is of the kind of the estimator's
+    `backbone`.
 
-    Parameters
-    ----------
-    psi : int, sequence of int, or mapping of class to int
-    classes : array of shape (C,)
-    build : callable
-        ``input_shape -> torch.nn.Module``, the encoder's trunk.
-    input_shape : tuple of int
-    scaling : pair of arrays
-        Mean and scale that standardise the samples.
-    device : str
-        Where the encoder is trained and evaluated; the CPU, if this device is missing later.
-    n_threads : int or None
-        Cores that torch uses.
-    batch_size : int or "auto"
-        Samples in a batch of the autoencoder's training.
+    Examples
+    --------
+    >>> from sklearn_maxl import MAXLClassifier
+    >>> from sklearn_maxl.labels import KMeans
+    >>> MAXLClassifier(auxiliary=KMeans())
+    MAXLClassifier(auxiliary=KMeans())
     """
 
-    def __init__(
-        self,
-        psi: Any,
-        classes: NDArray[Any],
-        *,
-        build: Callable[[tuple[int, ...]], torch.nn.Module],
-        input_shape: tuple[int, ...],
-        scaling: tuple[Any, Any],
-        device: str = "cpu",
-        n_threads: int | None = 1,
-        batch_size: int | str = "auto",
-    ):
-        self.psi = resolve_psi(psi, classes)
-        self.make_encoder = partial(make_encoder, build, input_shape, scaling)
-        self.device = device
-        self.n_threads = n_threads
-        self.batch_size = batch_size
-        self.encoder: Encoder | None = None  # always on the CPU: pickles open on any machine
-        self.feature_scaling: tuple[Floats, Floats] | None = None
-        self.centres: dict[int, Floats] = {}
+    encoder_: Network | None  # always on the CPU: pickles open on any machine
+    feature_scaling_: tuple[Floats, Floats]
+    centres_: dict[int, Floats]
 
-    def assign(self, arrays: Arrays, rng: np.random.RandomState) -> Ints:
-        """Cluster of each sample within the block of its class; unseen classes are clustered."""
-        with torch_threads(self.n_threads):
-            if self.encoder is None:
-                self._learn_features(arrays, rng)
-            for i in sorted(set(np.unique(arrays.y).tolist()) - set(self.centres)):
-                own = subset(arrays.take(np.flatnonzero(arrays.y == i)), rng)
+    def fit(self, task: LabelTask) -> Self:
+        """Remember what makes the autoencoder, which learns from the training samples alone.
+
+        Parameters
+        ----------
+        task : LabelTask
+            What the labels are for.
+
+        Returns
+        -------
+        KMeans
+            This object.
+        """
+        self._prepare(task)
+        return super().fit(task)
+
+    def _prepare(self, task: LabelTask) -> None:
+        self._frame, self._device, self._n_threads = task.frame, task.device, task.n_threads
+        self.encoder_, self.centres_ = None, {}
+
+    def assign(self, rows: Arrays, rng: np.random.RandomState) -> Ints:
+        """Cluster the samples of each class that is new, and find the cluster of each sample.
+
+        Parameters
+        ----------
+        rows : Arrays
+            Training samples.
+        rng : numpy.random.RandomState
+            Where everything random comes from.
+
+        Returns
+        -------
+        array of shape (n,), int
+            Positions in the block of the class.
+        """
+        with torch_threads(self._n_threads):
+            if self.encoder_ is None:
+                self._learn_features(rows, rng)
+            for i in sorted(set(np.unique(rows.y).tolist()) - set(self.centres_)):
+                own = subset(rows.take(np.flatnonzero(rows.y == i)), rng)
                 features = np.concatenate(list(self._features(own.X)))
-                self.centres[i] = cluster_centres(features, self.psi[i], own.weight, rng)
-        return self.nearest(arrays.X, arrays.y)
+                self.centres_[i] = cluster_centres(features, self.psi_[i], own.weight, rng)
+        return self._nearest(rows.X, rows.y)
 
-    def nearest(self, X: Any, y: Ints) -> Ints:
-        """Label of the nearest centre of each sample's class."""
+    def soft_labels(self, X: np.ndarray, y: Ints) -> NDArray[np.float32]:
+        """One-hot labels of the nearest centre of each sample's class.
+
+        Parameters
+        ----------
+        X : array of shape (n, ...)
+            Samples.
+        y : array of shape (n,), int
+            Numbers of their classes.
+
+        Returns
+        -------
+        array of shape (n, sum of `psi_`), float32
+        """
+        return Hierarchy(self.psi_).one_hot(y, self._nearest(X, y))
+
+    def state(self) -> dict[str, object]:
+        """The encoder's weights, the scaling of its features and the centres of each class.
+
+        Returns
+        -------
+        dict of str to object
+            Arrays by name.
+        """
+        assert self.encoder_ is not None
+        weights = {f"encoder.{k}": v.numpy() for k, v in self.encoder_.state_dict().items()}
+        mean, scale = self.feature_scaling_
+        centres = {f"centres.{i}": centres for i, centres in self.centres_.items()}
+        return {
+            "channels_last": has_layout(self.encoder_),
+            "feature_mean": mean,
+            "feature_scale": scale,
+            **centres,
+            **weights,
+        }
+
+    def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
+        """Undo `state`.
+
+        Parameters
+        ----------
+        state : dict of str to object
+            From a file.
+        task : LabelTask
+            What makes the encoder.
+        """
+        self._prepare(task)
+        stored = dict(state)
+        channels_last = stored.pop("channels_last", None)
+        mean, scale = stored.pop("feature_mean", None), stored.pop("feature_scale", None)
+        if not isinstance(channels_last, bool) or not isinstance(mean, np.ndarray):
+            raise ValueError("its clusters are not those of an autoencoder's features")
+        self.feature_scaling_ = finite(mean, mean.shape[:1]), positive(scale, mean.shape[:1])
+        for i, psi in enumerate(self.psi_.tolist()):
+            centres = stored.pop(f"centres.{i}", None)  # none, if no sample was seen yet
+            if centres is None:
+                continue
+            if not 1 <= len(np.atleast_1d(centres)) <= psi:  # type: ignore[arg-type]
+                raise ValueError(f"class number {i} has more or less centres than its psi {psi}")
+            self.centres_[i] = finite(centres, (len(centres), len(mean)))  # type: ignore[arg-type]
+        weights = {
+            name.removeprefix("encoder."): torch.as_tensor(value)
+            for name, value in stored.items()
+            if name.startswith("encoder.") and isinstance(value, np.ndarray)
+        }
+        if len(weights) < len(stored):
+            raise ValueError(f"its clusters have the unknown parts {sorted(stored)[:3]}")
+        self.encoder_ = rebuilt(
+            lambda: make_encoder(self._frame, 0), self._frame, weights, "encoder", channels_last
+        )
+        if len(mean) != self.encoder_.n_features:
+            raise ValueError("its centres are not of features of its encoder")
+
+    def _nearest(self, X: np.ndarray, y: Ints) -> Ints:
+        """Position of the nearest centre of each sample's class."""
         for i in np.unique(y).tolist():
-            if i not in self.centres:
+            if i not in self.centres_:
                 raise NotFittedError(f"No sample of class number {i} has been clustered yet.")
-        labels, start = block_starts(self.psi)[y], 0
-        with torch_threads(self.n_threads):
+        positions, start = np.zeros(len(y), dtype=np.int64), 0
+        with torch_threads(self._n_threads):
             for features in self._features(X):
                 part = slice(start, start + len(features))
-                labels[part] += nearest_centre(features, y[part], self.centres)
+                positions[part] = nearest_centre(features, y[part], self.centres_)
                 start += len(features)
-        return labels
+        return positions
 
-    def _learn_features(self, arrays: Arrays, rng: np.random.RandomState) -> None:
-        device = torch.device(self.device)
-        encoder = self.make_encoder(rng.randint(2**31 - 1)).to(device)
-        samples = Samples.from_arrays(arrays, device)
-        train_autoencoder(encoder, samples.X, samples.weight, rng=rng, batch_size=self.batch_size)
-        some = subset(arrays, rng)
+    def _learn_features(self, rows: Arrays, rng: np.random.RandomState) -> None:
+        device = torch.device(self._device)
+        encoder = make_encoder(self._frame, rng.randint(2**31 - 1)).to(device)
+        samples = Samples.from_arrays(rows, device)
+        train_autoencoder(encoder, samples.X, samples.weight, rng=rng)
+        some = subset(rows, rng)
         features = np.concatenate(list(encoded(encoder, some.X, device)))
         if not np.isfinite(features).all():
             raise ValueError(
                 "The autoencoder of auxiliary='kmeans' diverged: its features are not finite. "
                 "Use a backbone with normalisation layers or fewer layers."
             )
-        self.feature_scaling = feature_moments(features, some.weight)
-        self.encoder = encoder.cpu()
+        self.feature_scaling_ = feature_moments(features, some.weight)
+        self.encoder_ = encoder.cpu()
 
-    def _features(self, X: NDArray[Any]) -> Iterator[Floats]:
+    def _features(self, X: np.ndarray) -> Iterator[Floats]:
         """What is clustered, of all samples, part by part."""
-        assert self.encoder is not None
-        assert self.feature_scaling is not None
-        device = available(self.device)
+        assert self.encoder_ is not None
+        device = available(self._device)
         # A copy is moved, because another thread may be using the encoder.
-        encoder = self.encoder if device.type == "cpu" else copy.deepcopy(self.encoder).to(device)
+        encoder = self.encoder_
+        if device.type != "cpu":
+            encoder = copy.deepcopy(encoder).to(device)
         for features in encoded(encoder, X, device):
-            yield comparable(features, *self.feature_scaling)
+            yield comparable(features, *self.feature_scaling_)
 
 
 def available(device: str) -> torch.device:
@@ -165,7 +251,7 @@ def cluster_centres(
 ) -> Floats:
     """Centres of `k` clusters, or of one for each distinct row where there are fewer."""
     k = min(k, len(np.unique(features, axis=0)))
-    model = KMeans(k, n_init=4, random_state=rng.randint(2**31 - 1))
+    model = sklearn.cluster.KMeans(k, n_init=4, random_state=rng.randint(2**31 - 1))
     scaled = None if weight is None else mean_one(weight)
     # Several threads add up in the order in which they finish.
     with threadpool_limits(1, user_api="openmp"):

@@ -106,7 +106,7 @@ class EmbeddingDisplay:
                 f"got {features.shape[0]} and {features.shape[1]}."
             )
         auxiliary = None
-        if estimator._arm is not None:
+        if estimator._fitted.labels is not None:
             labels, _ = auxiliary_labels(estimator, X, y, response_method)
             auxiliary = most_probable(labels, codes, estimator.psi_)
         # The exact solver draws no random numbers.

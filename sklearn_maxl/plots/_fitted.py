@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.base import BaseMAXL
-from ..labels._sources import block_starts
+from .._tasks.auxiliary import Hierarchy
 
 
 def check_fitted(estimator: Any) -> None:
@@ -17,13 +17,13 @@ def check_fitted(estimator: Any) -> None:
             f"estimator must be a MAXLClassifier or MAXLRegressor, got {type(estimator).__name__}; "
             "of a pipeline take the last step, pipeline[-1], of a search best_estimator_."
         )
-    check_is_fitted(estimator, "net_")
+    check_is_fitted(estimator, "_fitted")
 
 
 def check_auxiliary(estimator: Any, display: str) -> None:
     """Refuse an estimator that was fitted without auxiliary labels."""
     check_fitted(estimator)
-    if estimator._arm is None:
+    if estimator._fitted.labels is None:
         raise ValueError(
             f"{display} shows auxiliary labels, but this estimator was fitted with "
             'auxiliary=None; fit one with auxiliary="maxl" or another source of labels.'
@@ -63,12 +63,12 @@ def most_probable(
     labels: NDArray[np.float64], codes: NDArray[np.int64], psi: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Most probable auxiliary class of each sample, counted within its primary class."""
-    return labels.argmax(axis=1) - block_starts(psi)[codes]
+    return labels.argmax(axis=1) - Hierarchy(psi).block_starts[codes]
 
 
 def class_names(estimator: Any) -> list[str]:
     """Names of the primary classes; in regression, of the bins."""
-    names = estimator._targets.names.tolist()
+    names = estimator._fitted.targets.names.tolist()
     if hasattr(estimator, "classes_"):
         return [str(name) for name in names]
     return [f"bin {name}" for name in names]

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..labels._sources import block_starts
+from .._tasks.auxiliary import Hierarchy
 from ._fitted import auxiliary_labels, check_auxiliary, class_names
 from ._style import GREY, panels
 
@@ -115,13 +115,13 @@ class LabelMosaicDisplay:
         check_auxiliary(estimator, cls.__name__)
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}.")
-        known = estimator._targets.names.tolist()
+        known = estimator._fitted.targets.names.tolist()
         classes = known[:3] if classes is None else list(classes)
         if not classes or any(name not in known for name in classes):
             raise ValueError(f"classes must name some of {known}, got {classes}.")
         labels, codes = auxiliary_labels(estimator, X, y, response_method)
         samples, _ = estimator._labelled(X, y)
-        names, starts = class_names(estimator), block_starts(estimator.psi_)
+        names, starts = class_names(estimator), Hierarchy(estimator.psi_).block_starts
         rows, columns, indices = [], [], []
         for i in map(known.index, classes):
             for k in range(estimator.psi_[i]):

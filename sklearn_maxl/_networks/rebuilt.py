@@ -1,58 +1,58 @@
 """Networks with weights from a file: nothing large is made before its shapes are compared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from .._environment.random_state import isolated_rng
-from .._networks.layout import has_choice, set_layout
-from .._networks.networks import Network
+from .layout import has_choice, set_layout
+from .trunk import Frame, Network
+
+Made = TypeVar("Made", bound=Network)
 
 
 def rebuilt(
-    make: Callable[[], Any],
-    tensors: dict[str, Tensor],
+    make: Callable[[], Made],
+    frame: Frame,
+    tensors: Mapping[str, Tensor],
     name: str,
-    *,
-    own: bool,
-    input_shape: tuple[int, ...],
     channels_last: bool,
-) -> Any:
+) -> Made:
     """A network with the weights that were saved, on the CPU.
 
     Parameters
     ----------
     make : callable
         Makes the network with fresh weights.
+    frame : Frame
+        What it is made from. Where that is a user's own code, the network is made as in
+        a fit: what a stranger's code does is not known. The package's own are made without
+        memory first, whatever size a file asks for.
     tensors : dict of str to Tensor
         Its weights and buffers.
     name : str
         What errors call it.
-    own : bool
-        Whether its trunk is the caller's own. Then it is made as in a fit: what
-        a stranger's code does is not known. The package's own are made without
-        memory first, whatever size a file asks for.
-    input_shape : tuple of int
     channels_last : bool
         Layout of its weights.
     """
-    with isolated_rng(0, torch.device("cpu")), nullcontext() if own else torch.device("meta"):
+    where = nullcontext() if frame.of_user else torch.device("meta")
+    with isolated_rng(0, torch.device("cpu")), where:
         network = make()
     _compare(network.state_dict(), tensors, name)
-    if not own:
+    if not frame.of_user:
         hidden = dict(network.named_buffers()).keys() - tensors.keys()
         if hidden:  # they would be left without values
             raise ValueError(f"the buffers {_some(hidden)} of its {name} are in no file")
         network.to_empty(device="cpu")
     network.load_state_dict(tensors)
-    _layout(network, input_shape, channels_last, name)
+    _layout(network, frame.input_shape, channels_last, name)
     return network.eval()
 
 
-def _compare(expected: dict[str, Any], found: dict[str, Tensor], name: str) -> None:
+def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], name: str) -> None:
     lacking, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
     if lacking or extra:
         raise ValueError(
@@ -68,7 +68,7 @@ def _compare(expected: dict[str, Any], found: dict[str, Tensor], name: str) -> N
             )
 
 
-def check_finite(tensors: dict[str, Tensor]) -> None:
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
     """Refuse weights that no fit ends with."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
@@ -82,10 +82,15 @@ def _layout(network: Network, input_shape: tuple[int, ...], channels_last: bool,
     set_layout(trunk, channels_last)
 
 
-def _some(names: set[str]) -> str:
-    first = sorted(names)[:3]
-    return ", ".join(first) + (" ..." if len(names) > 3 else "") or "none"
+def _some(names: Iterable[str]) -> str:
+    first = sorted(names)
+    return ", ".join(first[:3]) + (" ..." if len(first) > 3 else "") or "none"
 
 
 def _kind(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
+
+
+def has_layout(network: Network) -> bool:
+    """Whether a network takes images in the layout that is faster for convolutions."""
+    return bool(getattr(network.trunk, "channels_last", False))

@@ -1,0 +1,90 @@
+"""Checked input of a fit as arrays, and what is found from arrays alone."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def mean_one(weight: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Weights scaled to have mean 1; only their ratios matter."""
+    return (weight / weight.mean()).astype(np.float32)
+
+
+class Arrays(NamedTuple):
+    """Checked input of a fit, one row a sample.
+
+    `y` are classes by number, or bins of the `target` (n, m) in regression;
+    `auxiliary_labels` are those that were given to `fit`.
+    """
+
+    X: np.ndarray
+    y: NDArray[np.int64]
+    weight: NDArray[np.float64] | None = None
+    auxiliary_labels: np.ndarray | None = None
+    target: NDArray[np.float32] | None = None
+
+    def take(self, index: NDArray[np.int64]) -> "Arrays":
+        """The rows at `index`; no copy if that is all of them, in order."""
+        if np.array_equal(index, np.arange(len(self.y))):
+            return self
+        return Arrays(*(None if a is None else a[index] for a in self))  # type: ignore[arg-type]
+
+    def without_zero_weights(self) -> "Arrays":
+        """The rows that count: a sample of weight 0 (in float32) is the same as none."""
+        if self.weight is None:
+            return self
+        return self.take(np.flatnonzero(mean_one(self.weight)))
+
+
+def moments(X: np.ndarray, weight: NDArray[np.float64] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per feature (tables) or per channel (everything else).
+
+    Computed in float64, in two passes over parts of `X` so that an image data set
+    in uint8 is never copied whole.
+
+    Returns
+    -------
+    mean, scale : arrays of shape (d,), float64, or (channels, 1, ...), float32
+        `scale` is 1 where a feature is constant.
+    """
+    rows = max(1, 2**20 // max(1, int(np.prod(X.shape[1:]))))
+    parts = [slice(a, a + rows) for a in range(0, len(X), rows)]
+    shape = X.shape[1:2] + (1,) * (X.ndim - 2)
+    w = np.ones(len(X)) if weight is None else weight
+    total = w.sum() * np.prod(X.shape[2:])
+
+    def summed(values: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
+        per_sample = values.reshape(*values.shape[:2], -1).sum(2)
+        return w[part] @ per_sample
+
+    mean = sum(summed(X[p].astype(np.float64), p) for p in parts) / total
+    centre = mean.reshape(shape)
+    variance = sum(summed((X[p] - centre) ** 2, p) for p in parts) / total
+    scale = np.sqrt(variance)
+    dtype = np.float64 if X.ndim == 2 else np.float32
+    # Rounding leaves a constant feature with a deviation of a few units of its type.
+    eps = np.finfo(X.dtype if X.dtype.kind == "f" else np.float32).eps
+    scale[scale <= np.maximum(10 * eps * np.abs(mean), np.finfo(np.float32).tiny)] = 1.0
+    return centre.astype(dtype), scale.reshape(shape).astype(dtype)
+
+
+def holdout_split(
+    y: NDArray[np.int64], fraction: float, rng: np.random.RandomState
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices to keep and to hold out, stratified: `fraction` of each class, at least one sample.
+
+    A class of a single sample stays whole in the part that is kept.
+    """
+    held = []
+    for i in np.unique(y):
+        own = rng.permutation(np.flatnonzero(y == i))
+        n_held = min(len(own) - 1, max(1, round(fraction * len(own))))
+        held.append(own[:n_held])
+    out = np.sort(np.concatenate(held))
+    if len(out) == 0:
+        raise ValueError(
+            "No sample can be held out, because every class has a single one; use "
+            "early_stopping=False, a number for psi, and meta_batch='same'."
+        )
+    return np.setdiff1d(np.arange(len(y)), out), out

@@ -1,0 +1,119 @@
+"""What a fit trains on, cut into batches by index: no Python for single samples."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._maths.step import Batch
+from .._tasks.auxiliary import Hierarchy
+from .augment import Augment
+from .samples import Prepare, Samples
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What one call of fit trains on, and what it holds out.
+
+    Attributes
+    ----------
+    train : Samples
+    meta : Samples or None
+        Held out for the meta loss (``meta_batch="holdout"``).
+    validation : Samples or None
+        Held out for early stopping.
+    augment : callable or None
+        Random change of a training batch.
+    prepare : callable or None
+        What the networks take of a batch's inputs (`Network.prepare`); None where
+        the samples are prepared already.
+    hierarchy : Hierarchy or None
+        The auxiliary classes, and the views in which the auxiliary task sees samples.
+    """
+
+    train: Samples
+    meta: Samples | None = None
+    validation: Samples | None = None
+    augment: Augment | None = None
+    prepare: Prepare | None = None
+    hierarchy: Hierarchy | None = None
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+    def batch(self, index: Tensor, rng: np.random.RandomState) -> Batch:
+        """Training samples, augmented: every pass of a step sees the same ones."""
+        batch = self.train.batch(index)
+        if self.augment is not None:
+            batch = replace(batch, x=self.augment(batch.x, rng))
+        batch = self._prepared(batch)
+        h = self.hierarchy
+        if h is None or h.views is None:
+            return batch
+        # Drawn on the CPU: one seed gives the same views on every device.
+        v = torch.from_numpy(rng.randint(h.n_views, size=len(batch))).to(batch.y.device)
+        return replace(batch, view=h.views.each(batch.x, v), block=h.block(batch.y, v))
+
+    def meta_batch(self, index: Tensor) -> Batch:
+        """Samples for the meta loss, not augmented: they stand for what comes after training."""
+        assert self.meta is not None
+        return self._prepared(self.meta.batch(index))
+
+    def _prepared(self, batch: Batch) -> Batch:
+        return batch if self.prepare is None else replace(batch, x=self.prepare(batch.x))
+
+
+def batch_size_for(n_samples: int, asked: int | None = None) -> int:
+    """Samples in a batch: as asked or, if None, a sixteenth of the data, between 32 and 128."""
+    return min(asked or min(128, max(32, n_samples // 16)), n_samples)
+
+
+def batch_sizes(n: int, batch_size: int) -> list[int]:
+    """Sizes of the batches of an epoch: at most `batch_size`, as even as can be.
+
+    A short last batch would upset the running statistics of batch normalisation,
+    and a single sample has none: where one would be left over, batches are larger.
+    """
+    n_batches = -(-n // batch_size)
+    if batch_size > 1 and n < 2 * n_batches:
+        n_batches = max(1, n // 2)
+    size, larger = divmod(n, n_batches)
+    return [size + 1] * larger + [size] * (n_batches - larger)
+
+
+def shuffled(samples: Samples, batch_size: int, rng: np.random.RandomState) -> list[Tensor]:
+    """Indices of all samples in random order, batch by batch."""
+    # Drawn on the CPU, so that one seed gives the same batches on every device.
+    order = torch.from_numpy(rng.permutation(len(samples))).to(samples.X.device)
+    return list(order.split(batch_sizes(len(samples), batch_size)))
+
+
+MetaBatches = Callable[[TrainingData, int, np.random.RandomState], Iterator[tuple[Batch, Batch]]]
+
+
+def same_batches(
+    data: TrainingData, batch_size: int, rng: np.random.RandomState
+) -> Iterator[tuple[Batch, Batch]]:
+    """One epoch in random order; the meta loss is taken on the training batch itself."""
+    for index in shuffled(data.train, batch_size, rng):
+        batch = data.batch(index, rng)
+        yield batch, batch
+
+
+def holdout_batches(
+    data: TrainingData, batch_size: int, rng: np.random.RandomState
+) -> Iterator[tuple[Batch, Batch]]:
+    """One epoch; the meta loss is taken on samples that are never trained on, in turn."""
+    assert data.meta is not None
+    queue: list[Tensor] = []
+    for index in shuffled(data.train, batch_size, rng):
+        queue = queue or shuffled(data.meta, batch_size, rng)
+        yield data.batch(index, rng), data.meta_batch(queue.pop())
+
+
+META_BATCHES: dict[str, MetaBatches] = {
+    "same": same_batches,
+    "holdout": holdout_batches,
+}

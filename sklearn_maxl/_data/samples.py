@@ -1,0 +1,111 @@
+"""Samples as tensors: on the device, or where there is room."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .._maths.step import Batch
+from .arrays import Arrays, mean_one
+
+CPU = torch.device("cpu")
+
+# Inputs as the networks take them: standardised, in their type and memory layout.
+Prepare = Callable[[Tensor], Tensor]
+
+# Samples that go through a network at once outside training, bounded by values
+# so that large images do not fill the memory.
+INFERENCE_VALUES = 2**19
+
+
+def rows_at_once(shape: tuple[int, ...]) -> int:
+    """How many samples of so many values go through a network at once outside training."""
+    return max(1, INFERENCE_VALUES // max(1, math.prod(shape)))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Tensors with one row a sample, as in `Batch`.
+
+    They lie on `device`, where the batches go, or in the host's memory if there
+    is too little room.
+    """
+
+    X: Tensor
+    y: Tensor
+    weight: Tensor | None = None
+    positions: Tensor | None = None
+    target: Tensor | None = None
+    device: torch.device = CPU
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Arrays,
+        device: torch.device,
+        positions: NDArray[np.int64] | None = None,
+        prepare: Prepare | None = None,
+    ) -> "Samples":
+        """Put arrays on the device; the weights are scaled to have mean 1.
+
+        With `prepare`, `X` is what that makes of it, part by part.
+        """
+        weight = None if arrays.weight is None else mean_one(arrays.weight)
+        X = arrays.X if prepare is None else prepared(arrays.X, prepare, device)
+        columns = (X, arrays.y, weight, positions, arrays.target)
+        tensors = [None if a is None else torch.as_tensor(a) for a in columns]
+        n_bytes = sum(t.nbytes for t in tensors if t is not None and t.device != device)
+        home = device if fits(n_bytes, device) else CPU
+        moved = [None if t is None else t.to(home) for t in tensors]
+        return cls(*moved, device)  # type: ignore[arg-type,call-arg]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def all(self) -> Batch:
+        """All samples as one batch."""
+        return Batch(self.X, self.y, self.weight, self.positions, self.target)
+
+    def evenly(self, n: int) -> "Samples":
+        """At most `n` of the samples, evenly spaced."""
+        index = torch.linspace(0, len(self) - 1, min(n, len(self))).long().to(self.y.device)
+        columns = (self.X, self.y, self.weight, self.positions, self.target)
+        return Samples(*(None if t is None else t[index] for t in columns), self.device)  # type: ignore[arg-type,call-arg]
+
+    def batch(self, index: Tensor) -> Batch:
+        """The samples at `index`, on the device."""
+        columns = (self.X, self.y, self.weight, self.positions, self.target)
+        return Batch(*(None if t is None else self._rows(t, index) for t in columns))  # type: ignore[arg-type]
+
+    def _rows(self, column: Tensor, index: Tensor) -> Tensor:
+        rows = column.index_select(0, index)
+        if rows.device == self.device:
+            return rows
+        # From pinned memory the copy runs beside the computation: the next batch is
+        # cut while the device still works on this one.
+        return rows.pin_memory().to(self.device, non_blocking=True)
+
+
+def fits(n_bytes: int, device: torch.device) -> bool:
+    """Whether data may fill the device's memory: half of what is free is for the networks."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes <= free / 2
+
+
+def prepared(X: np.ndarray, prepare: Prepare, device: torch.device) -> Tensor:
+    """What `prepare` makes of all samples, computed on the device in parts."""
+    rows = rows_at_once(X.shape[1:])
+    with torch.no_grad():
+        parts = (torch.from_numpy(X[a : a + rows]).to(device) for a in range(0, len(X), rows))
+        first = prepare(next(parts))
+        whole = torch.empty((len(X), *first.shape[1:]), dtype=first.dtype, device=first.device)
+        whole[: len(first)] = first
+        for i, part in enumerate(parts, start=1):
+            whole[i * rows : i * rows + len(part)] = prepare(part)
+    return whole

@@ -1,0 +1,126 @@
+"""The multi-task network: the paper's ``f`` with parameters ``t`` (theta 1)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .._tasks.auxiliary import Hierarchy
+from .trunk import Frame, Network, Standardize, make_head
+
+
+class MultiTaskNet(Network):
+    """Shared trunk, primary head and auxiliary head: ``x -> (primary, auxiliary)``.
+
+    The primary outputs are logits of the classes, or predicted targets. Without a
+    `hierarchy` there is no auxiliary head and its logits are None. Where the hierarchy has
+    views, the auxiliary logits are those of a view of each sample, and `primary_share` is the
+    primary head's say in a prediction.
+    """
+
+    mask: Tensor | None
+    primary_share: Tensor
+
+    def __init__(
+        self,
+        standardize: Standardize,
+        trunk: nn.Module,
+        n_features: int,
+        n_outputs: int,
+        hierarchy: Hierarchy | None,
+    ):
+        super().__init__(standardize, trunk, n_features)
+        self.hierarchy = hierarchy
+        self.views = None if hierarchy is None else hierarchy.views
+        self.primary_head = make_head(trunk, n_features, n_outputs)
+        self.auxiliary_head = None
+        mask = None
+        if hierarchy is not None:
+            self.auxiliary_head = make_head(trunk, n_features, hierarchy.n_labels)
+            mask = torch.as_tensor(hierarchy.mask)
+        self.register_buffer("mask", mask)
+        if self.views is not None:
+            self.register_buffer("primary_share", torch.tensor(0.5))
+
+    def outputs(self, z: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Both outputs for prepared samples, and views of them if there are any."""
+        # In one pass: batch normalisation is to see what it will see at prediction time.
+        features = self.features(z if view is None else torch.cat([z, view]))
+        own, seen = features[: len(z)], features[-len(z) :]
+        auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(seen)
+        return self.primary_head(own), auxiliary
+
+    def forward(self, x: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        return self.outputs(self.prepare(x), None if view is None else self.prepare(view))
+
+    def primary(self, x: Tensor) -> Tensor:
+        """Primary outputs alone, shape (n, n_outputs)."""
+        return self.primary_head(self.transform(x))
+
+    def prediction(self, x: Tensor) -> Tensor:
+        """What inference needs: primary outputs or, with views, what both heads say together.
+
+        Until the auxiliary head knows the classes, the primary head has a share in the
+        log-probabilities.
+        """
+        if self.views is None:
+            return self.primary(x)
+        if self.primary_share == 0:
+            return self.joint(x)
+        own = torch.log_softmax(self.primary(x), dim=1)
+        return torch.lerp(self.joint(x), own, self.primary_share.to(own))
+
+    def joint(self, x: Tensor) -> Tensor:
+        """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).
+
+        That probability is the mass of the class's block among the blocks of the view.
+        """
+        assert self.hierarchy is not None
+        assert self.views is not None
+        columns = torch.as_tensor(self.hierarchy.columns, device=x.device)
+        views = self.views.all(self.prepare(x))
+        return torch.stack(
+            [
+                torch.log_softmax(block_sums(self._auxiliary_logits(view), columns[:, v]), dim=1)
+                for v, view in enumerate(views)
+            ]
+        ).mean(0)
+
+    def labels_at(self, blocks: Tensor, positions: Tensor | None) -> Tensor:
+        """Labels that nothing generates: one-hot at a position of each sample's block, or even.
+
+        Parameters
+        ----------
+        blocks : Tensor of shape (n,)
+        positions : Tensor of shape (n,) or None
+            None spreads the mass of a label evenly over its block.
+        """
+        assert self.mask is not None
+        block = self.mask[blocks]
+        if positions is None:
+            return block / block.sum(1, keepdim=True)
+        label = block.int().argmax(1) + positions
+        return torch.zeros_like(block, dtype=torch.float32).scatter_(1, label.unsqueeze(1), 1.0)
+
+    def auxiliary(self, x: Tensor) -> Tensor:
+        """Auxiliary probabilities of the samples as they are, shape (n, sum psi)."""
+        assert self.hierarchy is not None
+        logits = self._auxiliary_logits(self.prepare(x))
+        return torch.softmax(logits[:, self.hierarchy.own_columns], dim=1)
+
+    def _auxiliary_logits(self, z: Tensor) -> Tensor:
+        assert self.auxiliary_head is not None
+        return self.auxiliary_head(self.features(z))
+
+
+def block_sums(logits: Tensor, columns: Tensor) -> Tensor:
+    """Logarithm of the summed exponentials of the `columns` (m, size) of each block, (n, m).
+
+    The number K stands for no column.
+    """
+    padded = F.pad(logits, (0, 1), value=-torch.inf)
+    return padded[:, columns].logsumexp(2)
+
+
+def make_multi_task_net(frame: Frame, n_outputs: int, hierarchy: Hierarchy | None) -> MultiTaskNet:
+    """The multi-task network with fresh weights, on the CPU."""
+    return MultiTaskNet(*frame.make(), n_outputs, hierarchy)

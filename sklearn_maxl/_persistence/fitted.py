@@ -1,0 +1,318 @@
+"""What a fit leaves behind, as the header and the tensors of a file, and back.
+
+What a header says is looked up in tables of this package: there is no import path and
+no pickle. Networks are made by the same code as in a fit, once it is known that the
+file has weights of that size.
+"""
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._data.arrays import Arrays
+from .._environment.private_sklearn import check_parameters
+from .._networks.rebuilt import check_finite, has_layout, rebuilt
+from .._networks.trunk import Scaling
+from .._tasks.primary import Bins, Classes, Targets
+from .._training.fitted import Fitted
+from .._training.history import History
+from .._training.net import MAXLNet
+from .._training.runs import make_net
+from .._training.settings import Settings, resolve
+from ..labels import Labels, LabelTask, Learned, restored_copy
+from .json_values import NotPlainError, decode, encode, field
+from .parameters import Plain, not_stored, value_from_plain, value_to_plain
+
+# Of one sample. A trial sample is made for networks of the caller's own.
+MAX_VALUES = 2**26
+
+
+# To a file
+
+
+def fitted_to_parts(fitted: Fitted) -> tuple[Plain, dict[str, Tensor]]:
+    """Header and tensors."""
+    net, labels = fitted.net, fitted.labels
+    tensors: dict[str, Tensor] = {}
+    networks = {"module": net.module_}
+    if net.has_generator_:
+        networks["generator"] = net.generator_
+    for name, network in networks.items():
+        tensors.update(_tensors_of(name, network))
+    header: Plain = {
+        "device": torch.device(net.device).type,
+        "targets": _state_to_plain(fitted.targets.state()),
+        "input_shape": list(fitted.settings.input_shape),
+        "channels_last": {name: has_layout(network) for name, network in networks.items()},
+        "history": _state_to_plain(fitted.history.state()),
+        "lr": float(fitted.settings.lr),
+        "n_steps": net.n_steps_,
+        "n_scheduled": net.rates_.epoch,
+        # Another stream than the one that trained, and the same one in every load.
+        "seed": copy.deepcopy(net.random_state).randint(2**31 - 1),
+        "labels": None,
+    }
+    if labels is not None and fitted.settings.labels is not None:
+        header["labels"], arrays = _labels_to_plain(fitted.settings.labels, labels)
+        tensors.update({f"labels.{name}": torch.as_tensor(a) for name, a in arrays.items()})
+    return header, tensors
+
+
+def _labels_to_plain(holder: Labels, labels: Labels) -> tuple[Plain, dict[str, np.ndarray]]:
+    """A source of labels without its arrays, and its arrays of numbers."""
+    try:
+        kind, left_out = value_to_plain(holder)
+    except NotPlainError:  # of the user's making
+        kind, left_out = None, []
+    state = labels.state()
+    arrays = {
+        k: v for k, v in state.items() if isinstance(v, np.ndarray) and v.dtype.kind in "fiub"
+    }
+    values = {k: v for k, v in state.items() if k not in arrays}
+    try:
+        stored = _state_to_plain(values)
+    except NotPlainError as error:
+        raise ValueError(
+            f"the state of {type(labels).__name__} can't be saved: {error}; give it a method state "
+            "that returns numbers, text and arrays"
+        ) from error
+    psi = labels.psi_.tolist()
+    return {"kind": kind, "not_stored": left_out, "psi": psi, "state": stored}, arrays
+
+
+def _state_to_plain(state: Mapping[str, object]) -> Plain:
+    return {name: encode(value) for name, value in state.items()}
+
+
+def _tensors_of(name: str, network: nn.Module) -> dict[str, Tensor]:
+    """A network's weights and buffers, with its name before theirs."""
+    state = network.state_dict()
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{key!r} in the state of the {name} is no tensor and can't be saved.")
+    return {f"{name}.{key}": value.detach().cpu() for key, value in state.items()}
+
+
+# From a file
+
+
+def fitted_from_parts(
+    name: str,
+    parameters: dict[str, Any],
+    regression: bool,
+    header: Plain,
+    tensors: dict[str, Tensor],
+    given: Mapping[str, object],
+) -> Fitted:
+    """What a fit has left behind; takes its tensors out of `tensors`.
+
+    Parameters
+    ----------
+    name : str
+        Of the estimator, for errors.
+    parameters : dict
+        Of the estimator.
+    regression : bool
+        Whether numbers are predicted.
+    header, tensors
+        Of the file.
+    given : dict
+        What `load` was given in place of what a file can't hold.
+    """
+    check_finite(tensors)
+    shape = _input_shape(header)
+    kind = Bins if regression else Classes
+    targets = kind.from_state(_state(header, "targets"), name)
+    stored = field(header, "labels", dict, None)
+    holder = None if stored is None else _holder(stored, given)
+    _check_networks(given, parameters, holder, stored)
+    settings = resolve({**parameters, "auxiliary": holder}, shape, regression)
+    settings = replace(settings, lr=_rate(header), undecided=())
+    scaling = _scaling(tensors)
+    labels = None
+    if stored is not None:
+        psi = _checked_psi(stored, len(targets.names), settings, tensors)
+        settings = replace(settings, psi=psi)
+        labels = _labels(stored, settings, targets, scaling, tensors)
+    rng = np.random.RandomState(_count(header, "seed", 2**31))
+    net = make_net(settings, targets, scaling, labels, rng)
+    _restore_networks(net, scaling, header, tensors)
+    _restore_progress(net, header)
+    return Fitted(settings, targets, scaling, labels, net)
+
+
+def _holder(stored: Plain, given: Mapping[str, object]) -> Labels:
+    """The source of labels that was fitted, as a holder of its parameters."""
+    if stored.get("kind") is None:
+        if given["auxiliary"] is None:
+            raise ValueError(
+                "its source of auxiliary labels is of your own making, which a file can't hold; "
+                "pass the one that was fitted: load(path, auxiliary=...)"
+            )
+        return given["auxiliary"]  # type: ignore[return-value]
+    holder = value_from_plain(stored["kind"], not_stored(stored))
+    if not isinstance(holder, Labels):
+        raise ValueError("its auxiliary labels come from no source of labels")
+    check_parameters(holder)
+    if isinstance(holder, Learned) and given["auxiliary__generator"] is not None:
+        holder.generator = given["auxiliary__generator"]
+    return holder
+
+
+def _check_networks(
+    given: Mapping[str, object], parameters: Plain, holder: Labels | None, stored: Plain | None
+) -> None:
+    """Refuse to make another network than the one that the weights are of."""
+    lacking = [] if "backbone" in parameters else ["backbone"]
+    left_out = [] if stored is None else not_stored(stored)
+    if "generator" in left_out and given["auxiliary__generator"] is None:
+        lacking.append("generator")
+    for name in lacking:
+        raise ValueError(
+            f"its {name} is a network of your own, which a file can't hold; pass the one that "
+            f"was fitted: load(path, {name}=...)"
+        )
+
+
+def _input_shape(header: Plain) -> tuple[int, ...]:
+    shape = tuple(field(header, "input_shape", list))
+    if not shape or any(type(n) is not int or n < 1 for n in shape):
+        raise ValueError(f"a sample of shape {shape[:9]} is none")
+    if math.prod(shape) > MAX_VALUES:
+        raise ValueError(f"a sample of more than {MAX_VALUES} values is too large")
+    return shape
+
+
+def _checked_psi(
+    stored: Plain, n_classes: int, settings: Settings, tensors: Mapping[str, Tensor]
+) -> np.ndarray:
+    """`psi`, before a mask of that size is made: the file has to hold one."""
+    psi = field(stored, "psi", list)
+    if any(type(k) is not int or k < 1 for k in psi) or len(psi) != n_classes:
+        raise ValueError(f"its psi is not one number for each of {n_classes} classes")
+    n_views = 1 if settings.views is None else settings.views.n
+    mask = tensors.get("module.mask")
+    if mask is None or tuple(mask.shape) != (n_views * n_classes, n_views * sum(psi)):
+        raise ValueError("its tensor 'module.mask' does not fit its psi")
+    return np.array(psi, dtype=np.int64)
+
+
+def _labels(
+    stored: Plain,
+    settings: Settings,
+    targets: Targets,
+    scaling: Scaling,
+    tensors: dict[str, Tensor],
+) -> Labels:
+    """The source of labels with what it had learned."""
+    shape = settings.input_shape
+    rows = Arrays(np.empty((0, *shape)), np.empty(0, np.int64), None, np.empty(0))
+    task = LabelTask(
+        classes=targets.names,
+        psi=settings.psi,
+        rows=rows,
+        frame=settings.frame("backbone", scaling),
+        device=str(settings.device),
+        n_threads=settings.n_threads,
+    )
+    arrays = {name: t.numpy() for name, t in _take_out("labels", tensors).items()}
+    assert settings.labels is not None
+    labels = restored_copy(settings.labels, {**_state(stored, "state"), **arrays}, task)
+    if not np.array_equal(labels.psi_, settings.psi):
+        raise ValueError("its auxiliary labels don't fit its psi")
+    return labels
+
+
+def _scaling(tensors: Mapping[str, Tensor]) -> Scaling:
+    """Mean and scale of the inputs, which the networks hold."""
+    names = ("mean", "scale")
+    mean, scale = (tensors.get(f"module.standardize.{name}") for name in names)
+    if mean is None or scale is None:
+        raise ValueError("its standardisation is missing")
+    for part in ("generator", "labels.encoder"):
+        others = [tensors.get(f"{part}.standardize.{name}") for name in names]
+        if any(
+            o is not None and not torch.equal(o, t)
+            for o, t in zip(others, (mean, scale), strict=True)
+        ):
+            raise ValueError("its networks standardise differently")
+    if not (mean.is_floating_point() and scale.is_floating_point() and (scale > 0).all()):
+        raise ValueError("its standardisation is none")
+    return mean.numpy(), scale.numpy()
+
+
+def _restore_networks(
+    net: MAXLNet, scaling: Scaling, header: Plain, tensors: dict[str, Tensor]
+) -> None:
+    """Make all networks, and hand them to the net in the place of what would make fresh ones."""
+    layouts = field(header, "channels_last", dict)
+    makers = {"module": (net.module, "backbone"), "generator": (net.generator, "generator")}
+    makers = {name: maker for name, maker in makers.items() if maker[0] is not None}
+    if layouts.keys() != makers.keys():
+        raise ValueError("it names other networks than auxiliary has")
+    if net.hierarchy is not None:
+        mask = torch.as_tensor(net.hierarchy.mask)
+        for key in (f"{name}.mask" for name in makers):
+            if key in tensors and not torch.equal(tensors[key], mask):
+                raise ValueError(f"its tensor {key!r} does not fit its psi")
+    made = {
+        name: rebuilt(
+            make,
+            net.settings.frame(parameter, scaling),
+            _take_out(name, tensors),
+            name,
+            field(layouts, name, bool),
+        )
+        for name, (make, parameter) in makers.items()
+    }
+    # skorch takes networks for their makers, but only lets initialize set them.
+    makers_of_fresh = {name: getattr(net, name) for name in ("module", "generator")}
+    net.__dict__.update({"module": made["module"], "generator": made.get("generator")})
+    net.initialize()
+    net.__dict__.update(makers_of_fresh)
+
+
+def _restore_progress(net: MAXLNet, header: Plain) -> None:
+    """Put epochs and steps where they were; optimizers start anew."""
+    net.epochs_ = History.from_state(_state(header, "history"))
+    for row in net.epochs_:
+        net.history.new_epoch()
+        net.history.record("batches", [])
+        for name, value in row.items():
+            net.history.record(name, value)
+    net.n_steps_ = _count(header, "n_steps", 2**63)
+    net.rates_.epoch = _count(header, "n_scheduled", 2**63)
+
+
+def _state(stored: Plain, name: str) -> dict[str, Any]:
+    """What `_state_to_plain` made plain."""
+    return {key: decode(value) for key, value in field(stored, name, dict).items()}
+
+
+def _take_out(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of one part, which are no longer among the others."""
+    prefix = f"{name}."
+    mine = [key for key in tensors if key.startswith(prefix)]
+    return {key.removeprefix(prefix): tensors.pop(key) for key in mine}
+
+
+def _rate(header: Plain) -> float:
+    """The learning rate of the fit, which lr="auto" does not tell."""
+    lr: float = field(header, "lr", float)
+    if not 0 < lr < math.inf:
+        raise ValueError(f"'lr' in its header is {lr}")
+    return lr
+
+
+def _count(header: Plain, name: str, below: int) -> int:
+    """A number of something."""
+    number: int = field(header, name, int)
+    if not 0 <= number < below:
+        raise ValueError(f"{name!r} in its header is {number}")
+    return number

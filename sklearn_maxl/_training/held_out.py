@@ -1,0 +1,59 @@
+"""How a trained network does on samples: outputs in batches, score and loss."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.metrics import accuracy_score, r2_score
+from torch import Tensor
+
+from .._data.samples import Samples, rows_at_once
+from .._maths.step import Recipe, primary_loss
+from .._networks.multi_task import MultiTaskNet
+from .._tasks.views import SAMPLES_FOR_GAP, primary_share
+
+
+def apply(
+    function: Callable[..., Tensor],
+    device: torch.device,
+    X: np.ndarray | Tensor,
+    *rows: np.ndarray | Tensor,
+) -> np.ndarray:
+    """Evaluate ``function(x, *rows)`` over all samples, in batches.
+
+    The networks that it uses are in eval mode, and on `device`.
+    """
+    size = rows_at_once(tuple(X.shape[1:]))
+    outputs = []
+    with torch.inference_mode():
+        for start in range(0, len(X), size):
+            part = (torch.as_tensor(a[start : start + size]).to(device) for a in (X, *rows))
+            outputs.append(function(*part).cpu().numpy())
+    return np.concatenate(outputs)
+
+
+def score(outputs: Tensor, samples: Samples) -> float:
+    """Accuracy, or in regression the mean R2 of the targets; weighted."""
+    weight = None if samples.weight is None else samples.weight.cpu()
+    if samples.target is None:
+        return float(accuracy_score(samples.y.cpu(), outputs.argmax(1), sample_weight=weight))
+    if len(samples) < 2:  # R2 is not defined
+        return -float(((outputs - samples.target.cpu()) ** 2).mean())
+    return float(r2_score(samples.target.cpu(), outputs, sample_weight=weight))
+
+
+def loss(outputs: Tensor, samples: Samples, recipe: Recipe) -> float:
+    """Mean primary loss."""
+    with torch.inference_mode():
+        return float(primary_loss(outputs.to(samples.y.device), samples.all(), recipe))
+
+
+def choose_head(net: MultiTaskNet, device: torch.device, samples: Samples) -> None:
+    """Give the primary head its say in predictions, by how well the views are learned."""
+    if net.views is not None:
+        some = samples.evenly(SAMPLES_FOR_GAP)
+        joint, primary = (
+            score(torch.from_numpy(apply(head, device, some.X)), some)
+            for head in (net.joint, net.primary)
+        )
+        net.primary_share.fill_(primary_share(joint, primary))

@@ -1,0 +1,265 @@
+"""What a training needs to know, resolved once: no parameter, and no "auto", is left open.
+
+`Settings` stands between scikit-learn's face and the training. A parameter that needs no
+translation is a field of the same name here, and nothing else. A trial on the side is
+``dataclasses.replace(settings, lr=0.001)``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import torch
+
+from .._data.augment import Augment, resolve_augment
+from .._data.batches import batch_size_for
+from .._environment.devices import resolve_device
+from .._maths.step import Recipe
+from .._networks.trunk import Frame, Scaling
+from .._tasks.auxiliary import Psi
+from .._tasks.views import VIEWS, Views
+from ..backbones import MLP, Build, ConvNet, builder, is_of_user
+from ..labels import NAMED as LABELS
+from ..labels import Labels, Learned
+from ..optimizers import Adam, AdamW, MakeOptimizer, make_optimizer
+from .schedules import SCHEDULES, Schedule
+from .steps import Step
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What "auto" is for one kind of samples and targets."""
+
+    backbone: object
+    optimizer: MakeOptimizer
+    lr: float
+    views: str | None = None
+    rates_are_tried: bool = False
+
+
+# Chosen on the data sets for tuning, by `benchmarks/evidence.py tune`. On tables: of the networks
+# tried, the one that gains most with auxiliary labels, which a plain one of its size does not;
+# and the weight decay with the best probabilities, because networks see few rows many times and
+# grow surer than they should. The rates of regression and of its tables are scikit-learn's.
+DEFAULTS: dict[tuple[str, str], Defaults] = {
+    ("table", "classes"): Defaults(
+        MLP((400,), dropout=0.5), AdamW(weight_decay=0.1), 0.01, rates_are_tried=True
+    ),
+    ("table", "numbers"): Defaults(MLP(), Adam(), 0.001),
+    ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
+    ("signal", "numbers"): Defaults(ConvNet(), Adam(), 0.001),
+    ("image", "classes"): Defaults(ConvNet(), Adam(), 0.003, views="rotations"),
+    ("image", "numbers"): Defaults(ConvNet(), Adam(), 0.001),
+    ("other", "classes"): Defaults(None, Adam(), 0.003),
+    ("other", "numbers"): Defaults(None, Adam(), 0.001),
+}
+KINDS = {1: "table", 2: "signal", 3: "image"}  # by the dimensions of a sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of one training.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+        Shape of one sample.
+    backbone, generator : callable
+        Makers of the trunks; `generator` is None unless labels are learned.
+    user_code : frozenset of str
+        Which of the two run a user's own code.
+    labels : Labels or None
+        Where auxiliary labels come from.
+    psi : int, sequence of int or mapping of class to int
+    views : Views or None
+        None without an auxiliary task, too.
+    recipe : Recipe
+        The numbers of the method.
+    batch_size : int or None
+        None is decided by the number of samples, see `batch_size_of`.
+    schedule : callable
+        Part of the training that is over -> factor of the learning rates.
+    undecided : tuple of str
+        What held-out trials still have to decide, keys of `trials.TRIALS`.
+    step_class : type
+        Makes the object that takes the steps.
+    max_epochs, optimizer, ...
+        As in `MAXLClassifier`.
+    """
+
+    input_shape: tuple[int, ...]
+    backbone: Build
+    generator: Build | None
+    user_code: frozenset[str]
+    labels: Labels | None
+    psi: Psi
+    views: Views | None
+    recipe: Recipe
+    optimizer: MakeOptimizer
+    lr: float
+    schedule: Schedule
+    augment: Augment | None
+    batch_size: int | None
+    max_epochs: int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    device: torch.device
+    precision: str
+    n_threads: int | None
+    callbacks: list[Any] | None
+    verbose: int
+    undecided: tuple[str, ...] = ()
+    step_class: type[Step] = Step
+
+    @property
+    def learned(self) -> Learned | None:
+        """The settings of the label generator; None unless labels are learned."""
+        return self.labels if isinstance(self.labels, Learned) else None
+
+    def batch_size_of(self, n_samples: int) -> int:
+        """Samples in a batch of a training set of so many."""
+        return batch_size_for(n_samples, self.batch_size)
+
+    def frame(self, name: str, scaling: Scaling) -> Frame:
+        """What the networks of this training are made from; `name` is "backbone" or "generator"."""
+        build = self.backbone if name == "backbone" or self.generator is None else self.generator
+        return Frame(build, self.input_shape, scaling, name, name in self.user_code)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self  # it never changes, and what callbacks hold (open files) can't be copied
+
+
+def resolve(
+    parameters: Mapping[str, Any],
+    input_shape: tuple[int, ...],
+    regression: bool,
+    *,
+    planned: bool = True,
+    step_class: type[Step] = Step,
+) -> Settings:
+    """Settings from the parameters of an estimator: the one place that answers every "auto".
+
+    ============== ==================================================================
+    parameter      what "auto" is
+    ============== ==================================================================
+    `backbone`     `DEFAULTS`, by the shape of a sample and the kind of targets
+    `optimizer`    the same
+    `views`        the same
+    `lr`           the same; to classify the rows of tables, a fit then tries three
+                   rates on held-out rows (`choose_lr`)
+    `psi`          5, until a fit tries four numbers on held-out samples (`choose_psi`)
+    `schedule`     "cosine" where the end of training is planned, else "constant"
+    `batch_size`   by the number of samples (`batch_size_for`)
+    `device`       the current CUDA device where there is one, else the CPU
+    ============== ==================================================================
+
+    Parameters
+    ----------
+    parameters : dict
+        `get_params` of an estimator, checked one by one already.
+    input_shape : tuple of int
+        Shape of one sample.
+    regression : bool
+        Whether numbers are predicted.
+    planned : bool
+        Whether it is known how many epochs there will be, as in `fit`.
+    step_class : type
+        Another step than the method's own.
+
+    Returns
+    -------
+    Settings
+    """
+    kind = KINDS.get(len(input_shape), "other")
+    auto = DEFAULTS[kind, "numbers" if regression else "classes"]
+    labels = make_labels(parameters["auxiliary"])
+    learned = labels if isinstance(labels, Learned) else None
+    undecided = []
+    lr, psi, schedule = (parameters[name] for name in ("lr", "psi", "schedule"))
+    if isinstance(lr, str):
+        lr = auto.lr
+        if planned and auto.rates_are_tried:
+            undecided.append("lr")
+    if isinstance(psi, str):
+        psi = 5
+        if planned and labels is not None and labels.numbered_by_psi:
+            undecided.append("psi")
+    if isinstance(schedule, str):
+        unplanned = {"auto": "cosine" if planned else "constant"}
+        schedule = SCHEDULES[unplanned.get(schedule, schedule)]
+    own = {"backbone": parameters["backbone"]}
+    if learned is not None:
+        own["generator"] = own["backbone"] if learned.generator is None else learned.generator
+    trunks = {
+        name: _trunk(auto.backbone if value == "auto" else value, name, input_shape)
+        for name, value in own.items()
+    }
+    asked = parameters["optimizer"]
+    batch_size = parameters["batch_size"]
+    answers = {
+        "input_shape": input_shape,
+        "backbone": trunks["backbone"],
+        "generator": trunks.get("generator"),
+        "user_code": frozenset(name for name, value in own.items() if is_of_user(value)),
+        "labels": labels,
+        "psi": psi,
+        "views": None if labels is None else _views(parameters.get("views"), auto, input_shape),
+        "recipe": _recipe(parameters, learned),
+        "optimizer": auto.optimizer if asked == "auto" else make_optimizer(asked),
+        "lr": lr,
+        "schedule": schedule,
+        "augment": resolve_augment(parameters["augment"], input_shape),
+        "batch_size": None if isinstance(batch_size, str) else int(batch_size),
+        "device": resolve_device(parameters["device"]),
+        "undecided": tuple(undecided),
+        "step_class": step_class,
+    }
+    same = {f.name for f in fields(Settings)} - answers.keys()
+    return Settings(**answers, **{name: parameters[name] for name in same})
+
+
+def make_labels(auxiliary: str | Labels | None) -> Labels | None:
+    """Turn the `auxiliary` parameter into a holder."""
+    if auxiliary == "auto":
+        raise ValueError(
+            "auxiliary='auto' is kept for a choice by held-out samples that does not exist yet; "
+            "use sklearn_maxl.comparison.compare to find out which labels help on your data."
+        )
+    if isinstance(auxiliary, type):
+        raise ValueError(
+            f"auxiliary is the class {auxiliary.__name__}; pass an object, {auxiliary.__name__}()."
+        )
+    return LABELS[auxiliary]() if isinstance(auxiliary, str) else auxiliary
+
+
+def _trunk(backbone: object, name: str, input_shape: tuple[int, ...]) -> Build:
+    if backbone is None:
+        raise ValueError(
+            f"{name}='auto' knows tables (n, n_features), signals (n, channels, length) "
+            "and images (n, channels, height, width), but X has samples of shape "
+            f"{input_shape}; pass your own backbone."
+        )
+    return builder(backbone, name)
+
+
+def _views(views: str | None, auto: Defaults, input_shape: tuple[int, ...]) -> Views | None:
+    name = auto.views if views == "auto" else views
+    return None if name is None else VIEWS[name](input_shape)
+
+
+def _recipe(parameters: Mapping[str, Any], learned: Learned | None) -> Recipe:
+    of_generator = {}
+    if learned is not None:
+        scale = learned.meta_scale
+        of_generator = {
+            "regularisers": learned.regularisers,
+            "meta_scale": None if isinstance(scale, str) else scale,
+        }
+    return Recipe(
+        focal_gamma=parameters["focal_gamma"],
+        auxiliary_weight=parameters["auxiliary_weight"],
+        regression=parameters.get("loss", "squared_error"),
+        **of_generator,
+    )

@@ -1,0 +1,200 @@
+"""Labels without a network of their own: even, random, and given by hand."""
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._data.arrays import Arrays
+from .._tasks.auxiliary import Hierarchy, Ints
+from ._labels import Labels, LabelTask, Stateless
+
+
+class Uniform(Stateless):
+    """Every label is spread evenly over the auxiliary classes of the sample's class.
+
+    Nothing is learned: the control of `Learned`, of the same size.
+
+    Examples
+    --------
+    >>> from sklearn_maxl import MAXLClassifier
+    >>> from sklearn_maxl.labels import Uniform
+    >>> MAXLClassifier(auxiliary=Uniform())
+    MAXLClassifier(auxiliary=Uniform())
+    """
+
+    def soft_labels(self, X: np.ndarray, y: Ints) -> NDArray[np.float32]:
+        """Labels of any samples.
+
+        Parameters
+        ----------
+        X : array of shape (n, ...)
+            Not looked at.
+        y : array of shape (n,), int
+            Numbers of their classes.
+
+        Returns
+        -------
+        array of shape (n, sum of `psi_`), float32
+        """
+        share = 1 / self.psi_.astype(np.float32)
+        return (Hierarchy(self.psi_).mask[y] * share[y, None]).astype(np.float32)
+
+
+class Random(Stateless):
+    """Every sample gets a random auxiliary class of its class, once: the paper's "Random".
+
+    Examples
+    --------
+    >>> from sklearn_maxl import MAXLClassifier
+    >>> from sklearn_maxl.labels import Random
+    >>> MAXLClassifier(auxiliary=Random(), psi=3)
+    MAXLClassifier(auxiliary=Random(), psi=3)
+    """
+
+    def assign(self, rows: Arrays, rng: np.random.RandomState) -> Ints:
+        """Draw a label for each sample.
+
+        Parameters
+        ----------
+        rows : Arrays
+            Training samples.
+        rng : numpy.random.RandomState
+            Where the labels are drawn from.
+
+        Returns
+        -------
+        array of shape (n,), int
+            Positions in the block of the class.
+        """
+        return rng.randint(self.psi_[rows.y])
+
+
+class Human(Labels):
+    """Labels that are given to ``fit(X, y, auxiliary_labels=...)``: the paper's "Human".
+
+    The distinct labels of a class are its auxiliary classes; `psi` is not looked at.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_maxl import MAXLClassifier
+    >>> from sklearn_maxl.labels import Human
+    >>> X, digit = load_digits(return_X_y=True)
+    >>> clf = MAXLClassifier(auxiliary=Human(), lr=0.01, max_epochs=2)
+    >>> clf.fit(X, digit % 2, auxiliary_labels=digit).psi_
+    array([5, 5])
+    """
+
+    numbered_by_psi = False
+    needs_auxiliary_labels = True
+
+    known_: list[np.ndarray]
+
+    def fit(self, task: LabelTask) -> Self:
+        """Number the labels of each class.
+
+        Parameters
+        ----------
+        task : LabelTask
+            With all samples and their ``auxiliary_labels``.
+
+        Returns
+        -------
+        Human
+            This object.
+        """
+        rows = task.rows
+        assert rows.auxiliary_labels is not None
+        classes = range(len(task.classes))
+        self._number([np.unique(rows.auxiliary_labels[rows.y == i]) for i in classes])
+        return self
+
+    def _number(self, known: list[np.ndarray]) -> None:
+        self.known_ = known
+        self.psi_ = np.array([max(1, len(labels)) for labels in known], dtype=np.int64)
+
+    def assign(self, rows: Arrays, rng: np.random.RandomState) -> Ints:
+        """Find each given label among those of its class.
+
+        Parameters
+        ----------
+        rows : Arrays
+            Training samples with ``auxiliary_labels``.
+        rng : numpy.random.RandomState
+            Not used.
+
+        Returns
+        -------
+        array of shape (n,), int
+            Positions in the block of the class.
+
+        Raises
+        ------
+        ValueError
+            If there are labels that the first call did not see.
+        """
+        assert rows.auxiliary_labels is not None
+        positions = np.zeros(len(rows.y), dtype=np.int64)
+        for i, known in enumerate(self.known_):
+            own = rows.y == i
+            given = rows.auxiliary_labels[own]
+            if not np.isin(given, known).all():
+                raise ValueError(
+                    "auxiliary_labels holds labels that the first call did not see for their "
+                    f"class: {np.setdiff1d(given, known).tolist()}; pass all of them there."
+                )
+            positions[own] = np.searchsorted(known, given)
+        return positions
+
+    def state(self) -> dict[str, object]:
+        """The labels of each class.
+
+        Returns
+        -------
+        dict of str to object
+            ``known``, a list of arrays.
+        """
+        return {"known": self.known_}
+
+    def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
+        """Undo `state`.
+
+        Parameters
+        ----------
+        state : dict of str to object
+            From a file.
+        task : LabelTask
+            Not used.
+        """
+        known = state["known"] if state.keys() == {"known"} else None
+        if not isinstance(known, list) or any(np.ndim(labels) != 1 for labels in known):
+            raise ValueError("its finer labels are not those of an estimator")
+        self._number(known)
+
+
+def check_auxiliary_labels(auxiliary_labels: ArrayLike | None, n_samples: int) -> np.ndarray:
+    """Validate the fit parameter `auxiliary_labels`: one label of any type for each sample."""
+    if auxiliary_labels is None:
+        raise ValueError(
+            "auxiliary='human' needs the finer labels: call fit(X, y, auxiliary_labels=...)."
+        )
+    labels = np.asarray(auxiliary_labels)
+    if labels.shape != (n_samples,):
+        raise ValueError(
+            f"auxiliary_labels must hold one label for each sample, shape ({n_samples},), "
+            f"but has shape {labels.shape}."
+        )
+    if labels.dtype.kind == "O":
+        usable = not any(label is None or label != label for label in labels)
+    else:
+        usable = labels.dtype.kind != "f" or bool(
+            (np.isfinite(labels) & (labels == np.floor(labels))).all()
+        )
+    if not usable:
+        raise ValueError(
+            "auxiliary_labels must be class labels (integers or strings), but holds "
+            "continuous or missing values."
+        )
+    return labels
