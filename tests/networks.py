@@ -7,15 +7,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_maxl._maths.at_parameters import Functional
+from sklearn_maxl._maths.at_parameters import AtParameters
 from sklearn_maxl._maths.meta_gradient import MetaProblem
 from sklearn_maxl._maths.step import AuxiliaryTask, Batch, Recipe, meta_problem, multi_task_step
 from sklearn_maxl._maths.virtual_step import VirtualStep
-from sklearn_maxl._networks.networks import LabelGenerator, MultiTaskNet, Standardize
-from sklearn_maxl._tasks.views import QUARTER_TURNS, Views
-from sklearn_maxl.labels._sources import blocks, resolve_psi
+from sklearn_maxl._networks.label_generator import LabelGenerator
+from sklearn_maxl._networks.multi_task import MultiTaskNet
+from sklearn_maxl._networks.trunk import Standardize
+from sklearn_maxl._tasks.auxiliary import Hierarchy, resolve_psi
+from sklearn_maxl._tasks.views import Views, rotations
 
 C = 3  # primary classes
+QUARTER_TURNS, HALF_TURNS = rotations((1, 4, 4)), rotations((1, 4, 6))
 
 
 class FunctionalDropout(nn.Module):
@@ -130,16 +133,15 @@ def make_networks(
     """Multi-task net and label generator in training mode; the generator is an MLP."""
     torch.manual_seed(seed)
     make = TRUNKS[trunk] if isinstance(trunk, str) else trunk
-    of_classes = resolve_psi(psi, torch.arange(C).numpy())
-    mask = torch.as_tensor(blocks(of_classes.repeat(views.n if views else 1)))
+    hierarchy = Hierarchy(resolve_psi(psi, torch.arange(C).numpy()), views)
     standardize = Standardize(torch.tensor(0.1), torch.tensor(1.5))
     body = make()
     n_features = body(torch.zeros(2, 1, 4, 4)).shape[1]
     for module in body.modules():  # the pass above is not a training pass
         if hasattr(module, "reset_running_stats"):
             module.reset_running_stats()
-    f = MultiTaskNet(standardize, body, n_features, n_outputs, mask, views).to(dtype)
-    g = LabelGenerator(standardize, TRUNKS["mlp"](), 6, mask, weight_range).to(dtype)
+    f = MultiTaskNet(standardize, body, n_features, n_outputs, hierarchy).to(dtype)
+    g = LabelGenerator(standardize, TRUNKS["mlp"](), 6, hierarchy, weight_range).to(dtype)
     if g.weight_head is not None:  # it starts as zero, where some gradients are zero too
         nn.init.normal_(g.weight_head.weight)
     return f, g
@@ -202,6 +204,7 @@ def make_case(
     weight_range: float = 0.0,
     n_targets: int = 0,
     turned: bool = False,
+    information_weight: float = 0.0,
     **numbers: Any,
 ) -> Case:
     """Networks, batches and an optimizer that has taken some real steps."""
@@ -211,12 +214,13 @@ def make_case(
     )
     batch = make_batch(7, weighted, dtype, n_targets=n_targets, views=views)
     meta = make_batch(6, weighted, dtype, seed=1, n_targets=n_targets) if another else batch
-    recipe = Recipe(focal_gamma=gamma, auxiliary_weight=0.7, entropy_weight=0.2, **numbers)
+    regularisers = {"entropy_weight": 0.2, "information_weight": information_weight}
+    recipe = Recipe(gamma, auxiliary_weight=0.7, regularisers=regularisers, **numbers)
     opt = OPTIMIZERS[optimizer]([p for p in f.parameters() if p.requires_grad])
     for i in range(steps):
         opt.zero_grad()
         other = make_batch(7, weighted, dtype, seed=20 + i, n_targets=n_targets, views=views)
-        multi_task_step(f, other, g(*other.labelled).detach(), recipe)
+        multi_task_step(AtParameters(f), other, g(*other.labelled).detach(), recipe)
         opt.step()
     opt.zero_grad()
     return Case(f, g, batch, meta, opt, recipe)
@@ -239,9 +243,9 @@ def problem_of_step(
     **options: Any,
 ) -> MetaProblem:
     """`meta_problem` of a module and its optimizer."""
-    functional = Functional(f)
-    step = VirtualStep(optimizer, functional.t)
-    return meta_problem(functional, batch, meta, A, recipe, step, *rest, **options)
+    at = AtParameters(f)
+    step = VirtualStep(optimizer, at.t)
+    return meta_problem(at, batch, meta, A, recipe, step, *rest, **options)
 
 
 def flat(gradients: dict[str, Tensor]) -> Tensor:

@@ -111,8 +111,10 @@ def maxl_step(
 
     ``A`` are the labels times the weights of the samples, where those are learned.
     """
-    gamma, w, lam = recipe.focal_gamma, recipe.auxiliary_weight, recipe.entropy_weight
-    mu, scale, R = recipe.information_weight, recipe.meta_scale, g.weight_range
+    gamma, w, scale, R = (
+        recipe.focal_gamma, recipe.auxiliary_weight, recipe.meta_scale, g.weight_range
+    )  # fmt: skip
+    lam, mu = (recipe.regularisers.get(f"{name}_weight", 0) for name in ("entropy", "information"))
     t = {name: p for name, p in f.named_parameters() if p.requires_grad}
     theta2 = {name: p for name, p in g.named_parameters() if p.requires_grad}
     C = f.primary_head.out_features
@@ -138,7 +140,7 @@ def maxl_step(
 
     seen = batch.x if batch.view is None else batch.view
     row = batch.y if batch.block is None else batch.block
-    Y = mask_softmax(LabelLogits(g)(seen), g.blocks[row].to(batch.x.dtype))
+    Y = mask_softmax(LabelLogits(g)(seen), g.mask[row].to(batch.x.dtype))
     s = ones
     if R:
         logit = g.weight_head(g.trunk(g.standardize(seen)))[:, 0]

@@ -13,6 +13,7 @@ from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._maths.meta_gradient import exact
 from sklearn_maxl._maths.step import generator_step
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.labels import Learned, Uniform
 
 
 @pytest.mark.parametrize("net", ["mlp", "conv", "dropout"])
@@ -58,7 +59,7 @@ def weights(state):
 
 
 def test_an_epoch_is_a_pass_for_each_network(images):
-    seen, clf = states(images, alternation="epoch", meta_every=1)
+    seen, clf = states(images, auxiliary=Learned(alternation="epoch", every=1))
     assert len(seen) == 8  # 200 images in batches of 50, twice
     first, second = seen[:4], seen[4:]
     for before, after in itertools.pairwise(first):
@@ -70,13 +71,16 @@ def test_an_epoch_is_a_pass_for_each_network(images):
     assert np.isfinite(clf.history_[-1]["meta_loss"])
 
 
-def test_the_generators_pass_also_keeps_to_meta_every(images):
-    seen, _ = states(images, alternation="epoch", meta_every=2)
+def test_the_generators_pass_also_keeps_to_every(images):
+    seen, _ = states(images, auxiliary=Learned(alternation="epoch", every=2))
     pairs = itertools.pairwise(weights(state["generator_"]) for state in seen[3:])
     changed = [not same(before, after) for before, after in pairs]
     assert changed == [True, False, True, False]
 
 
 def test_arms_without_a_generator_have_one_pass(images):
-    a, b = (states(images, auxiliary="uniform", alternation=way)[1] for way in ("batch", "epoch"))
-    np.testing.assert_array_equal(a.predict_proba(images[0]), b.predict_proba(images[0]))
+    for auxiliary in (None, "uniform", Uniform(), "random", "kmeans"):
+        seen, _ = states(images, auxiliary=auxiliary)
+        assert len(seen) == 4
+        for before, after in itertools.pairwise(seen):
+            assert not same(weights(before["module_"]), weights(after["module_"]))

@@ -1,4 +1,4 @@
-"""The six arms, psi, the three meta-gradients and the choices of the meta batch."""
+"""The six arms, psi, both meta-gradients and the choices of the meta batch."""
 
 import itertools
 import warnings
@@ -11,6 +11,7 @@ from torch import nn
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, ConvNet, Custom
+from sklearn_maxl.labels import Learned
 
 ARMS = ["maxl", "uniform", "random", "kmeans", "human", None]
 
@@ -73,7 +74,12 @@ def test_methods_are_there_for_the_arms_that_have_them(iris, method, arms, auxil
     if auxiliary not in arms:
         with pytest.raises(AttributeError, match=method) as caught:
             getattr(clf, method)
-        assert "it needs auxiliary to be 'maxl' or " in str(caught.value.__cause__)
+        needed = {
+            "predict_auxiliary": "auxiliary=None has no such method; it needs auxiliary labels",
+            "generate_auxiliary_labels": f"auxiliary={auxiliary!r} has no such method; it needs "
+            "labels that exist for any sample, such as 'maxl', 'uniform' or 'kmeans'",
+        }
+        assert needed[method] in str(caught.value.__cause__)
 
 
 def test_human_labels_may_repeat_between_classes_and_be_strings(iris):
@@ -129,18 +135,23 @@ def test_a_tiny_holdout_trains(iris, edge):
     backbone = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU())
     X, y = EDGES[edge](*iris)
     X, y = (X, y) if edge == "class of one sample" else (np.r_[X, X], np.r_[y, y])
-    assert fitted((X, y), backbone=backbone, meta_batch="holdout").n_iter_ == 3
+    labels = Learned(meta_batch="holdout")
+    assert fitted((X, y), backbone=backbone, auxiliary=labels).n_iter_ == 3
 
 
-@pytest.mark.parametrize("meta_batch", ["same", "next", "holdout"])
+@pytest.mark.parametrize("meta_batch", ["same", "holdout"])
 @pytest.mark.parametrize("backbone", [MLP((16,)), MLP((16,), dropout=0.3), ConvNet((4, 8))],
                          ids=["mlp", "dropout", "convnet"])  # fmt: skip
 def test_exact_and_double_backward_train_the_same_networks(iris, images, backbone, meta_batch):
     data = (images[0], images[1]) if isinstance(backbone, ConvNet) else iris
-    params = {"backbone": backbone, "meta_batch": meta_batch, "max_epochs": 10, "lr": 0.003}
+    params = {"backbone": backbone, "max_epochs": 10, "lr": 0.003}
     exact, paper, other = (
-        fitted(data, meta_gradient=m, entropy_weight=e, **params)
-        for m, e in (("exact", 0.2), ("double_backward", 0.2), ("exact", 0.0))
+        fitted(data, auxiliary=labels, **params)
+        for labels in (
+            Learned(meta_gradient="exact", meta_batch=meta_batch),
+            Learned(meta_gradient="double_backward", meta_batch=meta_batch),
+            Learned(meta_gradient="exact", meta_batch=meta_batch, entropy_weight=0.0),
+        )
     )
     np.testing.assert_allclose(
         exact.predict_proba(data[0]), paper.predict_proba(data[0]), atol=1e-3
@@ -150,7 +161,7 @@ def test_exact_and_double_backward_train_the_same_networks(iris, images, backbon
     assert np.abs(labels[0] - labels[2]).max() > 5e-3  # the generators did move
 
 
-def test_meta_every_moves_the_generator_in_every_third_step_only(iris):
+def test_every_moves_the_generator_in_every_third_step_only(iris):
     seen = []
 
     def remember(net):
@@ -162,7 +173,8 @@ def test_meta_every_moves_the_generator_in_every_third_step_only(iris):
 
         on_train_end = on_batch_begin
 
-    fitted(iris, meta_every=3, batch_size=30, max_epochs=2, callbacks=[Watcher()])
+    labels = Learned(every=3)
+    fitted(iris, auxiliary=labels, batch_size=30, max_epochs=2, callbacks=[Watcher()])
     moved = [not torch.equal(a, b) for a, b in itertools.pairwise(seen)]
     assert moved == [step % 3 == 0 for step in range(10)]
 
@@ -198,7 +210,8 @@ def test_an_operator_without_forward_mode_falls_back_with_one_warning(iris):
     assert "NoForwardMode" in messages[0] or "autograd.Function" in messages[0]
     assert "You must implement" not in messages[0]  # a sentence, not a pasted error
     assert "falling back to meta_gradient='double_backward'" in messages[0]
-    paper = fitted(iris, backbone=lambda shape: OldNet(), meta_gradient="double_backward")
+    labels = Learned(meta_gradient="double_backward")
+    paper = fitted(iris, backbone=lambda shape: OldNet(), auxiliary=labels)
     np.testing.assert_array_equal(exact.predict_proba(iris[0]), paper.predict_proba(iris[0]))
 
 
@@ -220,6 +233,7 @@ def test_an_operator_without_a_second_derivative_is_named_with_the_cure(iris):
         def forward(self, x):
             return nn.functional.hardsigmoid(self.linear(x))
 
+    labels = Learned(meta_gradient="double_backward")
     with pytest.raises(ValueError, match=r"can't be differentiated twice .*hardsigmoid.*='exact'"):
-        fitted(iris, backbone=Custom(Hard), meta_gradient="double_backward", max_epochs=1)
+        fitted(iris, backbone=Custom(Hard), auxiliary=labels, max_epochs=1)
     assert fitted(iris, backbone=Custom(Hard), max_epochs=1).n_iter_ == 1

@@ -9,8 +9,9 @@ from hypothesis.extra import numpy as hnp
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._data.augment import PADDING, crop_flip, resolve_augment
-from sklearn_maxl._training import net as _net
+from sklearn_maxl._training.steps import Step
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.labels import Learned
 
 batches = hnp.arrays(
     np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(2, 9), st.integers(2, 9))
@@ -50,10 +51,9 @@ def test_all_shifts_and_both_sides_come_up():
     assert changed.dtype == x.dtype
 
 
-def model(**parameters):
-    settings = {"backbone": ConvNet(channels=(4, 4)), "max_epochs": 2, "meta_every": 1}
-    settings["random_state"] = 0
-    return MAXLClassifier(**{**settings, **parameters})
+def model(kind=MAXLClassifier, **parameters):
+    settings = {"backbone": ConvNet(channels=(4, 4)), "max_epochs": 2, "random_state": 0}
+    return kind(**{**settings, "auxiliary": Learned(every=1), **parameters})
 
 
 def test_the_same_seed_gives_the_same_result_and_the_global_state_stays(images):
@@ -71,34 +71,36 @@ def test_the_same_seed_gives_the_same_result_and_the_global_state_stays(images):
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("meta_batch", ["same", "next", "holdout"])
-def test_every_pass_of_a_step_sees_one_draw(images, monkeypatch, meta_batch):
+@pytest.mark.parametrize("meta_batch", ["same", "holdout"])
+def test_every_pass_of_a_step_sees_one_draw(images, meta_batch):
     X, y = images
-    seen = []
-    step = _net.meta_problem
+    seen, trained, labelled = [], [], []
 
-    def spy(f, batch, meta, *rest):
-        seen.append((batch.x, meta.x))
-        return step(f, batch, meta, *rest)
+    class Spying(Step):
+        def auxiliary_task(self, batch, learn):
+            labelled.append(batch.x)
+            return super().auxiliary_task(batch, learn)
 
-    trained = []
-    forward = _net.multi_task_step
+        def multi_task_gradients(self, train, A):
+            trained.append(train.x)
+            return super().multi_task_gradients(train, A)
 
-    def spy_training(f, batch, *rest):
-        trained.append(batch.x)
-        return forward(f, batch, *rest)
+        def label_gradients(self, train, meta, *rest, **options):
+            seen.append((train.x, meta.x))
+            return super().label_gradients(train, meta, *rest, **options)
 
-    monkeypatch.setattr(_net, "meta_problem", spy)
-    monkeypatch.setattr(_net, "multi_task_step", spy_training)
-    clf = model(augment="crop_flip", meta_batch=meta_batch, max_epochs=1).fit(X, y)
+    class Classifier(MAXLClassifier):
+        step_class = Spying
+
+    clf = model(Classifier, augment="crop_flip", auxiliary=Learned(every=1, meta_batch=meta_batch))
+    clf.set_params(max_epochs=1).fit(X, y)
     net = clf.net_.module_
     assert len(seen) > 2
-    for k, ((x, meta), first) in enumerate(zip(seen, trained, strict=True)):
+    for (x, meta), first, other in zip(seen, trained, labelled, strict=True):
         assert x is first
+        assert x is other
         if meta_batch == "same":
             assert meta is x
-        elif meta_batch == "next":
-            assert meta is trained[(k + 1) % len(trained)]
         else:  # held-out images are left as they are
             rows = {row.tobytes() for row in net.prepare(torch.from_numpy(X)).numpy()}
             assert all(image.numpy().tobytes() in rows for image in meta)

@@ -11,7 +11,6 @@ from sklearn.datasets import load_iris
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._estimators.base import _own_random_state
-from sklearn_maxl._training import net as _net
 from sklearn_maxl._training.choose_lr import (
     CANDIDATES,
     ENOUGH,
@@ -19,9 +18,11 @@ from sklearn_maxl._training.choose_lr import (
     choice,
     held_out_folds,
     n_held_out,
-    n_trainings,
 )
 from sklearn_maxl._training.runs import stream
+from sklearn_maxl._training.settings import resolve
+from sklearn_maxl._training.steps import Step
+from sklearn_maxl._training.trials import epochs_of_trainings
 
 X, Y = load_iris(return_X_y=True)
 
@@ -103,15 +104,18 @@ def test_folds_are_held_out_until_enough_rows_are_predicted(n):
 
 
 @pytest.mark.parametrize("best", CANDIDATES)
-def test_the_best_rate_is_taken(monkeypatch, best):
-    outputs = _net.MAXLNet.outputs_on
+def test_the_best_rate_is_taken(best):
+    class LearnsNothingButAtTheBest(Step):
+        def multi_task_gradients(self, train, A):
+            record = super().multi_task_gradients(train, A)
+            if self.optimizer.defaults["lr"] != best:
+                self.f.clear_gradients()
+            return record
 
-    def wrong_but_for_the_best(net, samples):
-        found = outputs(net, samples)
-        return found if net.lr == best else -found
+    class Classifier(MAXLClassifier):
+        step_class = LearnsNothingButAtTheBest
 
-    monkeypatch.setattr(_net.MAXLNet, "outputs_on", wrong_but_for_the_best)
-    assert model(max_epochs=30).fit(X, Y).lr_ == best
+    assert model(Classifier, max_epochs=30).fit(X, Y).lr_ == best
 
 
 def test_where_nothing_can_be_held_out_the_highest_stays():
@@ -151,7 +155,10 @@ def test_numbers_regression_and_images_have_one_rate(estimator, data, lr):
     assert (estimator.history_.lr_scores is None) == (lr is not None)
     assert lr in (None, estimator.lr_)
     regression = isinstance(estimator, MAXLRegressor)
-    assert (n_trainings(estimator, data[0].shape, regression) == 0) == (lr is not None)
+    settings = resolve(estimator.get_params(deep=False), estimator.input_shape_, regression)
+    assert ("lr" not in settings.undecided) == (lr is not None)
+    trials = 0 if lr is not None else len(CANDIDATES) * N_FOLDS
+    assert len(epochs_of_trainings(settings, len(data[0]))) == trials + 1
 
 
 def test_later_fits_go_on_with_the_rate(tmp_path):
@@ -177,21 +184,21 @@ def test_partial_fit_takes_the_highest():
     assert clf.partial_fit(X, Y).lr_ == clf.lr_
 
 
-@pytest.mark.filterwarnings("ignore:The auxiliary task.*did not help")
-def test_psi_and_the_guard_are_decided_at_the_chosen_rate(monkeypatch):
-    rates = []
-    run = _net.MAXLNet.train_for
+def test_psi_is_decided_at_the_chosen_rate():
+    rates = []  # of each epoch
 
-    def note(net, *rest):
-        rates.append(net.lr)
-        return run(net, *rest)
+    class Noted(Step):
+        def __init__(self, module, generator, optimizer, *rest):
+            super().__init__(module, generator, optimizer, *rest)
+            rates.append(optimizer.defaults["lr"])
 
-    monkeypatch.setattr(_net.MAXLNet, "train_for", note)
-    clf = model(psi="auto", guard=True, max_epochs=8)
-    clf.fit(X, Y)
-    trials = len(CANDIDATES) * N_FOLDS
-    assert rates[:trials] == list(CANDIDATES) * N_FOLDS
-    assert rates[trials:] == [clf.lr_] * (4 + 2 + 1)
+    class Classifier(MAXLClassifier):
+        step_class = Noted
+
+    clf = model(Classifier, psi="auto", max_epochs=8).fit(X, Y)
+    trials = len(CANDIDATES) * N_FOLDS * 8
+    assert rates[:trials] == np.repeat(list(CANDIDATES) * N_FOLDS, 8).tolist()
+    assert rates[trials:] == [clf.lr_] * (4 * 1 + 8)
 
 
 def test_the_log_tells_it(caplog):

@@ -1,21 +1,24 @@
 """The choice of psi: what it costs, what it depends on, and that it is told."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._training import choose_psi as _auto_psi
-from sklearn_maxl._training import net as _net
+from sklearn_maxl._training import choose_psi
 from sklearn_maxl._training.choose_psi import CANDIDATES
+from sklearn_maxl._training.steps import Step
+from sklearn_maxl.labels import Learned
 
 X, Y = load_iris(return_X_y=True)
 
 
-def model(**parameters):
+def model(cls=MAXLClassifier, **parameters):
     settings = {"psi": "auto", "max_epochs": 8, "lr": 0.01, "random_state": 0}
-    return MAXLClassifier(**{**settings, **parameters})
+    return cls(**{**settings, **parameters})
 
 
 def test_the_result_is_bitwise_that_of_the_number_chosen():
@@ -31,27 +34,41 @@ def test_the_result_is_bitwise_that_of_the_number_chosen():
 
 
 @pytest.mark.parametrize("best", CANDIDATES)
-def test_the_least_held_out_loss_decides(monkeypatch, best):
-    monkeypatch.setattr(
-        "sklearn_maxl._training.net.MAXLNet.loss_on", lambda net, held: float(net.psi[0] != best)
-    )
-    assert model(max_epochs=8).fit(X, Y).psi_.tolist() == [best] * 3
+def test_the_least_held_out_loss_decides(best):
+    class LearnsNothingButWithTheBest(Step):
+        def multi_task_gradients(self, train, A):
+            record = super().multi_task_gradients(train, A)
+            if self.module.hierarchy.psi[0] != best:
+                self.f.clear_gradients()
+            return record
+
+    class Classifier(MAXLClassifier):
+        step_class = LearnsNothingButWithTheBest
+
+    assert model(Classifier, max_epochs=8).fit(X, Y).psi_.tolist() == [best] * 3
 
 
 @pytest.mark.parametrize("max_epochs", [1, 3, 4, 7, 8, 40])
 @pytest.mark.parametrize("arm", ["maxl", "uniform"])
-def test_trials_take_at_most_half_of_the_epochs(monkeypatch, max_epochs, arm):
-    epochs, samples = [], []
-    run = _net.MAXLNet.train_for
+def test_trials_take_at_most_half_of_the_epochs(max_epochs, arm):
+    seen = []  # network and number of samples of each epoch
 
-    def count(net, data, n, task):
-        epochs.append(n)
-        samples.append(len(data))
-        return run(net, data, n, task)
+    class Counted(Step):
+        def __init__(self, module, *rest):
+            super().__init__(module, *rest)
+            seen.append([module, 0])
 
-    monkeypatch.setattr(_net.MAXLNet, "train_for", count)
-    clf = model(max_epochs=max_epochs, auxiliary=arm).fit(X, Y)
-    *trials, whole = epochs
+        def multi_task_gradients(self, train, A):
+            seen[-1][1] += len(train)
+            return super().multi_task_gradients(train, A)
+
+    class Classifier(MAXLClassifier):
+        step_class = Counted
+
+    clf = model(Classifier, max_epochs=max_epochs, auxiliary=arm).fit(X, Y)
+    trainings = [[n for _, n in of_one] for _, of_one in groupby(seen, lambda pair: id(pair[0]))]
+    *trials, whole = (len(numbers) for numbers in trainings)
+    samples = [n for numbers in trainings for n in set(numbers)]
     assert whole == max_epochs == clf.n_iter_
     assert sum(trials) <= max_epochs / 2
     assert len(trials) == {1: 0, 3: 0, 4: 2, 7: 3}.get(max_epochs, 4)
@@ -63,14 +80,15 @@ def test_trials_take_at_most_half_of_the_epochs(monkeypatch, max_epochs, arm):
 
 def test_a_held_out_part_that_is_there_is_used(monkeypatch):
     seen = []
-    choose = _auto_psi.run
+    run = choose_psi.run
 
     def spy(trial, plan, *rest, **named):
         seen.append(set(plan.parts))
-        return choose(trial, plan, *rest, **named)
+        return run(trial, plan, *rest, **named)
 
-    monkeypatch.setattr(_auto_psi, "run", spy)
-    clf = model(early_stopping=True, meta_batch="holdout", callbacks=[]).fit(X, Y)
+    monkeypatch.setattr(choose_psi, "run", spy)
+    labels = Learned(meta_batch="holdout")
+    clf = model(early_stopping=True, auxiliary=labels, callbacks=[]).fit(X, Y)
     assert seen == [{"train", "meta"}] * 4
     assert len(clf.history_.psi_losses) == 4
 

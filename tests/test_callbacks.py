@@ -37,16 +37,19 @@ from torch.optim.lr_scheduler import CyclicLR, ExponentialLR, LambdaLR, ReduceLR
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._training.skorch_callbacks import own_copies
+from sklearn_maxl.callbacks import GradientSimilarity
+from sklearn_maxl.labels import Learned
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]
 SETTINGS = {
-    **{"max_epochs": 4, "psi": 2, "meta_every": 1, "batch_size": 50, "random_state": 0},
+    **{"max_epochs": 4, "psi": 2, "batch_size": 50, "random_state": 0},
     "lr": 0.01,  # that of "auto" is found by fits without callbacks
 }
 
 
 def fitted(data, *callbacks, cls=MAXLClassifier, **params):
-    return cls(callbacks=list(callbacks), **{**SETTINGS, **params}).fit(*data)
+    settings = {"auxiliary": Learned(every=1), **SETTINGS, **params}
+    return cls(callbacks=list(callbacks), **settings).fit(*data)
 
 
 class Rates(Callback):
@@ -73,7 +76,7 @@ class GeneratorSchedule(Callback):
 
 # Learning rates
 
-STEADY = {"schedule": "constant", "lr": 0.01, "generator_lr": 0.001}
+STEADY = {"schedule": "constant", "lr": 0.01}
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
@@ -106,7 +109,8 @@ def test_a_plateau_of_the_history_lowers_the_rate(iris):
 
 def test_a_schedule_goes_on_in_partial_fit(iris):
     falling = LRScheduler(LambdaLR, lr_lambda=lambda epoch: 0.5**epoch)
-    clf = MAXLClassifier(callbacks=[falling], **{**SETTINGS, **STEADY})
+    labels = Learned(every=1)
+    clf = MAXLClassifier(auxiliary=labels, callbacks=[falling], **{**SETTINGS, **STEADY})
     for n in range(1, 4):
         clf.partial_fit(*iris, classes=[0, 1, 2])
         assert clf.net_.history[-1, "event_lr"] == pytest.approx(0.01 * 0.5 ** (n - 1))
@@ -145,25 +149,24 @@ class Norms(Callback):
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("auxiliary", "n_of_generator"),
     [
-        {},
-        {"alternation": "epoch"},
-        {"compile": "eager", "backbone": "mlp"},
-        {"meta_every": 2},
-        {"auxiliary": None},
+        (Learned(optimizer="sgd", every=1), 12),
+        (Learned(optimizer="sgd", every=1, alternation="epoch"), 12),
+        (Learned(optimizer="sgd", every=2), 6),
+        (None, 0),
     ],
     ids=str,
 )
-def test_gradients_of_each_network_are_clipped_by_themselves(iris, params):
+def test_gradients_of_each_network_are_clipped_by_themselves(iris, auxiliary, n_of_generator):
     free, clip = Norms(), 1e-3
-    loose = fitted(iris, free, optimizer="sgd", generator_optimizer="sgd", **params)
+    loose = fitted(iris, free, optimizer="sgd", auxiliary=auxiliary)
     norms = loose.net_.callbacks_[0][1].seen_
     assert len(norms["f"]) == 12
-    assert len(norms["g"]) == {"meta_every": 6, "auxiliary": 0}.get(next(iter(params), None), 12)
+    assert len(norms["g"]) == n_of_generator
     assert min(norms["f"]) > clip
     clipped = ("clip", GradientNormClipping(clip)), Norms()
-    tight = fitted(iris, *clipped, optimizer="sgd", generator_optimizer="sgd", **params)
+    tight = fitted(iris, *clipped, optimizer="sgd", auxiliary=auxiliary)
     seen = tight.net_.callbacks_[1][1].seen_
     np.testing.assert_allclose(seen["f"], clip, rtol=1e-4)
     assert all(norm <= clip * 1.0001 for norm in seen["g"])
@@ -175,10 +178,12 @@ def test_clipping_bounds_how_far_the_weights_of_each_network_go(iris):
             self.states_ = [*getattr(self, "states_", []), net.state()]
 
     clip, rates = 1e-3, {"module_": 0.5, "generator_": 0.25}
+    labels = Learned(
+        optimizer="sgd", lr=rates["generator_"], every=1, meta_scale=1e6, entropy_weight=0.0
+    )
     clf = fitted(
-        iris, GradientNormClipping(clip), States(), optimizer="sgd", generator_optimizer="sgd",
-        lr=rates["module_"], generator_lr=rates["generator_"], schedule="constant",
-        meta_scale=1e6, entropy_weight=0.0,
+        iris, GradientNormClipping(clip), States(), auxiliary=labels, optimizer="sgd",
+        lr=rates["module_"], schedule="constant",
     )  # fmt: skip
     states = clf.net_.callbacks_[1][1].states_
     for name, rate in rates.items():
@@ -194,12 +199,13 @@ def test_clipping_bounds_how_far_the_weights_of_each_network_go(iris):
 @pytest.mark.parametrize("alternation", ["batch", "epoch"])
 @pytest.mark.parametrize("frozen", ["trunk.*", "generator.trunk.*", "generator.*"])
 def test_weights_of_either_network_can_be_frozen_by_name(iris, frozen, alternation):
-    def weights(*callbacks, **params):
-        net = fitted(iris, *callbacks, alternation=alternation, **params).net_
+    def weights(*callbacks, of_labels=None, **params):
+        labels = Learned(every=1, alternation=alternation, **(of_labels or {}))
+        net = fitted(iris, *callbacks, auxiliary=labels, **params).net_
         return {name: p.detach() for name, p in net.get_all_learnable_params()}
 
-    still = {"lr": 1e-30, "generator_lr": 1e-30, "optimizer": "sgd", "generator_optimizer": "sgd"}
-    start, end = weights(max_epochs=1, **still), weights(Freezer(frozen))
+    still = {"lr": 1e-30, "optimizer": "sgd"}
+    start, end = weights(max_epochs=1, of_labels=still, **still), weights(Freezer(frozen))
     stayed = {name for name, value in end.items() if torch.equal(value, start[name])}
     assert stayed == {name for name in start if fnmatch(name, frozen)} != set()
 
@@ -274,8 +280,8 @@ def test_training_goes_on_from_a_checkpoint(iris, tmp_path):
 
 
 def test_what_skorchs_history_holds_can_be_written(iris, tmp_path):
-    settings = {"early_stopping": True, "auxiliary_weight_range": 1.0}
-    clf = fitted(iris, gradient_similarity_every=1, **settings)
+    settings = {"early_stopping": True, "auxiliary": Learned(every=1, weight_range=1.0)}
+    clf = fitted(iris, GradientSimilarity(every=1), **settings)
     clf.net_.history.to_file(str(tmp_path / "history.json"))
     rows = json.loads((tmp_path / "history.json").read_text())
     assert [row["auxiliary_in_use"] for row in rows] == clf.history_["auxiliary_in_use"].tolist()

@@ -26,6 +26,7 @@ from torch.utils.data import TensorDataset
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.labels import Learned
 
 FAQ = Path(__file__).parents[1] / "docs" / "faq.rst"
 
@@ -164,7 +165,8 @@ def test_nothing_but_a_fit_touches_cuda():
         "    setattr(torch.cuda, name, refuse)\n"
         "from sklearn.base import clone\n"
         "import sklearn_maxl, sklearn_maxl.comparison, sklearn_maxl.datasets\n"
-        "import sklearn_maxl.backbones, sklearn_maxl.plots\n"
+        "import sklearn_maxl.backbones, sklearn_maxl.callbacks, sklearn_maxl.functional\n"
+        "import sklearn_maxl.labels, sklearn_maxl.optimizers, sklearn_maxl.plots\n"
         "for device in ('auto', 'cuda', 'cuda:1'):\n"
         "    clf = sklearn_maxl.MAXLClassifier(device=device)\n"
         "    repr(clone(clf).set_params(lr=0.1)), clf._repr_html_()\n"
@@ -174,7 +176,7 @@ def test_nothing_but_a_fit_touches_cuda():
 
 
 def test_data_stay_on_the_host_where_the_device_is_too_full(monkeypatch):
-    from sklearn_maxl._data.data import fits
+    from sklearn_maxl._data.samples import fits
 
     cuda = torch.device("cuda")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
@@ -190,10 +192,11 @@ def test_the_default_meta_gradient_takes_no_gradient_of_a_gradient(iris, monkeyp
         return backward(*args, create_graph=create_graph, **kwargs)
 
     monkeypatch.setattr(torch.autograd, "grad", spy)
-    quick(meta_every=1, max_epochs=1).fit(*iris)
+    quick(auxiliary=Learned(every=1), max_epochs=1).fit(*iris)
     assert asked
     assert not any(asked)
-    quick(meta_every=1, max_epochs=1, meta_gradient="double_backward").fit(*iris)
+    labels = Learned(every=1, meta_gradient="double_backward")
+    quick(auxiliary=labels, max_epochs=1).fit(*iris)
     assert any(asked)
 
 
@@ -230,7 +233,11 @@ class Seen(Callback):
 
 @pytest.mark.parametrize(
     ("parameters", "n"),
-    [({}, 150), ({"early_stopping": True}, 135), ({"meta_batch": "holdout"}, 135)],
+    [
+        ({}, 150),
+        ({"early_stopping": True}, 135),
+        ({"auxiliary": Learned(meta_batch="holdout")}, 135),
+    ],
 )
 def test_a_fit_trains_on_every_row_unless_asked_to_hold_out(iris, parameters, n):
     clf = quick(callbacks=[Seen()], **parameters).fit(*iris)
@@ -247,7 +254,7 @@ def test_batch_normalisation_meets_no_single_sample(n):
 
 def test_a_batch_may_lack_a_class(iris):
     order = np.arange(0, 150, 3)  # few samples: batches of two, of three classes
-    clf = quick(batch_size=2, meta_every=1).fit(iris[0][order], iris[1][order])
+    clf = quick(batch_size=2, auxiliary=Learned(every=1)).fit(iris[0][order], iris[1][order])
     assert np.isfinite(clf.history_["auxiliary_loss"]).all()
     assert np.isfinite(clf.history_["meta_loss"]).all()
 

@@ -1,6 +1,4 @@
-"""Batches by index, the three meta batches, moments and splits."""
-
-from itertools import pairwise
+"""Batches by index, both meta batches, moments and splits."""
 
 import numpy as np
 import pytest
@@ -8,16 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_maxl._data.data import (
-    META_BATCHES,
-    Arrays,
-    Samples,
-    TrainingData,
-    batch_sizes,
-    holdout_split,
-    moments,
-    resolve_batch_size,
-)
+from sklearn_maxl._data.arrays import Arrays, holdout_split, moments
+from sklearn_maxl._data.batches import META_BATCHES, TrainingData, batch_size_for, batch_sizes
+from sklearn_maxl._data.samples import Samples
 
 CPU = torch.device("cpu")
 
@@ -48,16 +39,16 @@ def test_batches_are_even_and_none_is_of_one_sample(n, batch_size):
 @pytest.mark.parametrize(
     ("batch_size", "n", "expected"),
     [
-        ("auto", 20, 20),
-        ("auto", 800, 50),
-        ("auto", 10**6, 128),
+        (None, 20, 20),
+        (None, 800, 50),
+        (None, 10**6, 128),
         (32, 1000, 32),
         (32, 20, 20),
         (np.int64(32), 1000, 32),
     ],
 )
 def test_batch_size(batch_size, n, expected):
-    assert resolve_batch_size(batch_size, n) == expected
+    assert batch_size_for(n, batch_size) == expected
 
 
 @pytest.mark.parametrize("kind", META_BATCHES)
@@ -82,14 +73,6 @@ def test_the_same_meta_batch_is_the_training_batch():
     assert all(batch is meta for batch, meta in epoch("same", TrainingData(samples(20)), 8))
 
 
-@pytest.mark.parametrize("n", [3, 8, 20, 33])
-def test_the_next_meta_batch_is_the_following_training_batch(n):
-    pairs = epoch("next", TrainingData(samples(n)), 8)
-    for (_, meta), (following, _) in pairwise(pairs):
-        assert values(meta) == values(following)
-    assert values(pairs[-1][1]) == values(pairs[0][0])
-
-
 def test_the_held_out_meta_batches_take_turns():
     data = TrainingData(samples(40), samples(9, start=1000))
     pairs = epoch("holdout", data, 4)
@@ -100,7 +83,7 @@ def test_the_held_out_meta_batches_take_turns():
     assert counts.max() - counts.min() <= 1
 
 
-def test_samples_are_rows_with_weights_of_mean_one_and_labels():
+def test_samples_are_rows_with_weights_of_mean_one_and_positions():
     weight = np.array([1.0, 2.0, 3.0, 6.0])
     arrays = Arrays(np.arange(8, dtype=np.uint8).reshape(4, 2), np.array([0, 1, 0, 1]), weight)
     all_ = Samples.from_arrays(arrays, CPU, np.array([5, 6, 7, 8]))
@@ -109,7 +92,7 @@ def test_samples_are_rows_with_weights_of_mean_one_and_labels():
     assert batch.x.tolist() == [[6, 7], [0, 1]]
     assert batch.x.dtype == torch.uint8
     assert batch.y.tolist() == [1, 0]
-    assert batch.labels.tolist() == [8, 5]
+    assert batch.positions.tolist() == [8, 5]
     assert batch.weight.tolist() == pytest.approx([2.0, 1 / 3])
     assert (len(all_), len(TrainingData(all_))) == (4, 4)
 

@@ -9,14 +9,27 @@ import pytest
 from numpydoc.validate import validate
 
 import sklearn_maxl
-from sklearn_maxl import MAXLRegressor, backbones, comparison, datasets, plots
+from sklearn_maxl import (
+    MAXLRegressor,
+    backbones,
+    callbacks,
+    comparison,
+    datasets,
+    functional,
+    labels,
+    optimizers,
+    plots,
+)
 from sklearn_maxl._estimators.docstrings import entries, with_parameters_of
 
+MODULES = [
+    sklearn_maxl, backbones, callbacks, comparison, datasets, functional, labels, optimizers, plots,
+]  # fmt: skip
 ERRORS = {f"PR{n:02}" for n in range(1, 11)} | {"RT01", "RT02", "RT03", "SS03", "GL08"}
 
 
 def public_names():
-    for module in (sklearn_maxl, backbones, comparison, datasets, plots):
+    for module in MODULES:
         for name in module.__all__:
             obj = getattr(module, name)
             if not callable(obj):
@@ -46,6 +59,8 @@ def test_conditional_methods_and_backbones_are_among_the_names():
     assert "sklearn_maxl.MAXLRegressor.generate_auxiliary_labels" in NAMES
     assert "sklearn_maxl.MAXLClassifier.load" in NAMES
     assert "sklearn_maxl.backbones.Custom.build" in NAMES
+    assert "sklearn_maxl.labels.KMeans.soft_labels" in NAMES
+    assert "sklearn_maxl.optimizers.SGD" in NAMES
 
 
 @pytest.mark.parametrize("estimator", [sklearn_maxl.MAXLClassifier, sklearn_maxl.MAXLRegressor])
@@ -76,9 +91,14 @@ def test_a_placeholder_for_what_is_not_documented_is_an_error():
 
 
 def test_the_page_of_defaults_has_every_parameter_with_its_default():
+    """A table for the classifier, and one for `Learned`."""
     page = (Path(__file__).parents[1] / "docs" / "defaults.rst").read_text()
     value = r"None|True|False|[\d\"]\S*"
-    rows = re.findall(rf"^``(\w+)`` +({value})", page, flags=re.MULTILINE)
-    shown = {name: ast.literal_eval(value) for name, value in rows}
-    parameters = inspect.signature(sklearn_maxl.MAXLClassifier).parameters
-    assert shown == {name: p.default for name, p in parameters.items()}
+    shown = []
+    for table in re.split(r"^=+ +[= ]+$", page, flags=re.MULTILINE):
+        rows = re.findall(rf"^``(\w+)`` +({value})", table, flags=re.MULTILINE)
+        if rows:
+            shown.append({name: ast.literal_eval(value) for name, value in rows})
+    holders = sklearn_maxl.MAXLClassifier, labels.Learned
+    signatures = [inspect.signature(holder).parameters for holder in holders]
+    assert shown == [{name: p.default for name, p in s.items()} for s in signatures]

@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, ConvNet, Custom
+from sklearn_maxl.labels import KMeans, Learned
+from sklearn_maxl.optimizers import SGD
 
 X, Y = load_iris(return_X_y=True)
 DIGITS, DIGIT = load_digits(return_X_y=True)
@@ -54,7 +56,13 @@ WRONG_FITS = {
     "unknown backbone": ({"backbone": "lenet"}, X, Y, {}, r"backbone='lenet' is not.*'mlp'"),
     "vgg16": ({"backbone": "vgg16"}, IMAGES, DIGIT, {}, r"VGG16 needs images of at least 16 x 16"),
     "resnet50": ({"backbone": "resnet50"}, X, Y, {}, r"ResNet50 takes images .*use MLP for tables"),
-    "unknown generator": ({"generator": "lenet"}, X, Y, {}, r"generator='lenet' is not available"),
+    "unknown generator": (
+        {"auxiliary": Learned("lenet")}, X, Y, {}, r"generator='lenet' is not available",
+    ),
+    "generator class": ({"auxiliary": Learned(MLP)}, X, Y, {}, r"generator.*MLP\(\)"),
+    "generator number": (
+        {"auxiliary": Learned(3)}, X, Y, {}, r"'generator' parameter of Learned must",
+    ),
     "backbone number": ({"backbone": 3}, X, Y, {}, r"'backbone' parameter of MAXLClassifier must"),
     "backbone class": ({"backbone": MLP}, X, Y, {}, r"backbone.*MLP\(\)"),
     "convnet for a table": ({"backbone": "convnet"}, X, Y, {}, r"images .*use MLP for tables"),
@@ -64,7 +72,8 @@ WRONG_FITS = {
         r"backbone must map \(n, 1, 8, 8\) to \(n, n_features\).*became \(2, 2, 6, 6\).*Flatten",
     ),
     "4-D features of the generator": (
-        {"generator": lambda shape: nn.Conv2d(1, 2, 3)}, IMAGES, DIGIT, {}, r"^generator must map",
+        {"auxiliary": Learned(lambda shape: nn.Conv2d(1, 2, 3))}, IMAGES, DIGIT, {},
+        r"^generator must map",
     ),
     "wrong width": ({"backbone": nn.Linear(5, 2)}, X, Y, {}, r"can't take samples of shape \(4,\)"),
     "no such argument": ({"backbone": Custom(nn.Linear, width=3)}, X, Y, {}, r"width"),
@@ -103,7 +112,25 @@ WRONG_FITS = {
     "not a real device": ({"device": "meta"}, X, Y, {}, r"device='meta'"),
     "negative lr": ({"lr": -1}, X, Y, {}, r"'lr' parameter of MAXLClassifier must be a float"),
     "unknown arm": ({"auxiliary": "gan"}, X, Y, {}, r"'auxiliary' parameter .* a str among"),
+    "arm auto": ({"auxiliary": "auto"}, X, Y, {}, r"auxiliary='auto' .*comparison\.compare"),
+    "arm class": (
+        {"auxiliary": KMeans}, X, Y, {}, r"auxiliary is the class KMeans; pass an object, KMeans",
+    ),
+    "arm number": ({"auxiliary": 3}, X, Y, {}, r"'auxiliary' parameter of MAXLClassifier must"),
     "unknown optimizer": ({"optimizer": "lbfgs"}, X, Y, {}, r"'optimizer' parameter"),
+    "negative momentum": (
+        {"optimizer": SGD(momentum=-1)}, X, Y, {}, r"'momentum' parameter of SGD must",
+    ),
+    **{
+        f"{name} of Learned": (
+            {"auxiliary": Learned(**{name: value})}, X, Y, {}, f"'{name}' parameter of Learned",
+        )
+        for name, value in {
+            "optimizer": "lbfgs", "lr": 0, "every": 0, "entropy_weight": -1,
+            "information_weight": -1, "weight_range": -1, "meta_gradient": "finite_difference",
+            "meta_scale": "lr", "meta_batch": "next", "alternation": "never",
+        }.items()
+    },
     "no epochs": ({"max_epochs": 0}, X, Y, {}, r"'max_epochs' parameter"),
     "divergence": (
         {"optimizer": "sgd", "lr": 1e6, "max_epochs": 20}, X, Y, {}, r"diverged in epoch.*Lower lr",
@@ -189,7 +216,7 @@ def test_new_finer_labels_are_named_in_partial_fit():
 SWITCHES = {
     "psi": ({"psi": 5}, {"psi": 3}),
     "backbone": ({}, {"backbone": MLP((7,))}),
-    "generator": ({}, {"generator": MLP((7,))}),
+    "generator": ({}, {"auxiliary": Learned(MLP((7,)))}),
     "maxl to uniform": ({}, {"auxiliary": "uniform"}),
     "uniform to maxl": ({"auxiliary": "uniform"}, {"auxiliary": "maxl"}),
     "random to kmeans": ({"auxiliary": "random"}, {"auxiliary": "kmeans"}),
@@ -226,7 +253,7 @@ FAILING_REFITS = {
     "divergence under warm_start": (
         X,
         Y,
-        {"optimizer": "sgd", "lr": 1e30, "meta_every": 1, "warm_start": True},
+        {"auxiliary": Learned(every=1), "optimizer": "sgd", "lr": 1e30, "warm_start": True},
     ),
 }
 

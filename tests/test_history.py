@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from sklearn_maxl._tasks.auxiliary import Hierarchy
 from sklearn_maxl._training.history import EpochSums, History, format_cell, label_columns
 
 ROWS = [
@@ -83,10 +84,10 @@ def test_an_epochs_means_weigh_batches_by_their_samples():
     assert EpochSums().means() == {}
 
 
-def columns(mass, psi, entropy=0.0):
+def columns(mass, psi, entropy=0.0, views=None):
     sums = EpochSums()
     sums.add({"label_mass": torch.tensor(mass), "label_entropy": torch.tensor(entropy)}, 1)
-    return label_columns(sums, np.array(psi))
+    return label_columns(sums, Hierarchy(np.array(psi), views))
 
 
 def test_auxiliary_classes_with_a_tenth_of_their_share_are_in_use():
@@ -110,4 +111,4 @@ def test_a_class_without_samples_uses_nothing():
 
 
 def test_an_arm_without_labels_has_no_columns():
-    assert label_columns(EpochSums(), np.array([2, 2])) == {}
+    assert label_columns(EpochSums(), Hierarchy(np.array([2, 2]))) == {}

@@ -14,22 +14,24 @@ PACKAGE = Path(sklearn_maxl.__file__).parent
 # From the top down. A folder imports only what stands on a lower floor.
 FLOORS = [
     ["_cli"],
-    ["comparison", "plots"],
+    ["comparison", "plots", "callbacks"],
     ["_estimators"],
     ["_persistence"],
     ["_training"],
     ["labels"],
-    ["_data", "_networks"],
+    ["_data", "_networks", "functional"],
     ["_maths", "_tasks"],
-    ["_environment", "backbones"],
+    ["backbones", "optimizers"],
+    ["_environment", "datasets"],
 ]
 FLOOR_OF = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
 FACE = [*sklearn_maxl.__all__, "__version__"]  # what the command uses like anybody else
 MATHEMATICS = ["_maths", "_networks", "_data"]
 
 
-def modules(folder):
-    return sorted((PACKAGE / folder).glob("*.py"))
+def modules(name):
+    """The files of a folder; a public module may be a single file."""
+    return sorted((PACKAGE / name).glob("*.py")) or [PACKAGE / f"{name}.py"]
 
 
 def imported(path):
@@ -46,7 +48,14 @@ def imported(path):
 
 def test_every_folder_has_a_floor():
     folders = {p.parent.name for p in PACKAGE.glob("*/*.py")}
-    assert folders == set(FLOOR_OF)
+    files = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert folders | files == set(FLOOR_OF)
+
+
+def test_files_of_private_folders_have_plain_names_and_those_of_public_ones_do_not():
+    for path in PACKAGE.glob("*/*.py"):
+        private = path.parent.name.startswith("_")
+        assert path.stem == "__init__" or path.stem.startswith("_") != private, path
 
 
 @pytest.mark.parametrize("folder", FLOOR_OF)

@@ -12,11 +12,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_mutual_info_score
 from torch import nn
 
-from sklearn_maxl._data.data import Arrays, moments
+from sklearn_maxl._data.arrays import Arrays, moments
+from sklearn_maxl._networks.trunk import Frame
+from sklearn_maxl._tasks.auxiliary import Hierarchy
 from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.labels import KMeans, LabelTask, fitted_copy
 from sklearn_maxl.labels import _kmeans as _kmeans
-from sklearn_maxl.labels._kmeans import KMeansSource, cluster_centres, comparable, feature_moments
-from sklearn_maxl.labels._sources import owner
+from sklearn_maxl.labels._kmeans import cluster_centres, comparable, feature_moments
 
 CLASSES = np.arange(2)
 
@@ -25,11 +27,33 @@ def arrays(X, y, weight=None):
     return Arrays(np.asarray(X), np.asarray(y), weight)
 
 
-def make_source(data, psi=2, classes=CLASSES, build=None, **params):
+def task_of(data, psi=2, classes=CLASSES, build=None, scaling=None, **params):
+    """What a fit tells the labels."""
     shape = data.X.shape[1:]
     build = build or (MLP((20,)) if len(shape) == 1 else ConvNet((4, 8))).build
-    scaling = moments(data.X, None)
-    return KMeansSource(psi, classes, build=build, input_shape=shape, scaling=scaling, **params)
+    frame = Frame(build, shape, moments(data.X, None) if scaling is None else scaling)
+    return LabelTask(classes, psi, data, frame, **params)
+
+
+def make_source(*args, **params):
+    return fitted_copy(KMeans(), task_of(*args, **params))
+
+
+def assign(source, data, seed=0):
+    """The number of each label among those of all classes."""
+    positions = source.assign(data, np.random.RandomState(seed))
+    assert (positions >= 0).all()
+    assert (positions < source.psi_[data.y]).all()
+    return Hierarchy(source.psi_).block_starts[data.y] + positions
+
+
+def nearest(source, X, y):
+    """The same for any samples."""
+    Y = source.soft_labels(X, y)
+    assert Y.shape == (len(X), source.psi_.sum())
+    assert Y.dtype == np.float32
+    assert set(Y.sum(1)) == set(Y.max(1)) == {1.0}
+    return Y.argmax(1)
 
 
 def groups(shape=(2,), dtype=np.float32):
@@ -66,13 +90,13 @@ def agreement(labels, finer, y):
 def test_groups_within_a_class_become_its_labels(shape, dtype):
     data = groups(shape, dtype)
     source = make_source(data)
-    labels = source.assign(data, np.random.RandomState(0))
-    assert (owner(source.psi)[labels] == data.y).all()
+    labels = assign(source, data)
+    assert (Hierarchy(source.psi_).owner[labels] == data.y).all()
     assert [len(set(labels[a : a + 10])) for a in (0, 10, 20, 30)] == [1, 1, 1, 1]
     assert len(set(labels)) == 4
-    again = make_source(data).assign(data, np.random.RandomState(0))
+    again = assign(make_source(data), data)
     assert (again == labels).all()
-    assert (source.nearest(data.X, data.y) == labels).all()
+    assert (nearest(source, data.X, data.y) == labels).all()
 
 
 def test_clusters_are_found_on_standardised_samples():
@@ -80,16 +104,16 @@ def test_clusters_are_found_on_standardised_samples():
     data.X[:, 1] *= 1e6  # the second feature would drown the first
     data.X[:, 1] = np.random.RandomState(1).permutation(data.X[:, 1])
     scaling = np.zeros(2, np.float32), np.array([100.0, 1e10], np.float32)
-    source = KMeansSource(2, CLASSES, build=MLP().build, input_shape=(2,), scaling=scaling)
-    labels = source.assign(data, np.random.RandomState(0))
+    source = make_source(data, build=MLP().build, scaling=scaling)
+    labels = assign(source, data)
     assert [len(set(labels[a : a + 10])) for a in (0, 10, 20, 30)] == [1, 1, 1, 1]
 
 
 def test_the_units_of_a_table_do_not_matter():
     data, _ = blobs(90)
-    labels = make_source(data, 3, np.arange(3)).assign(data, np.random.RandomState(0))
+    labels = assign(make_source(data, 3, np.arange(3)), data)
     other = arrays(data.X * 2.0 ** np.linspace(-40, 40, 17).round(), data.y)
-    again = make_source(other, 3, np.arange(3)).assign(other, np.random.RandomState(0))
+    again = assign(make_source(other, 3, np.arange(3)), other)
     assert (again == labels).all()
 
 
@@ -98,7 +122,7 @@ def test_the_units_of_a_table_do_not_matter():
 def test_known_sub_clusters_are_recovered(n, seed):
     data, finer = blobs(n, seed)
     source = make_source(data, 3, np.arange(3), MLP().build)
-    labels = source.assign(data, np.random.RandomState(seed))
+    labels = assign(source, data, seed)
     assert agreement(labels, finer, data.y) > 0.8
 
 
@@ -110,7 +134,7 @@ def test_clusters_of_odd_and_even_digits_are_digits(as_images):
         X = X.reshape(-1, 1, 8, 8).astype(np.uint8)
     data = arrays(X, digit % 2)
     source = make_source(data, 5, build=(ConvNet((16, 32)) if as_images else MLP()).build)
-    labels = source.assign(data, np.random.RandomState(0))
+    labels = assign(source, data)
     assert agreement(labels, digit, data.y) > 0.6
     (features,) = source._features(data.X)
     chance = np.random.RandomState(0).permutation(labels)
@@ -139,7 +163,7 @@ def test_a_class_with_fewer_distinct_samples_than_psi_uses_part_of_its_block(X, 
     X = np.array(X, np.float32)
     other = np.arange(8, dtype=np.float32)[:, None]
     data = arrays(np.concatenate([X, other]), np.repeat([0, 1], [len(X), 8]))
-    labels = make_source(data, [3, 4]).assign(data, np.random.RandomState(0))
+    labels = assign(make_source(data, [3, 4]), data)
     assert len(set(labels[: len(X)])) == used
     assert set(labels[: len(X)]) <= {0, 1, 2}
     assert set(labels[len(X) :]) == {3, 4, 5, 6}
@@ -149,7 +173,7 @@ def test_a_class_with_fewer_distinct_samples_than_psi_uses_part_of_its_block(X, 
 @pytest.mark.parametrize("shape", [(3,), (1, 5, 5)])
 def test_samples_that_are_all_the_same_are_one_cluster(n, shape):
     data = arrays(np.full((n, *shape), 0.3, np.float32), np.zeros(n, np.int64))
-    labels = make_source(data, 3).assign(data, np.random.RandomState(0))
+    labels = assign(make_source(data, 3), data)
     assert (labels == 0).all()
 
 
@@ -157,7 +181,7 @@ def test_samples_that_are_all_the_same_are_one_cluster(n, shape):
 def test_a_narrow_trunk_still_tells_samples_apart(n_features):
     data = arrays(np.arange(12.0)[:, None], np.zeros(12, np.int64))
     source = make_source(data, 4, build=lambda shape: nn.Linear(1, n_features))
-    labels = source.assign(data, np.random.RandomState(0))
+    labels = assign(source, data)
     assert len(set(labels)) == 4
     assert (np.diff(labels) != 0).sum() == 3  # neighbours belong together
 
@@ -166,25 +190,25 @@ def test_centres_stay_and_a_class_that_comes_later_is_clustered_then():
     data = groups()
     first, both = arrays(data.X[:20], data.y[:20]), data
     source = make_source(data)
-    labels = source.assign(first, np.random.RandomState(0))
+    labels = assign(source, first)
     with pytest.raises(NotFittedError, match="class number 1"):
-        source.nearest(data.X, data.y)
-    centres, encoder = source.centres[0], source.encoder
+        nearest(source, data.X, data.y)
+    centres, encoder = source.centres_[0], source.encoder_
     state = copy.deepcopy(encoder.state_dict())
-    again = source.assign(both, np.random.RandomState(1))
-    assert source.centres[0] is centres
-    assert source.encoder is encoder
+    again = assign(source, both, 1)
+    assert source.centres_[0] is centres
+    assert source.encoder_ is encoder
     assert all(torch.equal(state[name], value) for name, value in encoder.state_dict().items())
     assert (again[:20] == labels).all()
     assert set(again[20:]) == {2, 3}
-    shifted = source.nearest(np.array([[12.0, 8.0], [88.0, 91.0]], np.float32), np.array([0, 0]))
+    shifted = nearest(source, np.array([[12.0, 8.0], [88.0, 91.0]], np.float32), np.array([0, 0]))
     assert shifted.tolist() == [labels[0], labels[10]]
 
 
 def test_nothing_is_known_before_the_first_data():
     data = groups()
     with pytest.raises(NotFittedError, match="class number 0"):
-        make_source(data).nearest(data.X, data.y)
+        nearest(make_source(data), data.X, data.y)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
@@ -193,19 +217,19 @@ def test_a_copy_goes_on_alike(copied):
     source = make_source(data)
     first = arrays(data.X[:20], data.y[:20])
     fresh = copied(source)
-    labels = source.assign(first, np.random.RandomState(0))
-    assert (fresh.assign(first, np.random.RandomState(0)) == labels).all()
+    labels = assign(source, first)
+    assert (assign(fresh, first) == labels).all()
     other = copied(source)
-    assert (other.nearest(first.X, first.y) == labels).all()
-    later = source.assign(data, np.random.RandomState(1))
-    assert set(other.centres) == {0}
-    assert (other.assign(data, np.random.RandomState(1)) == later).all()
+    assert (nearest(other, first.X, first.y) == labels).all()
+    later = assign(source, data, 1)
+    assert set(other.centres_) == {0}
+    assert (assign(other, data, 1) == later).all()
 
 
 def test_a_pickle_holds_no_data():
     data = arrays(np.random.RandomState(0).rand(3000, 5), np.arange(3000) % 2)
     source = make_source(data, build=MLP((10,)).build)
-    source.assign(data, np.random.RandomState(0))
+    assign(source, data)
     assert len(pickle.dumps(source)) < 10_000
 
 
@@ -213,11 +237,11 @@ def test_a_pickle_holds_no_data():
 def test_what_was_made_on_a_gpu_goes_on_without_it():
     data = groups()
     source = make_source(data)
-    labels = source.assign(arrays(data.X[:20], data.y[:20]), np.random.RandomState(0))
-    source.device = "cuda"
+    labels = assign(source, arrays(data.X[:20], data.y[:20]))
+    source._device = "cuda"
     other = pickle.loads(pickle.dumps(source))
-    assert (other.nearest(data.X[:20], data.y[:20]) == labels).all()
-    assert set(other.assign(data, np.random.RandomState(0))[20:]) == {2, 3}
+    assert (nearest(other, data.X[:20], data.y[:20]) == labels).all()
+    assert set(assign(other, data)[20:]) == {2, 3}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -225,18 +249,18 @@ def test_what_was_made_on_a_gpu_goes_on_without_it():
 def test_on_a_gpu_the_weights_are_kept_on_the_cpu(shape):
     data = groups(shape)
     source = make_source(data, device="cuda")
-    labels = source.assign(data, np.random.RandomState(0))
+    labels = assign(source, data)
     assert [len(set(labels[a : a + 10])) for a in (0, 10, 20, 30)] == [1, 1, 1, 1]
-    assert {value.device.type for value in source.encoder.state_dict().values()} == {"cpu"}
-    source.device = "cpu"
-    assert (source.nearest(data.X, data.y) == labels).all()
+    assert {value.device.type for value in source.encoder_.state_dict().values()} == {"cpu"}
+    source._device = "cpu"
+    assert (nearest(source, data.X, data.y) == labels).all()
 
 
 def labels_and_centres(build, seed):
     data, _ = blobs(150)
     source = make_source(data, 4, np.arange(3), build)
-    labels = source.assign(data, np.random.RandomState(seed))
-    return [labels, *(source.centres[i] for i in range(3))]
+    labels = assign(source, data, seed)
+    return [labels, *(source.centres_[i] for i in range(3))]
 
 
 @pytest.mark.parametrize("build", [MLP().build, MLP((16,), dropout=0.5).build])
@@ -258,8 +282,8 @@ def test_no_global_state_changes(dropout):
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     torch.set_num_threads(2)
     try:
-        source.assign(data, np.random.RandomState(0))
-        source.nearest(data.X, data.y)
+        assign(source, data)
+        nearest(source, data.X, data.y)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
@@ -289,7 +313,7 @@ def test_large_classes_are_clustered_by_a_part_of_their_samples(monkeypatch):
     data, finer = blobs(600)
     weight = np.random.RandomState(0).uniform(0.5, 2, 600)
     source = make_source(data, 3, np.arange(3), MLP().build)
-    labels = source.assign(data._replace(weight=weight), np.random.RandomState(0))
+    labels = assign(source, data._replace(weight=weight))
     assert sizes == [100, 100, 100]
     assert agreement(labels, finer, data.y) > 0.8
 
@@ -304,15 +328,15 @@ def test_the_memory_of_large_data_is_bounded(monkeypatch):
         np.random.RandomState(0).rand(1500, 1, 32, 32).astype(np.float32), np.arange(1500) % 2
     )
     source = make_source(data, build=lambda shape: nn.Sequential(nn.AvgPool2d(8), nn.Flatten()))
-    labels = source.assign(data, np.random.RandomState(0))
+    labels = assign(source, data)
     assert max(seen) == 512
-    assert (source.nearest(data.X[:700], data.y[:700]) == labels[:700]).all()
+    assert (nearest(source, data.X[:700], data.y[:700]) == labels[:700]).all()
 
 
 def test_unit_weights_are_no_weights_and_others_move_the_centres():
     data = groups()
-    plain = make_source(data).assign(data, np.random.RandomState(0))
-    unit = make_source(data).assign(data._replace(weight=np.ones(40)), np.random.RandomState(0))
+    plain = assign(make_source(data), data)
+    unit = assign(make_source(data), data._replace(weight=np.ones(40)))
     assert (unit == plain).all()
     features = np.array([[0.0], [1.0], [10.0]])
     weight = np.array([3.0, 1.0, 1.0])
@@ -353,5 +377,5 @@ def test_an_autoencoder_that_diverges_is_an_error():
     data = groups()
     source = make_source(data, build=lambda shape: Exploding())
     with pytest.raises(ValueError, match="autoencoder of auxiliary='kmeans' diverged"):
-        source.assign(data, np.random.RandomState(0))
-    assert source.encoder is None
+        assign(source, data)
+    assert source.encoder_ is None

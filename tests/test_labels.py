@@ -10,6 +10,8 @@ from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._estimators import base as _base
 from sklearn_maxl._training.history import share_in_use
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.callbacks import GradientSimilarity
+from sklearn_maxl.labels import Learned
 
 X, Y = load_iris(return_X_y=True)
 
@@ -18,9 +20,14 @@ def fit(**parameters):
     return MAXLClassifier(**{"max_epochs": 20, "random_state": 0, **parameters}).fit(X, Y)
 
 
+def weights_of(clf):
+    """The learned weights of the samples."""
+    return clf.net_.apply(clf.net_.generator_.weights, X)
+
+
 def test_learned_weights_stay_in_their_range_and_are_recorded():
-    clf = fit(backbone="mlp", auxiliary_weight_range=1.5, generator_lr=0.05)
-    weights = clf.generate_auxiliary_weights(X)
+    clf = fit(backbone="mlp", auxiliary=Learned(weight_range=1.5, lr=0.05))
+    weights = weights_of(clf)
     assert weights.shape == (150,)
     assert (weights >= 2**-1.5).all()
     assert (weights <= 2**1.5).all()
@@ -32,14 +39,15 @@ def test_learned_weights_stay_in_their_range_and_are_recorded():
 
 def test_without_a_range_all_weights_are_one_and_nothing_is_recorded():
     clf = fit(max_epochs=1)
-    np.testing.assert_array_equal(clf.generate_auxiliary_weights(X), np.ones(150, np.float32))
+    np.testing.assert_array_equal(weights_of(clf), np.ones(150, np.float32))
     assert "generated_weight" not in clf.history_.columns()
-    assert not hasattr(fit(auxiliary="uniform", max_epochs=1), "generate_auxiliary_weights")
 
 
 def test_weights_start_at_one():
     """The first epoch of one step is the same as without weights."""
-    a, b = (fit(max_epochs=1, batch_size=150, auxiliary_weight_range=r) for r in (0.0, 3.0))
+    a, b = (
+        fit(max_epochs=1, batch_size=150, auxiliary=Learned(weight_range=r)) for r in (0.0, 3.0)
+    )
     np.testing.assert_allclose(a.predict_proba(X), b.predict_proba(X), rtol=1e-5)
     assert b.history_[0]["generated_weight"] == 1.0
 
@@ -47,7 +55,7 @@ def test_weights_start_at_one():
 def test_information_makes_labels_sharp_and_keeps_them_in_use():
     plain, sharp = (
         fit(),
-        fit(information_weight=0.3, max_epochs=60, generator_lr=0.01, meta_every=1),
+        fit(auxiliary=Learned(information_weight=0.3, lr=0.01, every=1), max_epochs=60),
     )
     assert plain.history_[-1]["label_entropy"] > 0.9 * np.log(5)
     assert sharp.history_[-1]["label_entropy"] < 0.3 * np.log(5)
@@ -57,7 +65,13 @@ def test_information_makes_labels_sharp_and_keeps_them_in_use():
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_the_scale_is_a_factor_of_the_meta_gradient(optimizer):
     ratios = {
-        scale: fit(max_epochs=1, batch_size=150, optimizer=optimizer, lr=0.01, meta_scale=scale)
+        scale: fit(
+            max_epochs=1,
+            batch_size=150,
+            optimizer=optimizer,
+            lr=0.01,
+            auxiliary=Learned(meta_scale=scale),
+        )
         for scale in (1.0, 100.0, "inverse_lr", 0.0)
     }
     ratio = {scale: clf.history_[0]["gradient_norm_ratio"] for scale, clf in ratios.items()}
@@ -67,19 +81,21 @@ def test_the_scale_is_a_factor_of_the_meta_gradient(optimizer):
 
 
 def test_gradient_similarity_is_recorded_where_it_is_asked_for():
-    clf = fit(gradient_similarity_every=2, max_epochs=3)
+    clf = fit(callbacks=[GradientSimilarity(every=2)], max_epochs=3)
     similarity = clf.history_["gradient_similarity"]
     assert similarity.shape == (3,)
     assert (np.abs(similarity) <= 1).all()
     assert similarity.any()
+    assert clf.history_.columns()[-1] == "gradient_similarity"
     np.testing.assert_array_equal(clf.predict_proba(X), fit(max_epochs=3).predict_proba(X))
     assert "gradient_similarity" not in fit(max_epochs=1).history_.columns()
     for arm in ("uniform", "random"):
-        other = fit(auxiliary=arm, gradient_similarity_every=1, max_epochs=1)
+        other = fit(auxiliary=arm, callbacks=[GradientSimilarity(every=1)], max_epochs=1)
         assert np.isfinite(other.history_["gradient_similarity"]).all()
-    alone = fit(auxiliary=None, gradient_similarity_every=1, max_epochs=1)
+    alone = fit(auxiliary=None, callbacks=[GradientSimilarity(every=1)], max_epochs=1)
     assert "gradient_similarity" not in alone.history_.columns()
-    rare = fit(gradient_similarity_every=10**6, max_epochs=2).history_["gradient_similarity"]
+    callbacks = [GradientSimilarity(every=10**6)]
+    rare = fit(callbacks=callbacks, max_epochs=2).history_["gradient_similarity"]
     assert np.isfinite(rare[0])
     assert np.isnan(rare[1])
 
@@ -88,8 +104,10 @@ def test_similarity_with_dropout_and_batch_norm_changes_no_result(images):
     pictures, y = images
     clf = MAXLClassifier(ConvNet(channels=(4,), dropout=0.3), max_epochs=2, random_state=0)
     a = clf.fit(pictures, y).predict_proba(pictures)
-    b = clf.set_params(gradient_similarity_every=1).fit(pictures, y).predict_proba(pictures)
+    clf.set_params(callbacks=[GradientSimilarity(every=1)]).fit(pictures, y)
+    b = clf.predict_proba(pictures)
     np.testing.assert_array_equal(a, b)
+    assert clf.history_["gradient_similarity"].any()
 
 
 def test_collapsed_labels_are_told(monkeypatch):
@@ -104,7 +122,7 @@ def test_labels_that_really_collapse_are_told():
     generator = torch.nn.Linear(4, 3)
     torch.nn.init.constant_(generator.weight, 50.0)  # far into the softmax's flat part
     with pytest.warns(ConvergenceWarning, match="have collapsed"):
-        fit(generator=generator, entropy_weight=0.0, generator_lr=1e-9, max_epochs=2, psi=8)
+        fit(auxiliary=Learned(generator, entropy_weight=0.0, lr=1e-9), max_epochs=2, psi=8)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from torch import nn
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._networks.layout import choose_layout, in_layout_of
 from sklearn_maxl.backbones import VGG16, ConvNet, ResNet50
+from sklearn_maxl.labels import Learned
 
 
 class Views(nn.Module):
@@ -72,7 +73,7 @@ def test_what_holds_no_convolution_over_images_is_left_alone(module, shape):
 @pytest.mark.parametrize("generator", [None, ConvNet(channels=(4,))])
 def test_networks_of_both_kinds_train_side_by_side(generator):
     X = np.random.RandomState(0).rand(40, 2, 8, 8).astype(np.float32)
-    clf = MAXLClassifier(lambda s: Views(), generator=generator, max_epochs=2, random_state=0)
+    clf = MAXLClassifier(lambda s: Views(), auxiliary=Learned(generator), max_epochs=2)
     clf.fit(X, np.arange(40) % 2)
     assert not clf.net_.module_.trunk.channels_last
     assert clf.net_.generator_.trunk.channels_last == (generator is not None)

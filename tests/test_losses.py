@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
 from sklearn_maxl._maths.losses import (
+    REGULARISERS,
     classification_loss,
     entropies,
     focal_losses,
@@ -187,6 +188,27 @@ def test_mutual_information_is_zero_for_equal_labels_and_log_k_for_sharp_even_on
     assert float(information.detach()) == pytest.approx(math.log(3))
     information.backward()
     assert torch.isfinite(sharp.grad).all()
+
+
+@given(arrays(-3, 3), st.booleans())
+def test_regularisers_are_the_entropy_of_the_mean_label_and_the_information(z, weighted):
+    Y = labels(z)
+    weight = torch.arange(1, len(z) + 1, dtype=torch.float64) if weighted else None
+    assert set(REGULARISERS) == {"entropy_weight", "information_weight"}
+    m = mean_label(Y, weight)
+    assert float(REGULARISERS["entropy_weight"](Y, weight)) == float(negative_entropy(m))
+    information = REGULARISERS["information_weight"](Y, weight)
+    assert float(information) == -float(mutual_information(Y, weight))
+
+
+def test_both_regularisers_are_least_for_labels_that_are_sharp_and_evenly_used():
+    sharp, even, one = torch.eye(3), torch.full((3, 3), 1 / 3), torch.eye(3)[[0, 0, 0]]
+    of_mean, of_labels = (
+        [float(REGULARISERS[f"{name}_weight"](Y, None)) for Y in (sharp, even, one)]
+        for name in ("entropy", "information")
+    )
+    assert of_mean == pytest.approx([-math.log(3), -math.log(3), 0], abs=1e-6)
+    assert of_labels == pytest.approx([-math.log(3), 0, 0], abs=1e-6)
 
 
 def test_regression_losses_are_means_over_targets_and_weights():

@@ -8,22 +8,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from networks import TRUNKS, FunctionalDropout, make_batch, make_networks
+from networks import QUARTER_TURNS, TRUNKS, FunctionalDropout, make_batch, make_networks
 from torch import nn
 
-from sklearn_maxl._networks.networks import (
+from sklearn_maxl._networks.label_generator import make_label_generator, masked_softmax
+from sklearn_maxl._networks.multi_task import make_multi_task_net
+from sklearn_maxl._networks.trunk import (
     BackboneError,
+    Frame,
     Standardize,
     build_trunk,
     draws_random_numbers,
-    make_label_generator,
-    make_multi_task_net,
-    masked_softmax,
 )
-from sklearn_maxl.labels._sources import blocks
+from sklearn_maxl._tasks.auxiliary import Hierarchy
 
 PSI = np.array([2, 1, 3])
-MASK = torch.as_tensor(blocks(PSI))
+MASK = torch.as_tensor(Hierarchy(PSI).mask)
 logits_and_classes = st.integers(1, 8).flatmap(
     lambda n: st.tuples(
         hnp.arrays(np.float32, (n, 6), elements=st.floats(-1e4, 1e4, width=32)),
@@ -67,7 +67,27 @@ def test_uniform_labels_share_the_block_evenly():
     f, _ = make_networks("mlp", [2, 1, 3])
     third = 1 / 3
     expected = [[0.5, 0.5, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, third, third, third]]
-    assert torch.allclose(f.uniform_labels(torch.arange(3)), torch.tensor(expected))
+    assert torch.allclose(f.labels_at(torch.arange(3), None), torch.tensor(expected))
+
+
+def test_uniform_labels_share_the_block_of_a_view_evenly():
+    f, _ = make_networks("mlp", [2, 1, 3], views=QUARTER_TURNS)
+    Y = f.labels_at(torch.arange(12), None)
+    sizes = torch.tensor([2, 1, 3]).repeat_interleave(4)
+    assert torch.equal(Y > 0, torch.from_numpy(np.repeat(np.eye(12), sizes, 1) > 0))
+    assert torch.allclose(Y.sum(1), torch.ones(12))
+    assert torch.allclose(Y.max(1).values, 1 / sizes)
+
+
+@pytest.mark.parametrize("views", [None, QUARTER_TURNS])
+def test_labels_at_a_position_are_one_hot_in_the_block(views):
+    f, _ = make_networks("mlp", [2, 1, 3], views=views)
+    sizes = np.repeat([2, 1, 3], 4 if views else 1)
+    blocks = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
+    positions = torch.cat([torch.arange(n) for n in sizes])
+    Y = f.labels_at(blocks, positions)
+    assert Y.dtype == torch.float32
+    assert torch.equal(Y, torch.eye(sizes.sum()))  # every auxiliary class once, in order
 
 
 def test_every_view_of_the_multi_task_net_shares_one_trunk():
@@ -77,8 +97,9 @@ def test_every_view_of_the_multi_task_net_shares_one_trunk():
     assert torch.equal(f.primary(x), primary)
     assert torch.equal(f.primary_head(f.transform(x)), primary)
     assert torch.equal(f.auxiliary(x), torch.softmax(auxiliary, 1))
-    without = make_multi_task_net(lambda s: nn.Flatten(), (4,), (0.0, 1.0), 3)
+    without = make_multi_task_net(Frame(lambda s: nn.Flatten(), (4,), (0.0, 1.0)), 3, None)
     assert without(torch.zeros(2, 4))[1] is None
+    assert without.mask is None
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64, torch.int64])
@@ -122,11 +143,19 @@ def test_makers_build_networks_that_fit_together():
     build = lambda shape: nn.Sequential(nn.Flatten(), nn.LazyLinear(5))  # noqa: E731
     x, y = torch.randint(0, 255, (4, 1, 2, 2), dtype=torch.uint8), torch.tensor([0, 1, 2, 2])
     scaling = np.full((1, 1, 1), 128, np.float32), np.full((1, 1, 1), 64, np.float32)
-    f = make_multi_task_net(build, (1, 2, 2), scaling, 3, blocks(PSI))
-    g = make_label_generator(build, (1, 2, 2), scaling, blocks(PSI))
+    frame = Frame(build, (1, 2, 2), scaling)
+    f = make_multi_task_net(frame, 3, Hierarchy(PSI))
+    g = make_label_generator(frame, Hierarchy(PSI))
     assert [z.shape for z in f(x)] == [(4, 3), (4, 6)]
     assert g(x, y).shape == (4, 6)
-    assert {"standardize.mean", "standardize.scale", "blocks"} <= f.state_dict().keys()
+    assert f.n_features == g.n_features == 5
+    assert {"standardize.mean", "standardize.scale", "mask"} <= f.state_dict().keys()
+
+
+def test_a_backbone_that_fails_is_called_by_the_frames_name():
+    frame = Frame(lambda s: nn.Identity(), (1, 2, 2), (0.0, 1.0), "generator")
+    with pytest.raises(BackboneError, match=r"^generator must map"):
+        make_label_generator(frame, Hierarchy(PSI))
 
 
 RANDOM = {

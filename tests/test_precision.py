@@ -6,13 +6,10 @@ import torch
 from networks import make_case, problem_of_step, relative
 
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl._maths.at_parameters import Functional
+from sklearn_maxl._maths.at_parameters import AtParameters
 from sklearn_maxl._maths.meta_gradient import double_backward, exact
 from sklearn_maxl._maths.step import meta_problem, multi_task_step
 from sklearn_maxl._maths.virtual_step import VirtualStep
-
-# torch's forward mode scripts a table when it is first used.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 
 CASES = {
     "mlp": {"net": "mlp"},
@@ -26,11 +23,11 @@ CASES = {
 def problem(case, precision):
     f, g, batch, meta, optimizer, recipe = case
     A = g(batch.x, batch.y).detach()
-    functional = Functional(f, None, precision)
+    at = AtParameters(f, None, precision)
     optimizer.zero_grad()
-    multi_task_step(functional, batch, A, recipe)
-    step = VirtualStep(optimizer, functional.t)
-    return meta_problem(functional, batch, meta, A, recipe, step)
+    multi_task_step(at, batch, A, recipe)
+    step = VirtualStep(optimizer, at.t)
+    return meta_problem(at, batch, meta, A, recipe, step)
 
 
 @pytest.mark.parametrize("settings", CASES.values(), ids=CASES)
@@ -53,7 +50,7 @@ def test_the_exact_meta_gradient_keeps_two_digits_on_a_smooth_network():
 def prepared(case):
     f, g, batch, meta, optimizer, recipe = case
     A = g(batch.x, batch.y).detach()
-    multi_task_step(f, batch, A, recipe)
+    multi_task_step(AtParameters(f), batch, A, recipe)
     return f, batch, meta, A, recipe, optimizer
 
 
@@ -67,19 +64,3 @@ def test_weights_stay_in_float32(images, auxiliary):
     assert {p.dtype for p in clf.net_.module_.parameters()} == {torch.float32}
     assert not np.array_equal(clf.predict_proba(X), plain.predict_proba(X))  # it did something
     assert abs(clf.score(X, y) - plain.score(X, y)) <= 0.05
-
-
-def test_a_compiled_step_computes_in_bfloat16_too(images):
-    # Once images of several sizes were compiled, torch takes the size for unknown, and can't
-    # compile forward mode in bfloat16 with that (a fit then warns and runs uncompiled).
-    torch._dynamo.reset()
-    X, y = images
-    # Without views, whose sums over blocks are another step that rounds.
-    shared = {"views": None, "max_epochs": 2, "random_state": 0}
-    settings = {"precision": "bfloat16", **shared}
-    a, b = (
-        MAXLClassifier("convnet", compile=c, **settings).fit(X, y).predict_proba(X)
-        for c in (False, "aot_eager")
-    )
-    plain = MAXLClassifier("convnet", **shared).fit(X, y).predict_proba(X)
-    assert np.abs(a - b).max() < np.abs(a - plain).max()

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLRegressor
-from sklearn_maxl.labels._sources import ARMS
+from sklearn_maxl.labels import NAMED
 
 X, Y = load_diabetes(return_X_y=True)
 
@@ -21,7 +21,7 @@ def model(**parameters):
     return MAXLRegressor(**{"max_epochs": 10, "random_state": 0, **parameters})
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", [*NAMED, None])
 def test_every_arm_learns(arm):
     finer = np.arange(len(Y)) % 3
     reg = model(auxiliary=arm, max_epochs=20).fit(X, Y, auxiliary_labels=finer)

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits, load_iris
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.labels import Learned
 
 X, Y = load_iris(return_X_y=True)
 IMAGES = load_digits().images[:120, None]
@@ -26,13 +27,15 @@ SETTINGS = {
     "human": {"auxiliary": "human"},
     "None": {"auxiliary": None},
     "dropout": {"backbone": DROPOUT},
-    "dropout, double backward": {"backbone": DROPOUT, "meta_gradient": "double_backward"},
-    "double backward": {"meta_gradient": "double_backward"},
-    "finite difference": {"meta_gradient": "finite_difference"},
-    "next": {"meta_batch": "next"},
-    "holdout, early stopping": {"meta_batch": "holdout", "early_stopping": True},
+    "dropout, double backward": {
+        "backbone": DROPOUT, "auxiliary": Learned(meta_gradient="double_backward"),
+    },
+    "double backward": {"auxiliary": Learned(meta_gradient="double_backward")},
+    "holdout, early stopping": {
+        "auxiliary": Learned(meta_batch="holdout"), "early_stopping": True,
+    },
     "images": {"backbone": ConvNet((4, 4), dropout=0.2), "max_epochs": 2},
-}
+}  # fmt: skip
 every_setting = pytest.mark.parametrize("params", SETTINGS.values(), ids=SETTINGS)
 
 
@@ -43,7 +46,7 @@ def fit_and_predict(params, seed=0):
     finer = np.arange(len(labels)) % 2 if clf.auxiliary == "human" else None
     clf.fit(data, labels, auxiliary_labels=finer)
     state = [p.detach().numpy() for p in clf.net_.module_.parameters()]
-    if clf.auxiliary == "maxl":
+    if clf.auxiliary == "maxl" or isinstance(clf.auxiliary, Learned):
         state.append(clf.generate_auxiliary_labels(data, labels))
     return [clf.predict_proba(data), clf.transform(data), *state]
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._training.choose_lr import CANDIDATES
 from sklearn_maxl._training.schedules import SCHEDULES, cosine, halving
+from sklearn_maxl.labels import Learned
 
 
 class Rates(skorch_callbacks.Callback):
@@ -30,8 +31,9 @@ class Rates(skorch_callbacks.Callback):
 
 
 def seen(iris, **parameters):
-    settings = {"max_epochs": 8, "batch_size": 75, "lr": 0.01, "generator_lr": 0.1, "meta_every": 1}
-    clf = MAXLClassifier("mlp", callbacks=[Rates()], random_state=0, **{**settings, **parameters})
+    settings = {"max_epochs": 8, "batch_size": 75, "lr": 0.01, "random_state": 0}
+    settings["auxiliary"] = Learned(lr=0.1, every=1)
+    clf = MAXLClassifier("mlp", callbacks=[Rates()], **{**settings, **parameters})
     clf.fit(*iris)
     return np.array(clf.net_.callbacks_[0][1].seen), clf
 
@@ -50,7 +52,7 @@ def test_factors_start_at_one_and_never_rise(progress):
     assert cosine(0.5) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("auxiliary", ["maxl", None])
+@pytest.mark.parametrize("auxiliary", [Learned(lr=0.1, every=1), None])
 def test_both_optimizers_follow_the_schedule(iris, auxiliary):
     rates, _ = seen(iris, schedule="halving", auxiliary=auxiliary)
     factors = np.array([1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125])
@@ -62,8 +64,6 @@ def test_both_optimizers_follow_the_schedule(iris, auxiliary):
 
 
 def test_groups_keep_their_own_rates(iris):
-    import torch
-
     def two_groups(parameters, lr):
         first, *rest = parameters
         return torch.optim.SGD([{"params": [first], "lr": 7 * lr}, {"params": rest}], lr=lr)

@@ -17,6 +17,8 @@ from torch import nn
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, ConvNet, Custom
+from sklearn_maxl.labels import KMeans, Learned
+from sklearn_maxl.optimizers import SGD, AdamW
 
 
 def quick(**params):
@@ -38,9 +40,10 @@ def test_a_grid_reaches_psi_and_backbone_and_generator_in_a_pipeline(iris):
     grid = {
         "maxlclassifier__psi": [2, 3, 5],
         "maxlclassifier__backbone__hidden_layer_sizes": [(4,), (16, 8)],
-        "maxlclassifier__generator__hidden_layer_sizes": [(6,)],
+        "maxlclassifier__auxiliary__generator__hidden_layer_sizes": [(6,)],
     }
-    classifier = quick(backbone=MLP(), generator=MLP(), batch_size=16, schedule="constant")
+    labels = Learned(generator=MLP())
+    classifier = quick(backbone=MLP(), auxiliary=labels, batch_size=16, schedule="constant")
     model = make_pipeline(StandardScaler(), classifier)
     search = GridSearchCV(model, grid, n_jobs=2, cv=2, error_score="raise").fit(*iris)
     assert search.cv_results_["mean_test_score"].min() > 0.5
@@ -71,6 +74,69 @@ def test_a_grid_reaches_the_parameters_of_a_custom_network(iris):
     trunk = search.best_estimator_.net_.module_.trunk
     assert trunk.layers[0].out_features == search.best_params_["backbone__width"]
     assert type(trunk.layers[1]) is search.best_params_["backbone__activation"]
+
+
+def test_a_grid_reaches_the_parameters_of_labels_and_optimizers(iris):
+    grid = {
+        "auxiliary__every": [1, 2],
+        "auxiliary__optimizer__momentum": [0.0, 0.9],
+        "optimizer__momentum": [0.0, 0.9],
+    }
+    labels = Learned(optimizer=SGD(), lr=0.1)
+    clf = quick(auxiliary=labels, optimizer=SGD(), lr=0.05)
+    search = GridSearchCV(clf, grid, n_jobs=2, cv=2, error_score="raise").fit(*iris)
+    assert len(search.cv_results_["params"]) == 8
+    net, best = search.best_estimator_.net_, search.best_params_
+    assert net.settings.learned.every == best["auxiliary__every"]
+    momenta = [o.param_groups[0]["momentum"] for o in (net.optimizer_, net.generator_optimizer_)]
+    assert momenta == [best["optimizer__momentum"], best["auxiliary__optimizer__momentum"]]
+    assert labels.get_params(deep=False) == clf.auxiliary.get_params(deep=False)
+    assert (labels.every, labels.optimizer.momentum, clf.optimizer.momentum) == (8, 0.0, 0.0)
+
+
+def test_a_grid_reaches_sources_of_labels_as_a_whole(iris):
+    grid = {"auxiliary": [None, "uniform", KMeans(), Learned(every=1)]}
+    search = GridSearchCV(quick(), grid, cv=2, error_score="raise").fit(*iris)
+    assert search.cv_results_["mean_test_score"].min() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("held", "name", "message"),
+    [
+        (
+            {"auxiliary": "maxl"}, "auxiliary__every",
+            "auxiliary='maxl' is short for .* for auxiliary__every, pass auxiliary=Learned[(][)] "
+            "from sklearn_maxl.labels",
+        ),
+        (
+            {"backbone": "mlp"}, "backbone__dropout",
+            "backbone='mlp' is short .* pass backbone=MLP[(][)] from sklearn_maxl.backbones",
+        ),
+        (
+            {"backbone": "auto"}, "backbone__dropout",
+            "backbone='auto' is short .* pass backbone=an object .* from sklearn_maxl.backbones",
+        ),
+        (
+            {"optimizer": "sgd"}, "optimizer__momentum",
+            "optimizer='sgd' is short .* pass optimizer=SGD[(][)] from sklearn_maxl.optimizers",
+        ),
+        ({"auxiliary": Learned()}, "auxiliary__meta_every", "Invalid parameter 'meta_every' .*"),
+        ({}, "meta_every", "Invalid parameter 'meta_every' for estimator MAXLClassifier"),
+    ],
+)  # fmt: skip
+def test_a_grid_over_what_a_name_is_short_for_says_what_to_pass(iris, held, name, message):
+    with pytest.raises(ValueError, match=message):
+        GridSearchCV(quick(**held), {name: [1]}, cv=2).fit(*iris)
+    clf = quick(**held)
+    with pytest.raises(ValueError, match=message):
+        clf.set_params(lr=0.5, **{name: 1})
+
+
+def test_a_name_and_its_parameter_can_be_set_at_once():
+    clf = quick().set_params(auxiliary=Learned(), auxiliary__every=3)
+    assert clf.auxiliary.every == 3
+    with pytest.raises(ValueError, match="auxiliary='maxl' is short for"):
+        clf.set_params(auxiliary="maxl", auxiliary__every=4)
 
 
 def test_cross_validation_gives_the_same_in_one_process_and_in_two(iris):
@@ -119,7 +185,7 @@ def test_no_weight_leaks_from_one_fit_into_the_next(iris, kind, meta_gradient):
     backbone = kind()
     live = getattr(backbone, "module", backbone)
     before = copy.deepcopy(live.state_dict())
-    clf = quick(backbone=backbone, meta_gradient=meta_gradient)
+    clf = quick(backbone=backbone, auxiliary=Learned(meta_gradient=meta_gradient))
     first = clf.fit(*iris).predict_proba(iris[0])
     for name, value in live.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
@@ -133,7 +199,8 @@ def test_no_weight_leaks_from_one_fit_into_the_next(iris, kind, meta_gradient):
 def test_a_live_module_starts_from_the_weights_that_it_has(iris):
     backbone = module()
     nn.init.zeros_(backbone[0].weight)
-    clf = quick(backbone=backbone, max_epochs=1, lr=1e-30, generator_lr=1e-30).fit(*iris)
+    labels = Learned(lr=1e-30)
+    clf = quick(backbone=backbone, auxiliary=labels, max_epochs=1, lr=1e-30).fit(*iris)
     assert clf.net_.module_.trunk[0].weight.abs().max() < 1e-20
 
 
@@ -182,17 +249,18 @@ def test_predictions_across_folds_keep_string_labels(iris):
 # A search over arrays hands out NumPy's scalars.
 NUMPY_SCALARS = {
     "auxiliary": np.str_("uniform"),
+    "auxiliary__every": np.int64(2),
+    "auxiliary__lr": np.float32(0.002),
+    "auxiliary__meta_gradient": np.str_("double_backward"),
+    "auxiliary__meta_scale": np.float64(2),
     "auxiliary_weight": np.float32(0.5),
     "batch_size": np.int64(50),
     "early_stopping": np.bool_(True),
-    "gradient_similarity_every": np.int64(2),
-    "guard": np.bool_(False),
     "lr": np.float32(0.01),
     "max_epochs": np.int64(3),
-    "meta_every": np.int64(2),
-    "meta_scale": np.float64(2),
     "n_threads": np.int64(1),
     "optimizer": np.str_("sgd"),
+    "optimizer__weight_decay": np.float32(0.1),
     "psi": np.int64(3),
     "random_state": np.int64(3),
     "verbose": np.int64(0),
@@ -202,9 +270,10 @@ NUMPY_SCALARS = {
 @pytest.mark.parametrize("name", NUMPY_SCALARS)
 def test_parameters_may_be_scalars_of_numpy(iris, tmp_path, name):
     value = NUMPY_SCALARS[name]
-    params = {"max_epochs": 2, "random_state": 0, name: value}
-    clf = MAXLClassifier(**params).fit(*iris)
-    plain = MAXLClassifier(**{**params, name: value.item()}).fit(*iris)
+    holders = {"auxiliary": Learned(), "optimizer": AdamW()}
+    start = MAXLClassifier(**holders, max_epochs=2, random_state=0)
+    clf = clone(start).set_params(**{name: value}).fit(*iris)
+    plain = clone(start).set_params(**{name: value.item()}).fit(*iris)
     expected = plain.predict_proba(iris[0])
     np.testing.assert_array_equal(clf.predict_proba(iris[0]), expected)
     clf.save(tmp_path / "net.safetensors")

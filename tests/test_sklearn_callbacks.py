@@ -3,7 +3,6 @@
 import pickle
 import subprocess
 import sys
-import warnings
 from importlib.util import find_spec
 
 import numpy as np
@@ -54,7 +53,8 @@ def test_the_package_works_where_scikit_learn_has_no_callbacks():
 
 
 def test_without_callbacks_there_is_no_task(iris):
-    with fit_task(model(), *iris, None, [3]) as task:
+    told = {"X": iris[0], "y": iris[1], "sample_weight": None}
+    with fit_task(model(), told, MAXLClassifier._keep, [3]) as task:
         assert task is UNTOLD
         with task.training("training", 3) as training:
             assert training.fitted_by(None).epoch() is UNTOLD
@@ -144,19 +144,14 @@ def test_early_stopping_ends_before_the_most_epochs_that_were_announced(iris):
 @needs_callbacks
 def test_trials_are_tasks_of_their_own(iris):
     tasks = Tasks()
-    clf = model(lr="auto", psi="auto", guard=True, max_epochs=8).set_callbacks(tasks)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # which arm wins is not the question here
-        clf.fit(*iris)
+    model(lr="auto", psi="auto", max_epochs=8).set_callbacks(tasks).fit(*iris)
     trainings = [(p[1], len(p)) for p in tasks.begun if len(p) == 2]
     assert [name for (name, _), _ in trainings] == [
         *(f"trial of lr={lr}, fold {i}" for i in (1, 2, 3, 4, 5) for lr in (0.01, 0.003, 0.001)),
         *(f"trial of psi={psi}" for psi in (5, 2, 10, 3)),
-        "trial of auxiliary='maxl'",
-        "trial of auxiliary=None",
         "training",
     ]
-    assert tasks.begun[0] == [("fit", 22)]
+    assert tasks.begun[0] == [("fit", 20)]
     for (name, most), _ in trainings:
         assert names(tasks.ended).count(f"fit/{name}/epoch") == most
         assert names(tasks.ended).count(f"fit/{name}") == 1
@@ -166,20 +161,18 @@ def test_trials_are_tasks_of_their_own(iris):
 @pytest.mark.parametrize(
     "params",
     [
-        {"guard": True, "early_stopping": True},
-        {"guard": True, "auxiliary": None},
         {"psi": "auto", "max_epochs": 3},
         {"psi": "auto", "max_epochs": 5},
-        {"guard": True},
+        {"psi": "auto", "early_stopping": True},
+        {"psi": "auto", "auxiliary": None},
         {"lr": "auto"},
         {"lr": "auto", "early_stopping": True},
+        {"lr": "auto", "psi": "auto"},
     ],
 )
 def test_a_fit_announces_as_many_trainings_as_it_has(iris, params):
     tasks = Tasks()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model(**params).set_callbacks(tasks).fit(*iris)
+    model(**params).set_callbacks(tasks).fit(*iris)
     (_, announced), children = tasks.begun[0][0], [p for p in tasks.begun if len(p) == 2]
     assert len(children) == announced
 
@@ -291,7 +284,7 @@ def test_callbacks_are_torn_down_when_a_fit_fails(iris, fails):
 @needs_callbacks
 def test_warm_start_is_told_and_partial_fit_is_not(iris):
     tasks = Tasks()
-    clf = model(warm_start=True, guard=False).set_callbacks(tasks).fit(*iris).fit(*iris)
+    clf = model(warm_start=True).set_callbacks(tasks).fit(*iris).fit(*iris)
     assert len(tasks.ended) == 10
     clf.partial_fit(*iris)
     model().set_callbacks(tasks).partial_fit(*iris, classes=np.unique(iris[1]))

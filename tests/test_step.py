@@ -1,14 +1,16 @@
 """One step: what it leaves in ``.grad``, in the buffers, and in the record."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from networks import flat, make_batch, make_case, problem_of_step, relative, replay, task_of
-from reference import entropy_term, focal_loss, maxl_step
+from reference import entropy_term, focal_loss, information, maxl_step
 from torch import nn
 
-from sklearn_maxl._maths.at_parameters import Functional
+from sklearn_maxl._maths.at_parameters import AtParameters
+from sklearn_maxl._maths.losses import REGULARISERS
 from sklearn_maxl._maths.meta_gradient import META_GRADIENTS
 from sklearn_maxl._maths.step import (
     AuxiliaryTask,
@@ -18,12 +20,10 @@ from sklearn_maxl._maths.step import (
     gradient_similarity,
     label_statistics,
     multi_task_step,
-    primary_step,
+    regulariser,
+    regulariser_gradient,
     scale_of,
 )
-
-# torch's forward mode scripts a table when it is first used.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
 
 
 def maxl(case, way="exact", Y=None):
@@ -32,7 +32,7 @@ def maxl(case, way="exact", Y=None):
     task = task_of(g, batch) if Y is None else AuxiliaryTask(Y)
     A = task.targets.detach()
     replay()
-    record = multi_task_step(f, batch, A, recipe)
+    record = multi_task_step(AtParameters(f), batch, A, recipe)
     problem = problem_of_step(f, batch, meta, A, recipe, optimizer, replay)
     scale = scale_of(recipe, optimizer)
     ways = META_GRADIENTS[way]
@@ -47,7 +47,7 @@ def test_the_primary_step_is_the_gradient_of_the_weighted_focal_loss():
     one_hot = torch.eye(3, dtype=torch.float64)[batch.y]
     loss = (batch.weight * focal_loss(logits, one_hot, 2.0)).mean()
     expected = torch.autograd.grad(loss, list(f.trunk.parameters()))
-    record = primary_step(f, batch, case.recipe)
+    record = multi_task_step(AtParameters(f), batch, None, case.recipe)
     assert float(record["primary_loss"]) == pytest.approx(loss.item(), rel=1e-12)
     for p, d in zip(f.trunk.parameters(), expected, strict=True):
         assert torch.allclose(p.grad, d, rtol=1e-10, atol=1e-14)
@@ -96,7 +96,7 @@ def test_the_recorded_norms_are_those_at_the_generators_logits():
     case = make_case("mlp", weighted=True)
     _, g, batch, *_ = case
     logits = torch.randn(7, 6, dtype=torch.float64, requires_grad=True)
-    Y = torch.softmax(logits.masked_fill(~g.blocks[batch.y], -torch.inf), dim=1)
+    Y = torch.softmax(logits.masked_fill(~g.mask[batch.y], -torch.inf), dim=1)
     entropy = 0.2 * entropy_term(Y, batch.weight)
     (by_entropy,) = torch.autograd.grad(entropy, logits, retain_graph=True)
     record = maxl(case, Y=Y)
@@ -139,11 +139,50 @@ def test_a_class_absent_from_the_batch_has_a_finite_entropy_gradient():
 
 def test_without_an_entropy_weight_the_generator_descends_the_meta_loss_alone():
     case = make_case("mlp", another=True)
-    case = case._replace(recipe=Recipe(2.0, 0.7, 0.0))
+    case = case._replace(recipe=replace(case.recipe, regularisers={"entropy_weight": 0.0}))
     expected = maxl_step(*case, replay)[4]
     maxl(case)
     got = {name: p.grad for name, p in case.g.named_parameters()}
     assert relative(flat(got), flat(expected)) < 1e-9
+
+
+def test_without_any_regulariser_the_generator_descends_the_meta_loss_alone():
+    case = make_case("mlp", another=True, weighted=True)
+    case = case._replace(recipe=replace(case.recipe, regularisers={}))
+    expected = maxl_step(*case, replay)[4]
+    record = maxl(case)
+    assert float(record["regulariser_gradient_norm"]) == 0
+    got = {name: p.grad for name, p in case.g.named_parameters()}
+    assert relative(flat(got), flat(expected)) < 1e-9
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weights", [{}, {"entropy_weight": 0.0}, dict.fromkeys(REGULARISERS, 0)])
+def test_no_regulariser_has_a_gradient_of_zero(weights, weighted):
+    g, batch = (make_case("mlp", weighted=weighted)[i] for i in (1, 2))
+    Y = g(*batch.labelled).detach()
+    recipe = Recipe(regularisers=weights)
+    assert torch.equal(regulariser_gradient(Y, batch.weight, recipe), torch.zeros_like(Y))
+    assert float(regulariser(Y, batch.weight, recipe)) == 0
+    assert regulariser(Y, batch.weight, recipe).dtype == Y.dtype
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("psi", [2, [1, 4, 2]])
+def test_regularisers_add_up_by_their_weights(psi, weighted):
+    g, batch = (make_case("mlp", weighted=weighted, psi=psi)[i] for i in (1, 2))
+    ones = torch.ones(len(batch), dtype=torch.float64)
+    weight = ones if batch.weight is None else batch.weight
+    Y = g(*batch.labelled).detach().requires_grad_()
+    recipe = Recipe(regularisers={"entropy_weight": 0.3, "information_weight": 0.7})
+    expected = 0.3 * entropy_term(Y, weight) - 0.7 * information(Y, weight)
+    R = regulariser(Y, batch.weight, recipe)
+    assert float(R.detach()) == pytest.approx(float(expected.detach()), rel=1e-12)
+    (dR_dY,) = torch.autograd.grad(expected, Y)
+    got = regulariser_gradient(Y, batch.weight, recipe)
+    used = Y > 0  # what is masked has no gradient at the logits
+    assert relative(got[used], dR_dY[used]) < 1e-10
+    assert not got.requires_grad
 
 
 @pytest.mark.parametrize("net", ["mlp", "conv", "dropout"])
@@ -155,7 +194,7 @@ def test_a_gradient_of_its_own_is_the_shared_one_and_changes_nothing(net):
     assert all(p.grad is None for p in f.parameters())
     assert all(torch.equal(before[name], value) for name, value in f.state_dict().items())
     replay()
-    multi_task_step(f, batch, A, recipe)
+    multi_task_step(AtParameters(f), batch, A, recipe)
     shared = problem_of_step(f, batch, meta, A, recipe, optimizer, replay).G
     assert own.keys() == shared.keys()
     assert relative(flat(own), flat(shared)) < 1e-12
@@ -165,7 +204,7 @@ def test_gradient_similarity_is_the_cosine_on_the_trunk():
     f, g, batch, _, _, recipe = make_case("conv", weighted=True)
     Y = g(batch.x, batch.y).detach()
     before = copy.deepcopy(f.state_dict())
-    got = gradient_similarity(Functional(f), batch, Y, recipe, replay)
+    got = gradient_similarity(AtParameters(f), batch, Y, recipe, replay)
     assert all(torch.equal(before[name], value) for name, value in f.state_dict().items())
     other = copy.deepcopy(f)
     outputs, auxiliary = other(batch.x)
@@ -178,15 +217,17 @@ def test_gradient_similarity_is_the_cosine_on_the_trunk():
         gradients.append(torch.cat([part.flatten() for part in parts]))
     a, b = gradients
     assert float(got) == pytest.approx(float(a @ b / (a.norm() * b.norm())), rel=1e-9)
-    none = gradient_similarity(Functional(f), batch, Y, Recipe(2.0, 0.0, 0.2), replay)
+    none = gradient_similarity(
+        AtParameters(f), batch, Y, replace(recipe, auxiliary_weight=0.0), replay
+    )
     assert float(none) == 0.0
 
 
 @pytest.mark.parametrize("lr", [0.3, 1e-8, 0.0])
 def test_the_scale_divides_the_learning_rate_out_unless_there_is_none(lr):
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr)
-    assert scale_of(Recipe(2.0, 0.7, 0.2, meta_scale=None), optimizer) == (1 / lr if lr else 1.0)
-    assert scale_of(Recipe(2.0, 0.7, 0.2, meta_scale=7.0), optimizer) == 7.0
+    assert scale_of(Recipe(meta_scale=None), optimizer) == (1 / lr if lr else 1.0)
+    assert scale_of(Recipe(meta_scale=7.0), optimizer) == 7.0
 
 
 def test_label_statistics_sum_mass_and_average_entropy():

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import StepLR
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP
+from sklearn_maxl.labels import Learned
 
 
 def model(**params):
@@ -170,9 +171,8 @@ COLUMNS = {
 @pytest.mark.parametrize("auxiliary", COLUMNS)
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_history_records_every_epoch(iris, auxiliary, early_stopping):
-    clf = model(auxiliary=auxiliary, early_stopping=early_stopping, max_epochs=4, meta_every=1).fit(
-        *iris
-    )
+    labels = Learned(every=1) if auxiliary == "maxl" else auxiliary
+    clf = model(auxiliary=labels, early_stopping=early_stopping, max_epochs=4).fit(*iris)
     history = clf.history_
     extra = ["validation_score"] if early_stopping else []
     assert sorted(history.columns()) == sorted(["epoch", "time", *extra, *COLUMNS[auxiliary]])
@@ -192,11 +192,12 @@ def test_history_records_every_epoch(iris, auxiliary, early_stopping):
     assert clf.net_.history[:, "primary_loss"] == history["primary_loss"].tolist()
 
 
-@pytest.mark.parametrize("meta_every", [7, 1000])
-def test_history_has_all_columns_when_an_epoch_has_no_meta_step(iris, meta_every):
-    history = model(meta_every=meta_every, batch_size=50, max_epochs=5).fit(*iris).history_
+@pytest.mark.parametrize("every", [7, 1000])
+def test_history_has_all_columns_when_an_epoch_has_no_meta_step(iris, every):
+    labels = Learned(every=every)
+    history = model(auxiliary=labels, batch_size=50, max_epochs=5).fit(*iris).history_
     assert history["meta_loss"].shape == history["gradient_norm_ratio"].shape == (5,)
-    learned = [any(s % meta_every == 0 for s in range(3 * e, 3 * e + 3)) for e in range(5)]
+    learned = [any(s % every == 0 for s in range(3 * e, 3 * e + 3)) for e in range(5)]
     assert np.isfinite(history["meta_loss"]).tolist() == learned
     assert len(str(history).splitlines()) == 6
 

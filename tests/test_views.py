@@ -7,13 +7,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import make_batch, make_networks
+from networks import HALF_TURNS, QUARTER_TURNS, make_batch, make_networks
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._data.data import Arrays, Samples, TrainingData
-from sklearn_maxl._networks.networks import block_columns, block_sums
-from sklearn_maxl._tasks.views import HALF_TURNS, QUARTER_TURNS, primary_share, resolve_views
+from sklearn_maxl._data.arrays import Arrays
+from sklearn_maxl._data.batches import TrainingData
+from sklearn_maxl._data.samples import Samples
+from sklearn_maxl._networks.multi_task import block_sums
+from sklearn_maxl._tasks.auxiliary import Hierarchy
+from sklearn_maxl._tasks.views import VIEWS, primary_share, rotations
+from sklearn_maxl._training.settings import resolve
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.labels import Learned
 
 ARMS = ["maxl", "uniform", "random", "kmeans", "human"]
 
@@ -36,8 +41,19 @@ def fitted(images, **params):
     ],
 )
 def test_auto_is_for_images(shape, views):
-    assert resolve_views("auto", shape) == views
-    assert resolve_views(None, shape) is None
+    asked = {"backbone": ConvNet(), "input_shape": shape}
+    auto, none = (
+        resolve(MAXLClassifier(**asked, views=v).get_params(deep=False), shape, regression=False)
+        for v in ("auto", None)
+    )
+    assert auto.views == views
+    assert none.views is None
+    assert {"rotations": rotations} == VIEWS
+    if views is None:
+        with pytest.raises(ValueError, match=r"views=.rotations. is for images"):
+            rotations(shape)
+    else:
+        assert rotations(shape) == views
 
 
 @pytest.mark.parametrize(("views", "width"), [(QUARTER_TURNS, 4), (HALF_TURNS, 6)])
@@ -61,7 +77,7 @@ def test_a_batch_has_every_view_and_the_block_that_belongs_to_it():
     X = np.random.RandomState(0).randn(60, 1, 4, 4).astype(np.float32)
     y = np.arange(60) % 3
     samples = Samples.from_arrays(Arrays(X, y), torch.device("cpu"))
-    data = TrainingData(samples, views=QUARTER_TURNS)
+    data = TrainingData(samples, hierarchy=Hierarchy(np.array([1, 2, 1]), QUARTER_TURNS))
     batch = data.batch(torch.arange(60), np.random.RandomState(1))
     v = batch.block - 4 * batch.y
     assert set(v.tolist()) == {0, 1, 2, 3}
@@ -80,17 +96,16 @@ def test_both_heads_see_one_pass_over_samples_and_views():
     torch.testing.assert_close(auxiliary, f.auxiliary_head(features[7:]))
     Y = g(*batch.labelled)
     assert Y.shape == (7, 16)
-    assert torch.count_nonzero(Y[~f.blocks[batch.block]]) == 0
+    assert torch.count_nonzero(Y[~f.mask[batch.block]]) == 0
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_sums_over_blocks_of_unequal_size(psi, seed):
     K, start = sum(psi), np.cumsum(psi) - psi
-    owner = np.repeat(np.arange(len(psi)), psi)
     logits = 40 * torch.randn(5, K, generator=torch.Generator().manual_seed(seed)).double()
-    blocks = torch.from_numpy(owner == np.arange(len(psi))[:, None])
-    got = block_sums(logits, block_columns(blocks))
+    columns = torch.from_numpy(Hierarchy(np.array(psi)).columns[:, 0])
+    got = block_sums(logits, columns)
     expected = [logits[:, a : a + n].logsumexp(1) for a, n in zip(start, psi, strict=True)]
     torch.testing.assert_close(got, torch.stack(expected, dim=1))
 
@@ -196,17 +211,11 @@ def test_labels_and_predictions_of_every_arm_keep_the_shape_of_psi(images, arm):
 
 def test_one_label_in_every_view_is_its_own_auxiliary_class(images):
     clf = fitted(images, auxiliary="human", psi=2)
-    mass = []
-    fixed = type(clf.net_)._fixed_labels
     y = torch.arange(10).repeat_interleave(4)
     v = torch.arange(4).repeat(10)
-    for label in (0, 1):
-        batch = make_batch(40)
-        batch = batch.__class__(
-            batch.x, y, labels=torch.full((40,), label), view=batch.x, block=4 * y + v
-        )
-        mass.append(fixed(clf.net_, batch))
-    together = torch.cat(mass)
+    together = torch.cat(
+        [clf.net_.module_.labels_at(4 * y + v, torch.full((40,), label)) for label in (0, 1)]
+    )
     assert together.shape == (80, 80)
     assert torch.equal(together.sum(0), torch.ones(80))  # every auxiliary class exactly once
     assert torch.equal(together.sum(1), torch.ones(80))
@@ -214,9 +223,9 @@ def test_one_label_in_every_view_is_its_own_auxiliary_class(images):
 
 def test_exact_and_double_backward_train_the_same_labels(images):
     labels = [
-        fitted(images, meta_gradient=way, meta_every=1, max_epochs=1).generate_auxiliary_labels(
-            *images
-        )
+        fitted(
+            images, auxiliary=Learned(meta_gradient=way, every=1), max_epochs=1
+        ).generate_auxiliary_labels(*images)
         for way in ("exact", "double_backward")
     ]
     np.testing.assert_allclose(*labels, atol=1e-4)

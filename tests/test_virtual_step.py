@@ -5,8 +5,8 @@ import torch
 from networks import make_batch, make_case
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
-from sklearn_maxl._maths.at_parameters import parameters_of
-from sklearn_maxl._maths.step import primary_step
+from sklearn_maxl._maths.at_parameters import AtParameters, parameters_of
+from sklearn_maxl._maths.step import multi_task_step
 from sklearn_maxl._maths.virtual_step import RULES, VirtualStep
 
 FOLLOWED = {
@@ -177,7 +177,7 @@ def test_maximize_goes_up_even_without_a_rule(make):
 @pytest.mark.parametrize("net", ["conv", "unreached"])
 def test_a_network_is_where_the_virtual_step_said(net, optimizer):
     case = make_case(net, optimizer=optimizer, steps=2)
-    primary_step(case.f, make_batch(seed=5), case.recipe)
+    multi_task_step(AtParameters(case.f), make_batch(seed=5), None, case.recipe)
     t = parameters_of(case.f)
     G = {n: p.grad for n, p in t.items() if p.grad is not None}
     t_plus, _ = VirtualStep(case.optimizer, t)(G)

@@ -5,7 +5,6 @@ pass, the label generator and the meta passes of a step all see the same images.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 
 from .._environment.random_state import isolated_rng
 
+Change = Callable[[Tensor], Tensor]
 Augment = Callable[[Tensor, np.random.RandomState], Tensor]
 
 PADDING = 4  # pixels; the paper's code has this for images of 32 x 32
@@ -38,10 +38,12 @@ def crop_flip(x: Tensor, rng: np.random.RandomState) -> Tensor:
 AUGMENTATIONS: dict[str, Augment] = {"crop_flip": crop_flip}
 
 
-def resolve_augment(augment: Any, input_shape: tuple[int, ...]) -> Augment | None:
+def resolve_augment(augment: str | Change | None, input_shape: tuple[int, ...]) -> Augment | None:
     """Turn the `augment` parameter into a function of a batch and a random state."""
-    if augment is None or not isinstance(augment, str):
-        return augment and FromFunction(augment)
+    if augment is None:
+        return None
+    if not isinstance(augment, str):
+        return FromFunction(augment)
     if len(input_shape) != 3:
         raise ValueError(
             f"augment={augment!r} is for images (n, channels, height, width), but X has samples "

@@ -3,7 +3,7 @@
 import os
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
@@ -40,11 +40,14 @@ from .._training.progress import NEEDED_AFTERWARDS, CallbackSupportMixin, fit_ta
 from .._training.schedules import SCHEDULES, constant
 from .._training.settings import Settings, make_labels, resolve
 from .._training.steps import PRECISIONS, Step
+from ..backbones import Backbone
 from ..labels import Labels
 from ..labels._fixed import check_auxiliary_labels
 from .documentation import documentation_url
 from .presets import preset
 from .validation import looks_channels_last, validate_samples
+
+Known = Targets | np.ndarray | None  # targets of an earlier call, or their names
 
 # Parameters that may be a name, and the classes that the names are short for.
 NAMES: dict[str, dict[str, type[BaseEstimator]]] = {
@@ -117,7 +120,7 @@ class BaseMAXL(
 
     # The parameters that are used here.
     auxiliary: str | Labels | None
-    psi: Any
+    psi: int | str | Sequence[int] | Mapping[Any, int]
     lr: float | str
     early_stopping: bool
     warm_start: bool
@@ -213,7 +216,7 @@ class BaseMAXL(
 
     @abstractmethod
     def _check_targets(
-        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Any
+        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
     ) -> tuple[Targets, NDArray[np.float64] | None]:
         """The targets' coder (`Classes` or `Bins`; `known`, if it is one) and the weights."""
 
@@ -269,7 +272,7 @@ class BaseMAXL(
             if again:
                 settings = self._going_on(settings)
             epochs = trials.epochs_of_trainings(settings, len(arrays.y))
-            told = {"X": X, "y": y, "sample_weight": sample_weight}
+            told: dict[str, object] = {"X": X, "y": y, "sample_weight": sample_weight}
             with fit_task(self, told, type(self)._keep, epochs) as task:
                 if again:
                     fitted = runs.warm_start(self._fitted, settings, arrays, task)
@@ -286,7 +289,7 @@ class BaseMAXL(
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         auxiliary_labels: ArrayLike | None,
-        classes: NDArray[Any] | None = None,
+        classes: np.ndarray | None = None,
     ) -> Self:
         """One epoch: on fresh networks in the first call of `partial_fit`, then on those."""
         if self.early_stopping:
@@ -313,11 +316,11 @@ class BaseMAXL(
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         auxiliary_labels: ArrayLike | None,
-        known: Targets | NDArray[Any] | None,
+        known: Known,
     ) -> tuple[Arrays, Targets]:
         """Checked and encoded arrays, and the targets' coder."""
         again = known is not None and hasattr(self, "_fitted")
-        samples, y = validate_samples(self, X, y, reset=not again, **self._y_checks)
+        samples, given = validate_samples(self, X, y, reset=not again, **self._y_checks)
         if looks_channels_last(samples.shape[1:]):
             warnings.warn(
                 f"X has samples of shape {samples.shape[1:]}, which looks like (height, width, "
@@ -326,9 +329,9 @@ class BaseMAXL(
             )
         finer = None
         if getattr(make_labels(self.auxiliary), "needs_auxiliary_labels", False):
-            finer = check_auxiliary_labels(auxiliary_labels, len(y))
-        targets, weight = self._check_targets(samples, y, sample_weight, known)
-        codes, target = targets.encode(y)
+            finer = check_auxiliary_labels(auxiliary_labels, len(given))
+        targets, weight = self._check_targets(samples, given, sample_weight, known)
+        codes, target = targets.encode(given)
         return Arrays(samples, codes, weight, finer, target).without_zero_weights(), targets
 
     def _settings(self, arrays: Arrays, targets: Targets, planned: bool = True) -> Settings:
@@ -446,8 +449,8 @@ class BaseMAXL(
     def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, Ints]:
         """Checked samples, and their classes by number."""
         check_is_fitted(self, "_fitted")
-        samples, y = validate_samples(self, X, y, reset=False, **self._y_checks)
-        return samples, self._fitted.targets.encode(y).y
+        samples, given = validate_samples(self, X, y, reset=False, **self._y_checks)
+        return samples, self._fitted.targets.encode(given).y
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that runs no code when it is read.
@@ -500,8 +503,8 @@ class BaseMAXL(
         cls,
         path: str | os.PathLike[str],
         device: str | torch.device = "auto",
-        backbone: Any = None,
-        generator: Any = None,
+        backbone: Backbone | None = None,
+        generator: Backbone | None = None,
         auxiliary: Labels | None = None,
     ) -> Self:
         """Read what `save` wrote; no code in the file is run.

@@ -14,9 +14,11 @@ from .._tasks.primary import Classes
 from .._tasks.views import VIEWS
 from .._training.fitted import Fitted
 from .._training.schedules import Schedule
+from .._training.skorch_callbacks import Entry
+from ..backbones import Backbone
 from ..labels import Labels
 from ..optimizers import MakeOptimizer
-from .base import BaseMAXL
+from .base import BaseMAXL, Known
 from .validation import combined_weight
 
 
@@ -219,7 +221,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
 
     def __init__(
         self,
-        backbone: Any = "auto",
+        backbone: Backbone = "auto",
         *,
         auxiliary: str | Labels | None = "maxl",
         psi: int | str | Sequence[int] | Mapping[Any, int] = 5,
@@ -242,16 +244,19 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         device: str | torch.device = "auto",
         precision: str = "float32",
         n_threads: int | None = 1,
-        callbacks: list[Any] | None = None,
+        callbacks: list[Entry] | None = None,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ):
         self._store(locals())
 
     def _check_targets(
-        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Any
+        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
     ) -> tuple[Classes, NDArray[np.float64] | None]:
-        coder = known if isinstance(known, Classes) else Classes(y, known, type(self).__name__)
+        coder = known
+        if not isinstance(coder, Classes):
+            names = known if isinstance(known, np.ndarray) else None
+            coder = Classes(y, names, type(self).__name__)
         coder.encode(y)  # unknown labels first: they have no weight
         weight = combined_weight(X, y, coder.names, sample_weight, self.class_weight)
         return coder, weight

@@ -3,18 +3,19 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
+Described = TypeVar("Described")
 PLACEHOLDER = re.compile(r"^ *\{(\w+)\}$", re.MULTILINE)
 
 
-def with_parameters_of(source: type) -> Callable[[Any], Any]:
+def with_parameters_of(source: type) -> Callable[[type[Described]], type[Described]]:
     """Class decorator: a line ``{name}`` in the docstring becomes `source`'s entry for it.
 
     A name that `source` does not document is an error at import.
     """
 
-    def fill(cls: type) -> type:
+    def fill(cls: type[Described]) -> type[Described]:
         assert cls.__doc__
         assert source.__doc__
         texts = entries(source.__doc__)

@@ -25,9 +25,9 @@ def preset(name: str) -> dict[str, object]:
     """Parameters of a recipe, with objects of their own."""
     if name not in PRESETS:
         raise ValueError(f"name={name!r} is not a preset; use {' or '.join(map(repr, PRESETS))}.")
-    generator = {"optimizer": SGD(weight_decay=WEIGHT_DECAY), "every": 1, "entropy_weight": 0.2}
+    labels = Learned(optimizer=SGD(weight_decay=WEIGHT_DECAY), every=1, entropy_weight=0.2)
     if name == "neurips2019":
-        labels = Learned(lr=1e-3, alternation="epoch", **generator)
+        labels.set_params(lr=1e-3, alternation="epoch")
         return {**PAPER, "auxiliary": labels, "augment": "crop_flip"}
-    labels = Learned(lr=1e-5, meta_batch="holdout", **generator)
+    labels.set_params(lr=1e-5, meta_batch="holdout")
     return {**PAPER, "auxiliary": labels, "validation_fraction": 0.1}

@@ -14,9 +14,11 @@ from .._environment.private_sklearn import Interval, StrOptions, fit_context
 from .._maths.losses import REGRESSION_LOSSES
 from .._tasks.primary import Bins
 from .._training.schedules import Schedule
+from .._training.skorch_callbacks import Entry
+from ..backbones import Backbone
 from ..labels import Labels
 from ..optimizers import MakeOptimizer
-from .base import BaseMAXL
+from .base import BaseMAXL, Known
 from .classifier import MAXLClassifier
 from .docstrings import with_parameters_of
 from .validation import combined_weight
@@ -115,13 +117,13 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         "loss": [StrOptions(set(REGRESSION_LOSSES))],
         "n_bins": [Interval(Integral, 1, None, closed="left")],
     }
-    _y_checks: ClassVar[dict[str, Any]] = {"y_numeric": True, "multi_output": True}
+    _y_checks: ClassVar[dict[str, bool]] = {"y_numeric": True, "multi_output": True}
 
     n_bins: int
 
     def __init__(
         self,
-        backbone: Any = "auto",
+        backbone: Backbone = "auto",
         *,
         loss: str = "squared_error",
         n_bins: int = 5,
@@ -144,17 +146,20 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         device: str | torch.device = "auto",
         precision: str = "float32",
         n_threads: int | None = 1,
-        callbacks: list[Any] | None = None,
+        callbacks: list[Entry] | None = None,
         verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
     ):
         self._store(locals())
 
     def _check_targets(
-        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Any
+        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
     ) -> tuple[Bins, NDArray[np.float64] | None]:
         weight = combined_weight(X, y, None, sample_weight, None)
-        return known or Bins(y, weight, self.n_bins, type(self).__name__), weight
+        coder = known
+        if not isinstance(coder, Bins):
+            coder = Bins(y, weight, self.n_bins, type(self).__name__)
+        return coder, weight
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -201,7 +206,9 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
             In the units of the `y` that was fitted.
         """
         outputs = self._evaluate("primary", X)
-        return self._fitted.targets.decode(outputs)
+        targets = self._fitted.targets
+        assert isinstance(targets, Bins)
+        return targets.decode(outputs)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,12 +1,12 @@
 """Checks of arrays and labels, in scikit-learn's own words where it has some."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import validate_data
@@ -15,7 +15,12 @@ from .._environment.private_sklearn import check_sample_weight
 
 
 def validate_samples(
-    estimator: BaseEstimator, X: Any, y: Any = None, *, reset: bool, **y_checks: Any
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    reset: bool,
+    **y_checks: bool,
 ) -> Any:
     """Turn `X` (and `y`, if the estimator is to be fitted) into arrays.
 
@@ -72,7 +77,7 @@ def validate_samples(
     return (samples, *validated[1:]) if targets else samples
 
 
-def _checked_shape(shape: Any) -> tuple[int, ...]:
+def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
     """`input_shape` as a tuple."""
     whole = all(np.issubdtype(type(n), np.integer) and n > 0 for n in shape)
     if not shape or not whole:
@@ -83,7 +88,7 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     return tuple(map(int, shape))
 
 
-def _in_shape(samples: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def _in_shape(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Rows of a table as samples of a shape; what has that shape is left as it is."""
     if samples.ndim == 2 and samples.shape[1] == math.prod(shape):
         return samples.reshape(-1, *shape)
@@ -96,7 +101,7 @@ def _in_shape(samples: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return samples
 
 
-def _refuse_data_set(X: Any) -> None:
+def _refuse_data_set(X: object) -> None:
     # skorch's SliceDataset is a sequence, which becomes an array.
     if isinstance(X, torch.utils.data.Dataset | torch.utils.data.DataLoader) and not (
         isinstance(X, Sequence)
@@ -107,7 +112,7 @@ def _refuse_data_set(X: Any) -> None:
         )
 
 
-def _refuse_text(y: Any) -> None:
+def _refuse_text(y: ArrayLike) -> None:
     values = np.asarray(y)
     kinds = {type(value) for value in values.ravel()} if values.dtype.kind == "O" else set()
     if values.dtype.kind in "SU" or kinds & {str, bytes}:
@@ -117,11 +122,11 @@ def _refuse_text(y: Any) -> None:
 
 
 def combined_weight(
-    X: NDArray[Any],
-    y: NDArray[Any],
-    classes: NDArray[Any] | None,
-    sample_weight: Any,
-    class_weight: Any,
+    X: np.ndarray,
+    y: np.ndarray,
+    classes: np.ndarray | None,
+    sample_weight: ArrayLike | None,
+    class_weight: Mapping[Any, float] | str | None,
 ) -> NDArray[np.float64] | None:
     """Sample weights times class weights; None where there are neither.
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,6 +28,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .at_parameters import Parameters, detached
 from .forward_rules import FastForwardRules
+from .virtual_step import Slope
 
 # The level of forward-mode AD and the choice of attention kernels belong to the
 # whole process; fits in several threads have to take turns.
@@ -53,7 +53,7 @@ class MetaProblem:
     """``c``: a number, or shape (N, 1)."""
     meta_loss: Callable[[Parameters], Tensor]
     """t -> L_pri on the meta batch."""
-    virtual_step: Callable[[Parameters], tuple[dict[str, Tensor], dict[str, Any]]]
+    virtual_step: Callable[[Parameters], tuple[dict[str, Tensor], dict[str, Slope]]]
     """G -> (t+, slope)."""
     G: Parameters
 
@@ -81,7 +81,7 @@ def label_gradient(
     meta_loss: Callable[[Parameters], Tensor],
     t: Parameters,
     G: Parameters,
-    virtual_step: Callable[[Parameters], tuple[dict[str, Tensor], dict[str, Any]]],
+    virtual_step: Callable[[Parameters], tuple[dict[str, Tensor], dict[str, Slope]]],
     derivative: Callable[..., list[Tensor]] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """``M`` and ``dM/dY``, exact and at first-order cost.
@@ -235,7 +235,8 @@ def derivative_by_two_backward_passes(
         c = torch.ones_like(f, requires_grad=True)
         moved = [t[name] for name in u]
         g = torch.autograd.grad(f, moved, c, create_graph=True, allow_unused=True)
-        along = sum((a * b).sum() for a, b in zip(g, u.values(), strict=True) if a is not None)
+        pairs = [(a, b) for a, b in zip(g, u.values(), strict=True) if a is not None]
+        along = torch.stack([(a * b).sum() for a, b in pairs]).sum()
         (df,) = torch.autograd.grad(along, c, allow_unused=True, materialize_grads=True)
     return [df]
 

@@ -11,26 +11,27 @@ in ``g`` so that the paper's double backward can run through it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-Rule = Callable[[Tensor, Tensor, Mapping[str, Any], Mapping[str, Any]], tuple[Tensor, Any]]
+# What torch keeps for a parameter, and the hyper-parameters of its group: both untyped.
+State = Mapping[str, Any]
+Group = Mapping[str, Any]
+Slope = Tensor | float
+Whole = TypeVar("Whole", Tensor, Slope)
+Rule = Callable[[Tensor, Tensor, State, Group], tuple[Tensor, Slope]]
 
 
-def plain(
-    p: Tensor, g: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]
-) -> tuple[Tensor, Any]:
+def plain(p: Tensor, g: Tensor, state: State, group: Group) -> tuple[Tensor, Slope]:
     """Gradient descent: the paper's equation, and the rule for every other optimizer."""
     slope = group["lr"] if group.get("maximize") else -group["lr"]
     return p + slope * g, slope
 
 
-def sgd(
-    p: Tensor, g: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]
-) -> tuple[Tensor, Any]:
+def sgd(p: Tensor, g: Tensor, state: State, group: Group) -> tuple[Tensor, Slope]:
     """SGD with weight decay, momentum, dampening and Nesterov, as `torch.optim.SGD` has them."""
     mu, sign = group["momentum"], -1.0 if group["maximize"] else 1.0
     d, slope = sign * g + group["weight_decay"] * p, sign
@@ -47,9 +48,7 @@ def sgd(
     return p - group["lr"] * d, -group["lr"] * slope
 
 
-def adam(
-    p: Tensor, g: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]
-) -> tuple[Tensor, Any]:
+def adam(p: Tensor, g: Tensor, state: State, group: Group) -> tuple[Tensor, Slope]:
     """Adam; the slope includes that the second moment depends on ``g`` too."""
     (beta1, beta2), eps, lr, decay = (
         group["betas"],
@@ -79,7 +78,7 @@ def adam(
     return p_plus, slope.detach()
 
 
-def _bias_corrected(beta: float, state: Mapping[str, Any], p: Tensor) -> tuple[Any, Any]:
+def _bias_corrected(beta: float, state: State, p: Tensor) -> tuple[Slope, Slope]:
     """Coefficients of the new and of the old term of a moving average, after this step.
 
     The number of steps stays a tensor: reading it would wait for the device.
@@ -97,9 +96,7 @@ def _bias_corrected(beta: float, state: Mapping[str, Any], p: Tensor) -> tuple[A
     )  # type: ignore[return-value]
 
 
-def adamw(
-    p: Tensor, g: Tensor, state: Mapping[str, Any], group: Mapping[str, Any]
-) -> tuple[Tensor, Any]:
+def adamw(p: Tensor, g: Tensor, state: State, group: Group) -> tuple[Tensor, Slope]:
     """Adam with weight decay apart from the gradient."""
     return adam(p, g, state, {**group, "decoupled_weight_decay": True})
 
@@ -127,7 +124,7 @@ class VirtualStep:
     def __init__(self, optimizer: Optimizer, t: Mapping[str, Tensor]):
         self.optimizer, self.t = optimizer, t
         group_of = {p: i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
-        parts: dict[Any, list[str]] = {}
+        parts: dict[tuple[int, object], list[str]] = {}
         for name, p in t.items():
             if p in group_of:
                 small = p.ndim <= JOINED_DIMENSIONS and p.numel() <= JOINED_VALUES
@@ -135,7 +132,7 @@ class VirtualStep:
                 parts.setdefault((group_of[p], alike), []).append(name)
         self.parts = [(optimizer.param_groups[i], names) for (i, _), names in parts.items()]
 
-    def __call__(self, G: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def __call__(self, G: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Slope]]:
         """Take the step.
 
         Parameters
@@ -151,7 +148,7 @@ class VirtualStep:
             Diagonal of ``d t_plus / d G``, for the entries of `G`.
         """
         t_plus = dict(self.t)
-        slope: dict[str, Any] = {}
+        slope: dict[str, Slope] = {}
         for group, names in self.parts:
             rule = rule_for(self.optimizer, group)
             held = {n: {} if rule is plain else self._state(n) for n in names if n in G}
@@ -169,12 +166,12 @@ class VirtualStep:
                 slope.update(zip(mine, split(slopes, shapes), strict=True))
         return t_plus, slope
 
-    def _state(self, name: str) -> dict[str, Any]:
+    def _state(self, name: str) -> State:
         state = self.optimizer.state.get(self.t[name], {})
         return {k: v for k, v in state.items() if v is not None}  # SGD keeps empty buffers
 
 
-def rule_for(optimizer: Optimizer, group: Mapping[str, Any]) -> Rule:
+def rule_for(optimizer: Optimizer, group: Group) -> Rule:
     """The rule that follows an optimizer, `plain` where none does."""
     rule = RULES.get(type(optimizer), plain)
     unknown = group.get("amsgrad") or (group.get("maximize") and rule is not sgd)
@@ -186,7 +183,7 @@ def join(tensors: Sequence[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else torch.cat([t.flatten() for t in tensors])
 
 
-def split(joined: Any, shapes: Sequence[torch.Size]) -> list[Any]:
+def split(joined: Whole, shapes: Sequence[torch.Size]) -> list[Whole]:
     """Undo `join`; a slope that is one number is the slope of all."""
     if len(shapes) == 1 or not isinstance(joined, Tensor) or joined.ndim == 0:
         return [joined] * len(shapes)
@@ -194,7 +191,7 @@ def split(joined: Any, shapes: Sequence[torch.Size]) -> list[Any]:
     return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def join_states(states: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def join_states(states: Sequence[State]) -> State:
     """The optimizer's state of joined parameters; numbers are stacked, with ``sizes`` beside."""
     if len(states) == 1:
         return states[0]

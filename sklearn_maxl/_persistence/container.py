@@ -11,13 +11,12 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from .json_values import field, parse
+from .json_values import Plain, field, parse
 
 FORMAT = 2  # 1 was of versions before 0.1.0
 KEY = "sklearn_maxl"  # in the metadata of safetensors, which is text by name
@@ -29,7 +28,7 @@ MAX_HEADER = 2**25
 FilePath = str | os.PathLike[str]
 
 
-def write(path: FilePath, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def write(path: FilePath, header: Plain, tensors: dict[str, Tensor]) -> None:
     """Write a file, or leave the one that is there as it is."""
     text = json.dumps({"format": FORMAT, "sha256": NO_CHECKSUM, **header}, allow_nan=False)
     # Each lies on its own, in one piece, and on the CPU: what safetensors asks for.
@@ -80,7 +79,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(number)
 
 
-def read(path: FilePath) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read(path: FilePath) -> tuple[Plain, dict[str, Tensor]]:
     """Header and tensors of a whole and unchanged file."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -93,14 +92,14 @@ def read(path: FilePath) -> tuple[dict[str, Any], dict[str, Tensor]]:
         head = file.read(length)
         header = _our_header(head)
         rest = file.read(size - 8 - length)
-    _verify(start, head, rest, header.pop("sha256"))
+    _verify(start, head, rest, str(header.pop("sha256")))
     try:
         return header, safetensors.torch.load(start + head + rest)
     except safetensors.SafetensorError as error:
         raise ValueError(f"its tensors are damaged ({error})") from error
 
 
-def _our_header(head: bytes) -> dict[str, Any]:
+def _our_header(head: bytes) -> Plain:
     metadata = parse(head).get("__metadata__")
     if type(metadata) is not dict or list(metadata) != [KEY] or type(metadata[KEY]) is not str:
         raise ValueError("it is no file that save wrote")

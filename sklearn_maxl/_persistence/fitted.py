@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from .._data.arrays import Arrays
 from .._environment.private_sklearn import check_parameters
 from .._networks.rebuilt import check_finite, has_layout, rebuilt
-from .._networks.trunk import Scaling
+from .._networks.trunk import Network, Scaling
+from .._tasks.auxiliary import resolve_psi
 from .._tasks.primary import Bins, Classes, Targets
 from .._training.fitted import Fitted
 from .._training.history import History
@@ -26,8 +27,8 @@ from .._training.net import MAXLNet
 from .._training.runs import make_net
 from .._training.settings import Settings, resolve
 from ..labels import Labels, LabelTask, Learned, restored_copy
-from .json_values import NotPlainError, decode, encode, field
-from .parameters import Plain, not_stored, value_from_plain, value_to_plain
+from .json_values import NotPlainError, Plain, decode, encode, field
+from .parameters import not_stored, value_from_plain, value_to_plain
 
 # Of one sample. A trial sample is made for networks of the caller's own.
 MAX_VALUES = 2**26
@@ -40,7 +41,7 @@ def fitted_to_parts(fitted: Fitted) -> tuple[Plain, dict[str, Tensor]]:
     """Header and tensors."""
     net, labels = fitted.net, fitted.labels
     tensors: dict[str, Tensor] = {}
-    networks = {"module": net.module_}
+    networks: dict[str, Network] = {"module": net.module_}
     if net.has_generator_:
         networks["generator"] = net.generator_
     for name, network in networks.items():
@@ -191,7 +192,7 @@ def _input_shape(header: Plain) -> tuple[int, ...]:
 
 def _checked_psi(
     stored: Plain, n_classes: int, settings: Settings, tensors: Mapping[str, Tensor]
-) -> np.ndarray:
+) -> list[int]:
     """`psi`, before a mask of that size is made: the file has to hold one."""
     psi = field(stored, "psi", list)
     if any(type(k) is not int or k < 1 for k in psi) or len(psi) != n_classes:
@@ -200,7 +201,7 @@ def _checked_psi(
     mask = tensors.get("module.mask")
     if mask is None or tuple(mask.shape) != (n_views * n_classes, n_views * sum(psi)):
         raise ValueError("its tensor 'module.mask' does not fit its psi")
-    return np.array(psi, dtype=np.int64)
+    return psi
 
 
 def _labels(
@@ -224,7 +225,7 @@ def _labels(
     arrays = {name: t.numpy() for name, t in _take_out("labels", tensors).items()}
     assert settings.labels is not None
     labels = restored_copy(settings.labels, {**_state(stored, "state"), **arrays}, task)
-    if not np.array_equal(labels.psi_, settings.psi):
+    if not np.array_equal(labels.psi_, resolve_psi(settings.psi, targets.names)):
         raise ValueError("its auxiliary labels don't fit its psi")
     return labels
 

@@ -7,10 +7,12 @@ object with one key, the name of the kind: ``(1, 2)`` is ``{"tuple": [1, 2]}``.
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+Plain = dict[str, object]  # a JSON object
 
 DTYPES = re.compile(r"[<>|](b1|i[1248]|u[1248]|f[248]|U[0-9]{1,7}|O)")
 ELEMENTS: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float, "U": str}
@@ -23,7 +25,7 @@ class NotPlainError(ValueError):
     """A value that a file can't hold, such as a function."""
 
 
-def encode(value: Any) -> Any:
+def encode(value: Any) -> object:
     """A value as JSON; `NotPlainError` for what is not made of numbers, text and containers."""
     kind = type(value)
     if value is None or kind in (bool, int, str):
@@ -44,7 +46,7 @@ def encode(value: Any) -> Any:
     raise NotPlainError(f"a {kind.__name__} is neither number nor text")
 
 
-def _dtype_name(array: Any) -> str:
+def _dtype_name(array: np.ndarray | np.generic) -> str:
     name = array.dtype.str
     if not DTYPES.fullmatch(name) or (array.dtype.hasobject and type(array) is not np.ndarray):
         raise NotPlainError(f"values of dtype {array.dtype} are neither numbers nor text")
@@ -53,7 +55,7 @@ def _dtype_name(array: Any) -> str:
     return str(name)
 
 
-def decode(stored: Any) -> Any:
+def decode(stored: object) -> Any:
     """What `encode` made into JSON; ValueError for anything else."""
     if stored is None or type(stored) in (bool, int, str):
         return stored
@@ -70,7 +72,7 @@ def decode(stored: Any) -> Any:
     raise ValueError(f"its header holds {_short(stored)}, which no value is stored as")
 
 
-def _dict(content: list[Any]) -> dict[Any, Any]:
+def _dict(content: list[object]) -> dict[object, object]:
     pairs = [decode(pair) for pair in content]
     if any(type(pair) is not list or len(pair) != 2 for pair in pairs):
         raise ValueError(f"its header holds {_short(content)}, which is no dictionary")
@@ -83,7 +85,7 @@ def _dict(content: list[Any]) -> dict[Any, Any]:
     return found
 
 
-def _array(content: list[Any]) -> NDArray[Any]:
+def _array(content: list[Any]) -> np.ndarray:
     wrong = ValueError(f"its header holds {_short(content)}, which is no array")
     if len(content) != 3 or type(content[1]) is not list or type(content[2]) is not list:
         raise wrong
@@ -104,13 +106,13 @@ def _array(content: list[Any]) -> NDArray[Any]:
     return array.reshape(shape)
 
 
-def _scalar(content: list[Any]) -> Any:
+def _scalar(content: list[object]) -> object:
     if len(content) != 2:
         raise ValueError(f"its header holds {_short(content)}, which is no number")
     return _array([content[0], [], content[1:]])[()]
 
 
-def _dtype(name: Any) -> np.dtype[Any]:
+def _dtype(name: object) -> np.dtype:
     if type(name) is not str or not DTYPES.fullmatch(name):
         raise ValueError(f"its header names a dtype {_short(name)}")
     return np.dtype(name)
@@ -124,7 +126,7 @@ CONTAINERS = {
 }
 
 
-def parse(text: str | bytes) -> dict[str, Any]:
+def parse(text: str | bytes) -> Plain:
     """A JSON object, with every key once and without the names of numbers that are none."""
     try:
         found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
@@ -139,18 +141,18 @@ def parse(text: str | bytes) -> dict[str, Any]:
     return found
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, object]]) -> Plain:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("its header has a key twice")
     return found
 
 
-def _no_constant(name: str) -> Any:
+def _no_constant(name: str) -> object:
     raise ValueError(f"its header holds the number {name}")
 
 
-def field(stored: dict[str, Any], name: str, *kinds: type | None) -> Any:
+def field(stored: Mapping[str, object], name: str, *kinds: type | None) -> Any:
     """An entry of a JSON object, of one of some types; None stands for a null."""
     if name not in stored:
         raise ValueError(f"its header lacks {name!r}")
@@ -160,6 +162,6 @@ def field(stored: dict[str, Any], name: str, *kinds: type | None) -> Any:
     return value
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

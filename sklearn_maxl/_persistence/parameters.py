@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sklearn.base import BaseEstimator
 
 from .. import backbones, labels, optimizers
-from .json_values import NotPlainError, decode, encode, field
+from .json_values import NotPlainError, Plain, decode, encode, field
 
 HOLDERS: dict[str, type[BaseEstimator]] = {
     cls.__name__: cls
@@ -22,8 +22,6 @@ HOLDERS: dict[str, type[BaseEstimator]] = {
 # Layers of a backbone, cores: more would only be there to exhaust the reader.
 MAX_ENTRIES = 1000
 MAX_THREADS = 1024
-
-Plain = dict[str, object]
 
 
 def parameters_to_plain(estimator: BaseEstimator) -> tuple[Plain, list[str]]:
@@ -49,7 +47,7 @@ def value_to_plain(value: object) -> tuple[object, list[str]]:
     """A value or a holder, and the names of the holder's parameters that are no plain values."""
     if HOLDERS.get(type(value).__name__) is not type(value):
         return {"value": encode(value)}, []
-    stored, left_out = parameters_to_plain(value)  # type: ignore[arg-type]
+    stored, left_out = parameters_to_plain(value)
     return {"holder": type(value).__name__, "parameters": stored}, left_out
 
 
@@ -105,11 +103,11 @@ def parameters_from_plain(
     return parameters, missing
 
 
-def not_stored(header: Plain, name: str = "not_stored") -> list[str]:
+def not_stored(header: Plain) -> list[str]:
     """Names of what is no plain value."""
-    names = field(header, name, list)
+    names: list[str] = field(header, "not_stored", list)
     if any(type(n) is not str for n in names):
-        raise ValueError(f"{name!r} in its header is no list of names")
+        raise ValueError("'not_stored' in its header is no list of names")
     return names
 
 

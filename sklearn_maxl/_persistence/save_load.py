@@ -15,8 +15,8 @@ from .._training.net import MAXLNet
 from ..labels import Learned
 from . import container
 from .fitted import fitted_from_parts, fitted_to_parts
-from .json_values import encode, field
-from .parameters import Plain, parameters_from_plain, parameters_to_plain
+from .json_values import Plain, encode, field
+from .parameters import not_stored, parameters_from_plain, parameters_to_plain
 
 PACKAGES = ("sklearn_maxl", "torch", "numpy", "scikit-learn", "skorch", "safetensors")
 
@@ -24,13 +24,14 @@ PACKAGES = ("sklearn_maxl", "torch", "numpy", "scikit-learn", "skorch", "safeten
 def save(estimator: Any, path: container.FilePath) -> None:
     """Write a fitted estimator, once it is known that it comes back."""
     header, tensors = parts_of(estimator)
-    labels = estimator._fitted.settings.labels
-    of_labels = [] if labels is None else header["labels"]["not_stored"]
-    given = {
-        "backbone": estimator.backbone if "backbone" in header["not_stored"] else None,
-        "auxiliary": labels if labels is not None and header["labels"]["kind"] is None else None,
-        "auxiliary__generator": labels.generator if "generator" in of_labels else None,
-    }
+    labels, stored = estimator._fitted.settings.labels, field(header, "labels", dict, None)
+    given = dict.fromkeys(("backbone", "auxiliary", "auxiliary__generator"))
+    if "backbone" in not_stored(header):
+        given["backbone"] = estimator.backbone
+    if stored is not None and stored["kind"] is None:
+        given["auxiliary"] = labels
+    if stored is not None and "generator" in not_stored(stored):
+        given["auxiliary__generator"] = labels.generator
     try:
         other, _ = from_parts(type(estimator), header, dict(tensors), "cpu", given)
         _compare_fields(estimator.net_, other.net_)
@@ -53,7 +54,7 @@ def load(
         return from_parts(cls, header, tensors, device, given)
 
 
-def parts_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def parts_of(estimator: Any) -> tuple[Plain, dict[str, Tensor]]:
     """Header and tensors of a fitted estimator."""
     header, tensors = fitted_to_parts(estimator._fitted)
     parameters, left_out = parameters_to_plain(estimator)
@@ -70,7 +71,7 @@ def parts_of(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def from_parts(
     cls: Any,
-    header: dict[str, Any],
+    header: Plain,
     tensors: dict[str, Tensor],
     device: str | torch.device,
     given: Plain,
@@ -116,7 +117,7 @@ def _restore_names(estimator: Any, names: list[Any] | None) -> None:
 
 
 def _notes(
-    header: dict[str, Any], defaulted: list[str], device: str | torch.device, found: str
+    header: Plain, defaulted: list[str], device: str | torch.device, found: str
 ) -> list[str]:
     """What is other than it was."""
     notes = []

@@ -72,11 +72,11 @@ class Classes:
     def from_state(cls, state: Mapping[str, object], name: str) -> Self:
         """Undo `state`, whoever wrote the file."""
         classes = state["names"] if state.keys() == {"names"} else None
-        one_row = isinstance(classes, np.ndarray) and classes.ndim == 1
-        if not one_row or not np.array_equal(np.unique(classes), classes):
+        row = classes if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
+        if row is None or not np.array_equal(np.unique(row), row):
             raise ValueError("its classes are no sorted array of distinct labels")
         # Several of each: scikit-learn warns of targets that hardly ever repeat.
-        return cls(np.repeat(classes, 3), classes, name)
+        return cls(np.repeat(row, 3), row, name)
 
 
 def _check_classes(y: np.ndarray) -> None:
@@ -160,7 +160,8 @@ class Bins:
         bins.name, bins.shape = name, shape
         bins.mean, bins.scale = finite(state["mean"], n), positive(state["scale"], n)
         bins.direction = finite(state["direction"], n)
-        bins.edges = finite(state["edges"], np.shape(state["edges"])[:1])  # type: ignore[arg-type]
+        edges = np.asarray(state["edges"])
+        bins.edges = finite(edges, edges.shape[:1])
         if (np.diff(bins.edges) <= 0).any():
             raise ValueError("its bins are not in order")
         bins.names = np.arange(len(bins.edges) + 1)

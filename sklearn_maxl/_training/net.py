@@ -11,7 +11,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -27,10 +27,10 @@ from .._maths.meta_gradient import WithFallback
 from .._maths.step import PASSES, Batch, Pass, Record
 from .._networks.label_generator import LabelGenerator
 from .._networks.multi_task import MultiTaskNet
-from .._networks.trunk import draws_random_numbers
 from .._tasks.auxiliary import Hierarchy
 from ..optimizers import make_optimizer
 from . import held_out
+from .checks import check_finite, small_batch_explained
 from .early_stopping import BestState
 from .history import EpochSums, History, format_cell, summary
 from .progress import UNTOLD, Task
@@ -63,6 +63,7 @@ class MAXLNet(NeuralNet):
 
     module_: MultiTaskNet
     generator_: LabelGenerator
+    _default_callbacks: ClassVar[list[object]] = []  # skorch's read every loss from the device
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class MAXLNet(NeuralNet):
         hierarchy: Hierarchy | None = None,
         settings: Settings,
         random_state: np.random.RandomState,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         self.generator = generator
         self.hierarchy = hierarchy
@@ -90,10 +91,6 @@ class MAXLNet(NeuralNet):
             "use_caching": False,  # there are no predictions of batches that could be kept
         }
         super().__init__(module, **{**of_skorch, **kwargs})
-
-    @property
-    def _default_callbacks(self) -> list[object]:
-        return []  # skorch's own read every batch's loss from the device
 
     @property
     def has_generator_(self) -> bool:
@@ -132,10 +129,11 @@ class MAXLNet(NeuralNet):
             self.generator_optimizer_ = make_optimizer(learned.optimizer)(
                 parameters_of(self.generator_).values(), lr=learned.lr
             )
-        self.rates_ = Rates(self.settings.schedule, self.max_epochs, self._optimizer_list())
+        self.rates_ = Rates(self.settings.schedule, self.max_epochs, self.optimizers())
         return self
 
-    def _optimizer_list(self) -> list[torch.optim.Optimizer]:
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """That of each network."""
         return [self.optimizer_, *([self.generator_optimizer_] if self.has_generator_ else [])]
 
     def check_data(self, X: TrainingData, y: None = None) -> None:
@@ -143,10 +141,6 @@ class MAXLNet(NeuralNet):
             raise TypeError("MAXLNet trains on TrainingData; fit the MAXLClassifier instead.")
 
     # Going on from another net
-
-    def hold_rates(self) -> None:
-        """Follow no schedule from here on."""
-        self.rates_.hold(self._optimizer_list())
 
     def take_over(self, other: "MAXLNet") -> None:
         """Go on from where a net of the same architecture stands, with this one's settings."""
@@ -157,7 +151,7 @@ class MAXLNet(NeuralNet):
                 "warm_start=True goes on with the networks of the last fit, but backbone, "
                 "psi, views or auxiliary were changed since; use warm_start=False."
             ) from error
-        for mine, theirs in zip(self._optimizer_list(), other._optimizer_list(), strict=True):
+        for mine, theirs in zip(self.optimizers(), other.optimizers(), strict=True):
             go_on(mine, theirs)
         self.epochs_, self.n_steps_ = other.epochs_, other.n_steps_
         self.history = other.history  # type: ignore[has-type]
@@ -183,20 +177,19 @@ class MAXLNet(NeuralNet):
         self.check_data(X)
         settings = self.settings
         if not hasattr(self, "random_numbers_"):
-            needed = self._is_stochastic(X.train)
-            self.random_numbers_ = RandomNumbers(
-                needed, self.random_state, torch.device(self.device)
+            self.random_numbers_ = RandomNumbers.of(
+                self.module_, getattr(self, "generator_", None), X.train, self.random_state
             )
         best = None
         if settings.early_stopping:
             best = BestState(self.state, settings.tol, settings.n_iter_no_change)
-        datasets = {"dataset_train": X, "dataset_valid": X.validation}
+        datasets: dict[str, object] = {"dataset_train": X, "dataset_valid": X.validation}
         # What skorch's progress bar guesses the number of batches from.
         self.iterator_train__batch_size = settings.batch_size_of(len(X))
         try:
             for _ in range(self.max_epochs if epochs is None else epochs):
                 epoch = task.epoch()
-                self.rates_.next_epoch(self._optimizer_list())
+                self.rates_.next_epoch(self.optimizers())
                 self.notify("on_epoch_begin", **datasets)
                 self._run_epoch(X)
                 stop = self._stopped_by_callback(datasets)
@@ -213,12 +206,6 @@ class MAXLNet(NeuralNet):
         if self.verbose and self.module_.views is not None and self.module_.primary_share > 0:
             logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
-
-    def _is_stochastic(self, samples: Samples) -> bool:
-        """Whether a network draws random numbers."""
-        x, y = samples.X[[0, -1]], samples.y[[0, -1]]  # two rows even of a single sample
-        of_generator = self.has_generator_ and draws_random_numbers(self.generator_, x, y)
-        return draws_random_numbers(self.module_, x) or of_generator
 
     def _stopped_by_callback(self, datasets: dict[str, object]) -> bool:
         """Tell skorch's callbacks that an epoch ends; whether one of them ends the training."""
@@ -252,7 +239,7 @@ class MAXLNet(NeuralNet):
             del self.step_
         if data.validation is not None:
             self.choose_head(data.train)  # the validation score is of what predicts now
-        self._check_finite(sums)
+        check_finite(len(self.epochs_) + 1, sums, self._states(), self.settings)
         score = None if data.validation is None else self.score_on(data.validation)
         row = summary(len(self.epochs_) + 1, sums, self.hierarchy, self.has_generator_, score)
         row["time"] = round(time.perf_counter() - start, 6)
@@ -270,16 +257,8 @@ class MAXLNet(NeuralNet):
         for train, meta in batches(data, self.settings.batch_size_of(len(data)), self.random_state):
             if self.callbacks_:
                 self.notify("on_batch_begin", batch=train, training=True)
-            try:
+            with small_batch_explained(len(train), self.settings.batch_size):
                 record = self._take_step(kind, train, meta)
-            except ValueError as error:
-                if len(train) == 1 and "more than 1 value per channel" in str(error):
-                    raise ValueError(
-                        "Batch normalisation can't train on a batch of one sample; raise "
-                        f"batch_size (now {self.settings.batch_size or 'auto'}) or pass more "
-                        "samples."
-                    ) from error
-                raise
             sums.add(record, len(train))
             if self.callbacks_:
                 self.history.record_batch("train_batch_size", len(train))
@@ -308,19 +287,6 @@ class MAXLNet(NeuralNet):
         if learn_labels:
             self.generator_optimizer_.step()
         return record
-
-    def _check_finite(self, sums: EpochSums) -> None:
-        """Refuse to go on with what no further epoch can mend."""
-        tensors = [t for state in self._states().values() for t in state.values()]
-        weights_finite = torch.stack([t.isfinite().all() for t in tensors]).all()
-        if np.isfinite(list(sums.means().values())).all() and weights_finite:
-            return
-        learned = self.settings.learned
-        of_generator = "" if learned is None else f" or the lr of Learned (now {learned.lr})"
-        raise ValueError(
-            f"Training diverged in epoch {len(self.epochs_) + 1}: a loss or weight is not "
-            f"finite. Lower lr (now {self.lr}){of_generator}."
-        )
 
     def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Parameters of both networks, as skorch's callbacks find them by name."""

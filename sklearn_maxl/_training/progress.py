@@ -6,7 +6,7 @@ Where no callback is set, nobody is told and nothing is done.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,7 @@ class ToldTask(Task):
     """
 
     context: Any
-    told: dict[str, Any]
+    told: Mapping[str, object]
     keep: Callable[[BaseEstimator, "Fitted"], BaseEstimator]
     attributes: Callable[[], dict[str, object]] | dict[str, object] | None = None
     only_training: bool = False
@@ -96,8 +96,10 @@ class ToldTask(Task):
         task.end()
 
     def fitted_by(self, snapshot: Callable[[], "Fitted"]) -> Task:
-        estimator = self.told["estimator"]
-        return replace(self, attributes=lambda: vars(self.keep(copy.copy(estimator), snapshot())))
+        def attributes() -> dict[str, object]:
+            return vars(self.keep(copy.copy(self.told["estimator"]), snapshot()))
+
+        return replace(self, attributes=attributes)
 
     def epoch(self) -> Task:
         return self._subtask("epoch")
@@ -114,7 +116,7 @@ NEEDED_AFTERWARDS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 @contextmanager
 def fit_task(
     estimator: BaseEstimator,
-    told: dict[str, object],
+    told: Mapping[str, object],
     keep: Callable[[BaseEstimator, "Fitted"], BaseEstimator],
     epochs_of_trainings: list[int],
 ) -> Iterator[Task]:

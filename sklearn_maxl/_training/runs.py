@@ -203,7 +203,7 @@ def train_part(fitted: Fitted, arrays: Arrays, *, hold_rates: bool) -> Fitted:
     # There is no part to hold out, and nobody knows which epoch is the last.
     net.settings = replace(fitted.settings, early_stopping=False)
     if hold_rates:
-        net.hold_rates()
+        net.rates_.hold(net.optimizers())
     more = replace(fitted, settings=net.settings, labels=labels, net=net)
     train(more, make_plan(net.settings, arrays, fitted.targets, net.random_state), 1)
     return more

@@ -6,7 +6,7 @@ translation is a field of the same name here, and nothing else. A trial on the s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import torch
@@ -23,6 +23,7 @@ from ..labels import NAMED as LABELS
 from ..labels import Labels, Learned
 from ..optimizers import Adam, AdamW, MakeOptimizer, make_optimizer
 from .schedules import SCHEDULES, Schedule
+from .skorch_callbacks import Entry
 from .steps import Step
 
 
@@ -108,7 +109,7 @@ class Settings:
     device: torch.device
     precision: str
     n_threads: int | None
-    callbacks: list[Any] | None
+    callbacks: list[Entry] | None
     verbose: int
     undecided: tuple[str, ...] = ()
     step_class: type[Step] = Step
@@ -216,7 +217,7 @@ def resolve(
         "undecided": tuple(undecided),
         "step_class": step_class,
     }
-    same = {f.name for f in fields(Settings)} - answers.keys()
+    same = {f.name for f in fields(Settings)} & parameters.keys() - answers.keys()
     return Settings(**answers, **{name: parameters[name] for name in same})
 
 
@@ -230,6 +231,11 @@ def make_labels(auxiliary: str | Labels | None) -> Labels | None:
     if isinstance(auxiliary, type):
         raise ValueError(
             f"auxiliary is the class {auxiliary.__name__}; pass an object, {auxiliary.__name__}()."
+        )
+    if auxiliary is not None and not isinstance(auxiliary, str | Labels):
+        raise ValueError(
+            f"auxiliary is a {type(auxiliary).__name__}; base it on sklearn_maxl.labels.Labels, "
+            "which has what training asks a source of labels for."
         )
     return LABELS[auxiliary]() if isinstance(auxiliary, str) else auxiliary
 
@@ -250,16 +256,12 @@ def _views(views: str | None, auto: Defaults, input_shape: tuple[int, ...]) -> V
 
 
 def _recipe(parameters: Mapping[str, Any], learned: Learned | None) -> Recipe:
-    of_generator = {}
-    if learned is not None:
-        scale = learned.meta_scale
-        of_generator = {
-            "regularisers": learned.regularisers,
-            "meta_scale": None if isinstance(scale, str) else scale,
-        }
-    return Recipe(
+    recipe = Recipe(
         focal_gamma=parameters["focal_gamma"],
         auxiliary_weight=parameters["auxiliary_weight"],
         regression=parameters.get("loss", "squared_error"),
-        **of_generator,
     )
+    if learned is None:
+        return recipe
+    scale = None if isinstance(learned.meta_scale, str) else learned.meta_scale
+    return replace(recipe, regularisers=learned.regularisers, meta_scale=scale)

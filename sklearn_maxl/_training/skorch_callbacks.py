@@ -1,6 +1,7 @@
 """skorch's callbacks: a copy of each for one net, and what can't work here."""
 
 import copy
+from typing import TypeAlias
 
 from skorch.callbacks import (
     BatchScoring,
@@ -12,7 +13,7 @@ from skorch.callbacks import (
 
 from .schedules import Schedule, constant
 
-Entry = Callback | tuple[str, Callback]
+Entry: TypeAlias = Callback | tuple[str, Callback]
 
 
 def own_copies(callbacks: list[Entry] | None) -> list[Entry] | None:

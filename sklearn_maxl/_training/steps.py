@@ -7,12 +7,14 @@ and an estimator whose class attribute ``step_class`` names it: nothing has to b
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from .._data.samples import Samples
 from .._environment.random_state import isolated_rng, seed_rng
 from .._maths.at_parameters import AtParameters
 from .._maths.meta_gradient import MetaGradient, MetaProblem
@@ -30,6 +32,7 @@ from .._maths.step import (
 from .._maths.virtual_step import VirtualStep
 from .._networks.label_generator import LabelGenerator
 from .._networks.multi_task import MultiTaskNet
+from .._networks.trunk import draws_random_numbers
 
 Replay = Callable[[], None]
 
@@ -51,6 +54,21 @@ class RandomNumbers:
 
     def __init__(self, needed: bool, rng: np.random.RandomState, device: torch.device):
         self.needed, self.rng, self.device = needed, rng, device
+
+    @classmethod
+    def of(
+        cls,
+        module: MultiTaskNet,
+        generator: LabelGenerator | None,
+        samples: Samples,
+        rng: np.random.RandomState,
+    ) -> Self:
+        """Those of a training; whether a network draws any is tried out."""
+        x, y = samples.X[[0, -1]], samples.y[[0, -1]]  # two rows even of a single sample
+        needed = draws_random_numbers(module, x)
+        if generator is not None:
+            needed |= draws_random_numbers(generator, x, y)
+        return cls(needed, rng, samples.device)
 
     @contextmanager
     def of_a_step(self) -> Iterator[Replay]:

@@ -6,6 +6,7 @@ scikit-learn's ``get_params``, so that a grid search reaches
 """
 
 from ._builder import NAMED as NAMED
+from ._builder import Backbone as Backbone
 from ._builder import Build as Build
 from ._builder import builder as builder
 from ._builder import is_of_user as is_of_user

@@ -1,6 +1,7 @@
 """From what a user may give as `backbone` to a function that builds a trunk."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -11,6 +12,7 @@ from ._resnet import ResNet50
 from ._vgg import VGG16
 
 Build = Callable[[tuple[int, ...]], nn.Module]
+Backbone: TypeAlias = str | BaseEstimator | nn.Module | Build
 
 # The names that the parameters `backbone` and `generator` know, apart from "auto".
 NAMED: dict[str, type[BaseEstimator]] = {
@@ -21,7 +23,7 @@ NAMED: dict[str, type[BaseEstimator]] = {
 }
 
 
-def builder(backbone: object, name: str = "backbone") -> Build:
+def builder(backbone: Backbone, name: str = "backbone") -> Build:
     """Turn what a user may give as `backbone` into a function of the samples' shape.
 
     Parameters
@@ -49,10 +51,10 @@ def builder(backbone: object, name: str = "backbone") -> Build:
         )
     if isinstance(backbone, nn.Module):
         return _Copy(backbone)
-    return getattr(backbone, "build", backbone)  # type: ignore[return-value]
+    return backbone.build if hasattr(backbone, "build") else backbone
 
 
-def is_of_user(backbone: object) -> bool:
+def is_of_user(backbone: Backbone) -> bool:
     """Whether a backbone runs a user's own code, and none of this package."""
     return not isinstance(backbone, str) and type(backbone) not in NAMED.values()
 

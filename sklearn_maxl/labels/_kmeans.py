@@ -152,9 +152,9 @@ class KMeans(Labels):
             centres = stored.pop(f"centres.{i}", None)  # none, if no sample was seen yet
             if centres is None:
                 continue
-            if not 1 <= len(np.atleast_1d(centres)) <= psi:  # type: ignore[arg-type]
+            if not isinstance(centres, np.ndarray) or not 1 <= len(np.atleast_1d(centres)) <= psi:
                 raise ValueError(f"class number {i} has more or less centres than its psi {psi}")
-            self.centres_[i] = finite(centres, (len(centres), len(mean)))  # type: ignore[arg-type]
+            self.centres_[i] = finite(centres, (len(centres), len(mean)))
         weights = {
             name.removeprefix("encoder."): torch.as_tensor(value)
             for name, value in stored.items()

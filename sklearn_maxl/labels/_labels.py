@@ -47,8 +47,8 @@ class Labels(BaseEstimator):
 
     A subclass holds parameters, as every scikit-learn estimator does. A fit makes a copy,
     calls `fit` and, with the samples that it trains on, `assign`. What the copy learns is
-    kept in attributes that end with an underscore. Anything with these methods will do; this
-    class spares writing those that need no change.
+    kept in attributes that end with an underscore. Where labels exist for samples that were
+    not trained on, a method ``soft_labels(X, y)`` gives them, as `Uniform` has it.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class Labels(BaseEstimator):
         """
         if not all(map(is_fitted_name, state)):
             raise ValueError(f"its auxiliary labels have the unknown parts {sorted(state)[:3]}")
-        vars(self).update(state)
+        self.__dict__.update(state)
 
 
 class Stateless(Labels):

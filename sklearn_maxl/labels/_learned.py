@@ -8,7 +8,9 @@ from .._environment.private_sklearn import HasMethods, Interval, StrOptions
 from .._maths.losses import REGULARISERS
 from .._maths.meta_gradient import META_GRADIENTS
 from .._maths.step import PASSES
+from ..backbones import Backbone
 from ..optimizers import NAMED as OPTIMIZERS
+from ..optimizers import MakeOptimizer
 from ._labels import Stateless
 
 
@@ -90,9 +92,9 @@ class Learned(Stateless):
 
     def __init__(
         self,
-        generator: Any = None,
+        generator: Backbone | None = None,
         *,
-        optimizer: Any = "adam",
+        optimizer: str | MakeOptimizer = "adam",
         lr: float = 0.001,
         every: int = 8,
         entropy_weight: float = 0.2,
@@ -117,5 +119,8 @@ class Learned(Stateless):
 
     @property
     def regularisers(self) -> dict[str, float]:
-        """The weight of each term that the generator descends beside the meta loss."""
-        return {name: getattr(self, name) for name in REGULARISERS}
+        """The weight of each term that the generator descends beside the meta loss.
+
+        A subclass may have the parameter of a term that this class does not know.
+        """
+        return {name: getattr(self, name, 0.0) for name in REGULARISERS}

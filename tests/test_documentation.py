@@ -5,8 +5,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._estimators import doc_link as _doc_link
-from sklearn_maxl._estimators.doc_link import VARIABLE
+from sklearn_maxl._estimators import documentation
+from sklearn_maxl._estimators.documentation import VARIABLE
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]
 
@@ -22,7 +22,7 @@ def test_the_question_mark_leads_to_the_page_of_the_estimator(estimator, monkeyp
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_without_an_address_there_is_no_link(estimator, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(_doc_link, "_project_url", lambda label: "")
+    monkeypatch.setattr(documentation, "_project_url", lambda label: "")
     assert estimator()._get_doc_link() == ""
     assert "href" not in estimator()._repr_html_()
 
@@ -30,11 +30,11 @@ def test_without_an_address_there_is_no_link(estimator, monkeypatch):
 def test_the_address_can_come_from_the_metadata(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(
-        _doc_link, "metadata", lambda name: Metadata(["Documentation, https://a.example/b/"])
+        documentation, "metadata", lambda name: Metadata(["Documentation, https://a.example/b/"])
     )
-    assert _doc_link.documentation_url() == "https://a.example/b"
-    monkeypatch.setattr(_doc_link, "metadata", lambda name: Metadata(None))
-    assert _doc_link.documentation_url() == ""
+    assert documentation.documentation_url() == "https://a.example/b"
+    monkeypatch.setattr(documentation, "metadata", lambda name: Metadata(None))
+    assert documentation.documentation_url() == ""
 
 
 class Metadata:
