@@ -2,16 +2,13 @@
 One line for each option
 ========================
 
-Everything beyond the defaults, on data that scikit-learn brings along: recipes,
-augmentation, learned weights, sharp labels, the choice of psi, the guard, regression and
-the similarity of gradients. The scores are of single runs on one split: they show how each
-option is used, not which is better.
+Settings beyond the defaults, on data that comes with scikit-learn: recipes, augmentation,
+learned weights, sharp labels, the choice of psi, regression and the similarity of
+gradients. The scores are of single runs on one split: they show how each option is used,
+not which is better.
 """
 
 # sphinx_gallery_capture_repr = ()
-
-import warnings
-from textwrap import fill
 
 import matplotlib.pyplot as plt
 import torch
@@ -20,6 +17,8 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.callbacks import GradientSimilarity
+from sklearn_maxl.labels import Learned
 from sklearn_maxl.plots import GradientSimilarityDisplay
 
 X, y = load_digits(return_X_y=True)
@@ -27,7 +26,7 @@ X = X.reshape(-1, 1, 8, 8)
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=300, stratify=y, random_state=0
 )
-# 16 epochs are few for a cosine schedule, and for views, which the first lines show.
+# 16 epochs are few for a cosine schedule and for views, hence these two settings.
 SMALL = {
     "backbone": ConvNet(channels=(16, 32)),
     "max_epochs": 16,
@@ -47,8 +46,8 @@ def show(what: str, model: MAXLClassifier, note: str = "") -> MAXLClassifier:
 # %%
 # Views
 # -----
-# They are the default for images. The auxiliary task is harder with them, so that they need more
-# epochs to be of use; until it is learned, the primary head has a say in a prediction.
+# They are the default for images. They make the auxiliary task harder, so that it takes more epochs
+# to learn. Until it is learned, the primary head takes part in a prediction.
 
 for epochs in (16, 100):
     for views in (None, "rotations"):
@@ -58,7 +57,7 @@ for epochs in (16, 100):
 # %%
 # Recipes
 # -------
-# A preset sets many parameters at once; yours come after.
+# A preset sets many parameters at once; those that you pass replace the preset's.
 
 recipe = MAXLClassifier.from_preset("neurips2019", **SMALL)
 recipe.set_params(batch_size=10, augment=None)  # a small set, of digits that have a left and right
@@ -78,35 +77,33 @@ show(
 )
 
 # %%
-# What the labels say
-# -------------------
+# Sharp labels, and weights
+# -------------------------
+# The parameters of the label generator belong to ``Learned``.
 
-sharp = {"information_weight": 0.5, "generator_lr": 0.01}
-clf = show("sharp labels", MAXLClassifier(**sharp, **SMALL))
+sharp = Learned(information_weight=0.5, lr=0.01)
+clf = show("sharp labels", MAXLClassifier(auxiliary=sharp, **SMALL))
 print(f"    entropy of a label: {clf.history_[-1]['label_entropy']:.2f} of at most 1.61")
-clf = show("learned weights, 1/8 to 8", MAXLClassifier(auxiliary_weight_range=3.0, **SMALL))
-weights = clf.generate_auxiliary_weights(X_train)
+weighted = MAXLClassifier(auxiliary=Learned(weight_range=3.0), **SMALL)
+clf = show("learned weights, 1/8 to 8", weighted)
+weights = clf.net_.apply(clf.net_.generator_.weights, X_train)
 print(f"    weights from {weights.min():.2f} to {weights.max():.2f}")
 
 # %%
-# The choice of psi, and the guard
-# --------------------------------
+# The choice of psi
+# -----------------
 
 clf = show("psi chosen on held-out samples", MAXLClassifier(psi="auto", **SMALL))
 losses = {psi: round(loss, 3) for psi, loss in clf.history_.psi_losses.items()}
 print(f"    psi_ = {clf.psi_[0]}; held-out losses {losses}")
-with warnings.catch_warnings(record=True) as told:
-    warnings.simplefilter("always")
-    clf = show("guarded", MAXLClassifier(guard=True, **SMALL))
-print(f"    kept: {clf.history_.guard['kept']}")
-for warning in told:
-    print(fill(f"told: {warning.message}", 90, initial_indent=" " * 4, subsequent_indent=" " * 4))
 
 # %%
-# How the two losses get along
-# ----------------------------
+# Do the two losses agree?
+# ------------------------
+# A callback records the cosine of their gradients.
 
-clf = show("cosine of the gradients", MAXLClassifier(gradient_similarity_every=5, **SMALL))
+recorded = MAXLClassifier(callbacks=[GradientSimilarity(every=5)], **SMALL)
+clf = show("cosine of the gradients", recorded)
 GradientSimilarityDisplay.from_estimator(clf)
 
 # %%

@@ -3,8 +3,8 @@ Grid search over images
 =======================
 
 Images of shape (n, channels, height, width) go straight into scikit-learn's
-searches. This one asks two questions at once: does an auxiliary task pay, and how
-wide should the network be? ``backbone__channels`` reaches into the backbone.
+searches. This one asks two questions at once: do auxiliary labels help, and how wide
+should the network be? ``backbone__channels`` is a parameter of the backbone.
 """
 
 import matplotlib.pyplot as plt
@@ -24,7 +24,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # The search
 # ----------
-# ``None`` is in the grid: the search may find that no auxiliary task is best.
+# ``None`` is the single task: the search may find that it is best. For the parameters of the label
+# generator, the grid would hold ``auxiliary__every`` and the classifier ``auxiliary=Learned()``.
 # ``views=None``, because these epochs are too few for the harder task that views make.
 # Two processes share the fits, each on one thread.
 

@@ -2,16 +2,15 @@
 Do the labels find hidden clusters?
 ===================================
 
-Three classes, each made of three clusters that nobody tells the classifier of. Do the
-labels that it invents for the samples of a class find them? It depends on two numbers:
+Each of three classes consists of three clusters, which the classifier is not told about. Do
+the auxiliary labels find them? It depends on two parameters of ``Learned``:
 
-- With the defaults, no: the entropy term is content when *every* sample gets the same
-  even label, and the meta-gradient, which carries the learning rate as a factor, is too
-  small beside it to say otherwise.
-- ``meta_scale="inverse_lr"`` divides the learning rate out. Now the gradient of the
-  primary loss decides, and it finds much of the structure by itself.
-- ``information_weight=0.1`` asks for labels that are sharp for each sample and even
-  over all. That is clustering, and finds the clusters with or without the meta-gradient.
+- With the defaults, no. The entropy term is smallest when *every* sample has the same even
+  label. The meta-gradient contains the learning rate as a factor and is small beside it.
+- ``meta_scale="inverse_lr"`` divides by the learning rate. Now the gradient of the primary
+  loss decides, and it finds much of the structure by itself.
+- ``information_weight=0.1`` favours labels that are sharp for each sample and even over all
+  samples. That is clustering, and finds the clusters with or without the meta-gradient.
 
 Agreement is measured within each class by adjusted mutual information: 0 is chance, 1 is
 the same grouping. ``benchmarks/hidden_clusters.py`` does it in ten dimensions.
@@ -32,6 +31,7 @@ from joblib import Parallel, delayed
 from sklearn.metrics import adjusted_mutual_info_score
 
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.labels import Learned
 
 CLASSES, CLUSTERS = 3, 3
 SETTINGS = {
@@ -44,7 +44,7 @@ SETTINGS = {
 # %%
 # The data
 # --------
-# Nine clusters on a grid in the plane; which three make up a class is drawn at random.
+# Nine clusters on a grid in the plane, dealt to the three classes at random.
 
 
 def make_data(seed: int, n: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,14 +62,13 @@ def make_data(seed: int, n: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarr
 # -------
 
 
-def invented(name: str, seed: int) -> np.ndarray:
+def auxiliary_labels(name: str, seed: int) -> np.ndarray:
     """The most likely auxiliary label of each sample."""
     X, y, _ = make_data(seed)
     if SETTINGS[name] is None:
         return CLUSTERS * y + np.random.RandomState(seed).randint(CLUSTERS, size=len(y))
-    clf = MAXLClassifier(
-        psi=CLUSTERS, max_epochs=60, meta_every=1, random_state=seed, **SETTINGS[name]
-    )
+    labels = Learned(every=1, **SETTINGS[name])
+    clf = MAXLClassifier(auxiliary=labels, psi=CLUSTERS, max_epochs=60, random_state=seed)
     return clf.fit(X, y).generate_auxiliary_labels(X, y).argmax(axis=1)
 
 
@@ -86,7 +85,7 @@ def agreement(labels: np.ndarray, seed: int) -> float:
 # %%
 # The picture
 # -----------
-# The colour of a point is its class, its marker the invented label within the class.
+# The colour of a point is its class, its marker the auxiliary label within the class.
 
 
 def plot(labels: dict[str, np.ndarray], scores: dict[str, np.ndarray], path: str) -> None:
@@ -101,14 +100,14 @@ def plot(labels: dict[str, np.ndarray], scores: dict[str, np.ndarray], path: str
         error = scores[name].std(ddof=1) / np.sqrt(len(scores[name]))
         axis.set_title(f"{name}\nagreement {scores[name].mean():.2f} ± {error:.2f}", fontsize=10)
         axis.set(xticks=[], yticks=[])
-    figure.suptitle("Colour: class.  Marker: invented label within the class.", fontsize=10)
+    figure.suptitle("Colour: class.  Marker: auxiliary label within the class.", fontsize=10)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
 
 
 def main() -> None:
     """Fit, print and draw."""
-    parser = argparse.ArgumentParser(description="Do invented labels find hidden clusters?")
+    parser = argparse.ArgumentParser(description="Do auxiliary labels find hidden clusters?")
     parser.add_argument("--seeds", type=int, default=10, help="data sets (default: 10)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--output", default="hidden_clusters.png")
@@ -118,7 +117,7 @@ def main() -> None:
     labels = dict(
         zip(
             runs,
-            Parallel(n_jobs=arguments.jobs)(delayed(invented)(*key) for key in runs),
+            Parallel(n_jobs=arguments.jobs)(delayed(auxiliary_labels)(*key) for key in runs),
             strict=True,
         )
     )

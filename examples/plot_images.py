@@ -3,8 +3,8 @@ Images and augmentation
 =======================
 
 Images go in as an array of shape (n, channels, height, width), of any numeric type, and
-``augment`` changes every training batch at random. A change has to leave the meaning of an
-image alone: this example compares one that does with one that does not.
+``augment`` changes every training batch at random. A change must not alter the meaning of an
+image. This example compares a change that does not with one that does.
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +20,8 @@ X, y = load_digits(return_X_y=True)
 X = X.reshape(-1, 1, 8, 8)
 
 # %%
-# A change of one's own
-# ---------------------
+# An augmentation of your own
+# ---------------------------
 # Any function of a batch will do. It gets a tensor on the device of the fit, in the units of
 # ``X``, and may draw from torch's random state: each fit seeds that by its ``random_state`` and
 # puts it back.

@@ -2,13 +2,13 @@
 What the labels mean
 ====================
 
-The label generator gives every image of a digit a place among a few auxiliary classes of that
-digit. This example looks at these labels: are all auxiliary classes in use, do single labels
-say something about their image, and what do the images of one auxiliary class share?
+The label generator sorts the images of each digit into a few auxiliary classes. This example looks
+at these labels: are all auxiliary classes in use, does a label say something about its image, and
+what do the images of one auxiliary class have in common?
 
-By default they say little. ``information_weight`` makes single labels sharp, and learning in
-every step (``meta_every=1``) gives the generator time to do so. Sharp labels can be looked at;
-they have not been shown to make predictions better.
+By default the labels say little. ``information_weight`` makes single labels sharp, and learning in
+every step (``every=1``) gives the generator time to do so. Sharp labels can be looked at; they have
+not been shown to make predictions better.
 """
 
 import matplotlib.pyplot as plt
@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.labels import Learned
 from sklearn_maxl.plots import (
     AuxiliaryUseDisplay,
     EmbeddingDisplay,
@@ -29,19 +30,19 @@ X, y = X[:400].reshape(-1, 1, 8, 8), y[:400]
 # %%
 # Two fits
 # --------
-# They differ in ``information_weight`` only. Images are not turned (``views=None``), so that the
+# They differ in ``information_weight`` alone. Images are not turned (``views=None``), so that the
 # labels are about digits and not about turns.
 
 common = {
     "backbone": ConvNet(channels=(16, 32)),
     "psi": 3,
     "views": None,
-    "meta_every": 1,
     "max_epochs": 40,
     "random_state": 0,
 }
-default = MAXLClassifier(**common).fit(X, y)
-sharp = MAXLClassifier(information_weight=0.5, **common).fit(X, y)
+default = MAXLClassifier(auxiliary=Learned(every=1), **common).fit(X, y)
+sharper = Learned(every=1, information_weight=0.5)
+sharp = MAXLClassifier(auxiliary=sharper, **common).fit(X, y)
 
 # %%
 # Do single labels say something?
@@ -65,8 +66,8 @@ AuxiliaryUseDisplay.from_estimator(sharp, X, y)
 # %%
 # What do they stand for?
 # -----------------------
-# A row is an auxiliary class, with the images that have most of it. The numbers at the right are
-# the range of their probabilities.
+# A row is an auxiliary class, with the images that have the highest probability of it. The numbers
+# at the right are the range of these probabilities.
 
 LabelMosaicDisplay.from_estimator(sharp, X, y, classes=[1, 4, 8])
 

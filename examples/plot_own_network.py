@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, Custom
+from sklearn_maxl.labels import Learned
 from sklearn_maxl.plots import TrainingCurveDisplay
 
 # %%
@@ -61,7 +62,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 clf = MAXLClassifier(
     Custom(ResidualNet, width=16),
-    generator=MLP(hidden_layer_sizes=(64,)),
+    auxiliary=Learned(MLP(hidden_layer_sizes=(64,))),
     batch_size=50,
     max_epochs=40,
     views=None,

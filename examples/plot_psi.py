@@ -21,9 +21,9 @@ X, y = X[:300], y[:300]
 # %%
 # By the classifier itself
 # ------------------------
-# The trials take half of ``max_epochs`` in all. ``psi_`` tells what was chosen for each class,
-# and ``history_.psi_losses`` the primary loss on the held-out samples. Three seeds hold out other
-# samples. Where their curves cross, the choice depends on those.
+# The trials take half of ``max_epochs`` together. ``psi_`` has the choice for each class, and
+# ``history_.psi_losses`` the primary loss on the held-out samples. Each of three seeds holds out
+# other samples. Where the curves cross, the choice depends on these samples.
 
 found = []
 for seed in range(3):
@@ -44,7 +44,8 @@ ax.spines[["top", "right"]].set_visible(False)
 # %%
 # By cross-validation
 # -------------------
-# ``compare`` takes any settings as its arms, and the one that the others are compared to.
+# ``compare`` takes any parameters as arms; ``reference`` names the one that the others are compared
+# with.
 
 comparison = compare(
     MAXLClassifier(lr=0.01, max_epochs=40),
@@ -58,8 +59,8 @@ comparison = compare(
 print(fill(comparison.verdict, 90))
 
 # %%
-# Every dot is a fold, the bar the mean and its 95 % interval. An interval that contains zero
-# leaves open which of the two is better.
+# Every dot is a fold, the bar the mean and its 95 % interval. If an interval contains zero, it is
+# open which of the two is better.
 
 comparison.plot()
 plt.show()

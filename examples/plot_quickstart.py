@@ -1,15 +1,15 @@
 """
-Quickstart: do invented labels help?
-====================================
+Quickstart: do auxiliary labels help?
+=====================================
 
-The settings of ``auxiliary`` differ only in where the auxiliary labels come from, and
-``views`` says what the auxiliary task sees: the images as they are, or turned by right
-angles, with auxiliary classes for each turn. This example trains five settings on 200
-small images and compares each with plain, single-task training.
+``auxiliary`` says where the auxiliary labels come from. ``views`` says what the auxiliary
+task sees: the images as they are, or turned by right angles, with auxiliary classes for
+each turn. This example trains five arms, which are settings of these two parameters, on
+200 small images, and compares each with the single task.
 
-All settings see the same splits, the same seeds and the same number of epochs, so
-the comparison is *paired*: per seed, the difference to single task is taken first
-and averaged after. That takes out what the split itself does to the accuracy.
+All arms have the same splits, the same seeds and the same number of epochs. So the
+comparison is *paired*: the difference to the single task is taken for each seed, and then
+averaged. The effect of the split on the accuracy drops out.
 
 Run it with ``python examples/plot_quickstart.py``. It takes about a minute on two
 cores, prints a table and writes ``quickstart.png`` to the current directory.
@@ -52,7 +52,7 @@ EPOCHS = 60
 
 
 def fit_once(name: str, seed: int) -> tuple[str, int, float, float]:
-    """Train one setting on one split; return its name, seed, test accuracy and seconds."""
+    """Train one arm on one split; return its name, seed, test accuracy and seconds."""
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(
         X.reshape(-1, 1, 8, 8), y, train_size=N_TRAIN, stratify=y, random_state=seed
@@ -78,7 +78,7 @@ def fit_once(name: str, seed: int) -> tuple[str, int, float, float]:
 
 
 def fit_all(n_seeds: int, n_jobs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracy and seconds of every setting and seed, each of shape (n_settings, n_seeds)."""
+    """Accuracy and seconds of every arm and seed, each of shape (n_arms, n_seeds)."""
     slowest_first = [(name, seed) for name in reversed(ARMS) for seed in range(n_seeds)]
     accuracy, seconds = np.zeros((2, len(ARMS), n_seeds))
     with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
@@ -119,7 +119,7 @@ def print_table(accuracy: np.ndarray, seconds: np.ndarray) -> None:
     print(
         f"\n{n_seeds} seeds are few, and this is one data set. A difference of less than about\n"
         "two of its standard errors can be chance, and among four differences one easily is.\n"
-        "Run more with --seeds, and compare the settings on your own data."
+        "Run more with --seeds, and compare the arms on your own data."
     )
 
 
@@ -165,10 +165,10 @@ def plot(accuracy: np.ndarray, path: str) -> None:
 # %%
 # Run it
 # ------
-# The guard keeps the worker processes from starting the example again.
+# The condition keeps the worker processes from starting the example again.
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Compare the settings of `auxiliary` on digits.")
+    parser = argparse.ArgumentParser(description="Compare arms on digits.")
     parser.add_argument("--seeds", type=int, default=8, help="paired seeds, at least 2")
     parser.add_argument("--jobs", type=int, default=2, help="processes, one torch thread each")
     arguments = parser.parse_args()

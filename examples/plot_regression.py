@@ -3,8 +3,8 @@ Regression
 ==========
 
 ``MAXLRegressor`` predicts numbers. Its auxiliary classes belong to bins of the target; the
-primary loss never sees the bins. This example predicts the progression of diabetes and asks
-whether the auxiliary task helped.
+primary loss does not use the bins. This example predicts the progression of diabetes and asks
+whether the auxiliary labels helped.
 """
 
 import matplotlib.pyplot as plt
@@ -20,7 +20,7 @@ X, y = load_diabetes(return_X_y=True)
 # %%
 # Predictions
 # -----------
-# Each of them made by a fit that did not see the patient.
+# Each prediction is made by a fit that did not see the patient.
 
 reg = MAXLRegressor(max_epochs=30, random_state=0)
 predicted = cross_val_predict(reg, X, y, cv=5)
@@ -37,9 +37,9 @@ reg.fit(X, y)
 print("auxiliary classes of each bin:", reg.psi_)
 
 # %%
-# Does the auxiliary task help?
-# -----------------------------
-# The same folds and the same seed for all settings; ``None`` is the plain network.
+# Do auxiliary labels help?
+# -------------------------
+# All arms have the same folds and the same seed; ``None`` is the single task.
 
 found = compare(reg, X, y, cv=5, n_seeds=1, arms=("maxl", "uniform", None))
 found

@@ -57,8 +57,8 @@ clf.fit(X, y)
 #
 # How good is it?
 # ---------------
-# On tables with two noisy classes an auxiliary task gains nothing as a rule, so a plain network
-# and a linear model belong beside it. All three see the same folds.
+# On tables with two noisy classes auxiliary labels gain nothing as a rule. So compare with the
+# single task and a linear model. All three see the same folds.
 
 models = {
     "MAXLClassifier()": clf,

@@ -20,6 +20,7 @@ from torch import nn
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet, Custom
+from sklearn_maxl.labels import Learned
 
 try:
     import torchvision
@@ -59,7 +60,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 
 clf = MAXLClassifier(
     Custom(resnet, name="resnet18"),
-    generator=ConvNet(),
+    auxiliary=Learned(ConvNet()),
     batch_size=50,
     max_epochs=4,
     random_state=0,

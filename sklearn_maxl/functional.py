@@ -19,7 +19,7 @@ __all__ = ["LabelGradient", "label_gradient"]
 class LabelGradient(NamedTuple):
     """What `label_gradient` returns.
 
-    Attributes
+    Parameters
     ----------
     meta_loss : Tensor
         ``M``, a number: the meta loss after the virtual step.

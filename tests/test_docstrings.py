@@ -28,22 +28,27 @@ MODULES = [
 ERRORS = {f"PR{n:02}" for n in range(1, 11)} | {"RT01", "RT02", "RT03", "SS03", "GL08"}
 
 
+def own_methods(cls):
+    """What the package defines and documents; an override may leave its text to its base class."""
+    definer = {m: c for c in reversed(inspect.getmro(cls)) for m in vars(c)}
+    for name, c in sorted(definer.items()):
+        member = vars(c)[name]
+        inherits = getattr(member, "__doc__", None) is None and inspect.getdoc(member)
+        public = not name.startswith("_") and not name.endswith("_request")
+        # Not what is inherited or generated: scikit-learn documents its own methods.
+        ours = c.__module__.startswith("sklearn_maxl") and hasattr(member, "__get__")
+        if public and ours and not inherits and not issubclass(cls, tuple):
+            yield name
+
+
 def public_names():
     for module in MODULES:
         for name in module.__all__:
             obj = getattr(module, name)
-            if not callable(obj):
-                continue
-            yield f"{module.__name__}.{name}"
+            if callable(obj):
+                yield f"{module.__name__}.{name}"
             if inspect.isclass(obj):
-                # Not what is inherited or generated: scikit-learn documents its own methods.
-                ours = [c for c in inspect.getmro(obj) if c.__module__.startswith("sklearn_maxl")]
-                own = sorted({m for c in ours for m, v in vars(c).items() if hasattr(v, "__get__")})
-                yield from (
-                    f"{module.__name__}.{name}.{m}"
-                    for m in own
-                    if not m.startswith("_") and not m.endswith("_request")
-                )
+                yield from (f"{module.__name__}.{name}.{m}" for m in own_methods(obj))
 
 
 NAMES = list(public_names())

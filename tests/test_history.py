@@ -7,9 +7,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sklearn_maxl._tasks.auxiliary import Hierarchy
-from sklearn_maxl._training.history import EpochSums, History, format_cell, label_columns
+from sklearn_maxl._tasks.views import Views
+from sklearn_maxl._training.history import EpochSums, History, format_cell, label_columns, summary
 
 ROWS = [
     {"epoch": 1, "loss": 0.5, "in_use": np.array([1.0, 0.5])},
@@ -108,6 +111,87 @@ def test_a_class_without_samples_uses_nothing():
     got = columns([2.0, 2.0, 0.0, 0.0, 0.0], [2, 3])
     assert got["auxiliary_in_use"].tolist() == [1.0, 0.0]
     assert got["mean_label_entropy"] == pytest.approx(math.log(2))
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=4), st.integers(1, 4), st.integers(0, 10**6)
+)
+def test_the_views_of_a_class_are_taken_together(psi, n_views, seed):
+    rng = np.random.RandomState(seed)
+    mass = [rng.rand(n_views, n) for n in psi]
+    flat = np.concatenate([m.ravel() for m in mass]).tolist()
+    got = columns(flat, psi, views=Views(lambda x, v: x, n_views))
+    together = columns(np.concatenate([m.sum(0) for m in mass]).tolist(), psi)
+    np.testing.assert_array_equal(got["auxiliary_in_use"], together["auxiliary_in_use"])
+    assert got["mean_label_entropy"] == pytest.approx(together["mean_label_entropy"], abs=1e-5)
+
+
+def filled(*names):
+    sums = EpochSums()
+    sums.add({name: torch.tensor(float(i + 1)) for i, name in enumerate(names)}, 2)
+    sums.add({"label_mass": torch.tensor([1.0, 1.0])}, 2)
+    return sums
+
+
+LABELS = ["auxiliary_in_use", "mean_label_entropy", "label_entropy"]
+
+
+def test_the_row_of_an_epoch_has_what_the_labels_need():
+    sums = filled("primary_loss", "auxiliary_loss", "label_entropy", "meta_loss")
+    sums.add(
+        {"meta_gradient_norm": torch.tensor(3.0), "regulariser_gradient_norm": torch.tensor(2.0)}, 2
+    )
+    two = Hierarchy(np.array([1, 1]))
+    row = summary(7, sums, two, learned=True, validation_score=0.5)
+    losses = ["primary_loss", "auxiliary_loss", "meta_loss"]
+    assert list(row) == ["epoch", *losses, "validation_score", *LABELS, "gradient_norm_ratio"]
+    assert (row["epoch"], row["validation_score"], row["gradient_norm_ratio"]) == (7, 0.5, 1.5)
+    assert [row[name] for name in losses] == [1.0, 2.0, 4.0]
+    row = summary(1, sums, two, learned=False, validation_score=None)
+    assert list(row) == ["epoch", *losses[:2], *LABELS]
+    row = summary(1, sums, None, learned=False, validation_score=None)
+    assert list(row) == ["epoch", "primary_loss"]
+
+
+def test_an_epoch_without_a_turn_of_the_generator_has_no_numbers_of_it():
+    sums = filled("primary_loss", "auxiliary_loss", "label_entropy")
+    row = summary(1, sums, Hierarchy(np.array([1, 1])), learned=True, validation_score=None)
+    assert math.isnan(row["meta_loss"])
+    assert math.isnan(row["gradient_norm_ratio"])
+    sums.add({"meta_gradient_norm": torch.tensor(3.0)}, 2)
+    sums.add({"regulariser_gradient_norm": torch.tensor(0.0)}, 2)
+    row = summary(1, sums, Hierarchy(np.array([1, 1])), learned=True, validation_score=None)
+    assert row["gradient_norm_ratio"] == math.inf
+
+
+def test_a_history_is_made_again_from_its_state():
+    history = History(ROWS)
+    history.psi_losses = {2: 0.5, 5: 0.25}
+    again = History.from_state(history.state())
+    assert type(again) is History
+    assert again == ROWS
+    assert again.psi_losses == {2: 0.5, 5: 0.25}
+    assert again.lr_scores is None
+    assert str(again) == str(history)
+    assert str(history).endswith("psi_losses: {2: 0.5, 5: 0.25}")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": []}, "has no rows"),
+        ({"rows": None}, "has no rows"),
+        ({"rows": 3}, "has no rows"),
+        ({"guard": {}}, "has no rows"),
+        ({"rows": [3]}, "no number"),
+        ({"rows": [{"epoch": "1"}]}, "no number"),
+        ({"rows": [{"epoch": np.array(["a"])}]}, "no number"),
+        ({"lr_scores": [0.1]}, "'lr_scores' of its history is no dictionary"),
+    ],
+)
+def test_a_state_that_is_no_history_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        History.from_state({**History(ROWS).state(), **change})
 
 
 def test_an_arm_without_labels_has_no_columns():

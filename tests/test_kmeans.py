@@ -16,7 +16,7 @@ from sklearn_maxl._data.arrays import Arrays, moments
 from sklearn_maxl._networks.trunk import Frame
 from sklearn_maxl._tasks.auxiliary import Hierarchy
 from sklearn_maxl.backbones import MLP, ConvNet
-from sklearn_maxl.labels import KMeans, LabelTask, fitted_copy
+from sklearn_maxl.labels import KMeans, LabelTask, fitted_copy, restored_copy
 from sklearn_maxl.labels import _kmeans as _kmeans
 from sklearn_maxl.labels._kmeans import cluster_centres, comparable, feature_moments
 
@@ -224,6 +224,24 @@ def test_a_copy_goes_on_alike(copied):
     later = assign(source, data, 1)
     assert set(other.centres_) == {0}
     assert (assign(other, data, 1) == later).all()
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 4, 4)])
+def test_clusters_are_made_again_from_their_state(shape):
+    data = groups(shape)
+    source = make_source(data)
+    first = arrays(data.X[:20], data.y[:20])
+    labels = assign(source, first)
+    other = restored_copy(KMeans(), source.state(), task_of(data))
+    assert (nearest(other, first.X, first.y) == labels).all()
+    assert set(other.centres_) == {0}
+    assert (assign(other, data, 1) == assign(source, data, 1)).all()
+
+
+def test_a_fit_leaves_the_object_that_it_was_given_alone():
+    data, kmeans = groups(), KMeans()
+    assign(fitted_copy(kmeans, task_of(data)), data)
+    assert vars(kmeans) == {}
 
 
 def test_a_pickle_holds_no_data():

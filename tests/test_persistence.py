@@ -31,6 +31,9 @@ from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._persistence import container as _file
 from sklearn_maxl._persistence.json_values import NotPlainError, decode, encode, parse
 from sklearn_maxl.backbones import MLP, VGG16, ConvNet, Custom, ResNet50
+from sklearn_maxl.callbacks import GradientSimilarity
+from sklearn_maxl.labels import KMeans, Labels, Learned
+from sklearn_maxl.optimizers import SGD, Adam, AdamW
 
 
 def through_joblib(obj):
@@ -155,11 +158,13 @@ def outputs(estimator, X, y):
     """Everything that a fitted estimator can say, by the name of the method."""
     names = (
         "predict", "predict_proba", "predict_log_proba", "transform", "predict_auxiliary",
-        "generate_auxiliary_weights",
     )  # fmt: skip
     found = {name: getattr(estimator, name)(X) for name in names if hasattr(estimator, name)}
     if hasattr(estimator, "generate_auxiliary_labels"):
         found["generate_auxiliary_labels"] = estimator.generate_auxiliary_labels(X, y)
+    if estimator.net_.has_generator_:
+        samples = np.asarray(X)
+        found["weights"] = estimator.net_.apply(estimator.net_.generator_.weights, samples)
     return found
 
 
@@ -228,7 +233,8 @@ def test_the_large_backbones_and_signals_come_back(images, path):
     cases["resnet50"] = (ResNet50(width=0.05), X)
     for backbone, samples in cases.values():
         data = samples, y
-        before = fitted(data=data, backbone=backbone, generator="mlp", max_epochs=1, psi=1)
+        labels = Learned("mlp")
+        before = fitted(data=data, backbone=backbone, auxiliary=labels, max_epochs=1, psi=1)
         before.save(path)
         assert_the_same(MAXLClassifier.load(path), before, *data)
 
@@ -273,16 +279,36 @@ def test_finer_labels_of_a_persons_and_several_targets_come_back(iris, path):
 
 
 SETTINGS = {
-    "specs": {"backbone": MLP([6, 5], dropout=0.1), "generator": MLP((np.int64(4),))},
+    "specs": {
+        "backbone": MLP([6, 5], dropout=0.1), "auxiliary": Learned(MLP((np.int64(4),))),
+    },
+    "nested": {"auxiliary": Learned(MLP((7,)), optimizer=SGD(momentum=0.9))},
+    "numpy numbers of holders": {
+        "auxiliary": Learned(every=np.int64(2), optimizer=Adam(np.float32(0.1))),
+        "optimizer": AdamW(weight_decay=0),
+    },
+    "clusters": {"auxiliary": KMeans(), "optimizer": SGD(0.9, nesterov=True)},
     "psi by class": {"psi": {0: 1, 1: 2, 2: 3}},
     "psi as array": {"psi": np.array([1, 2, 3])},
     "psi found": {"psi": "auto", "max_epochs": 10},
-    "weights": {"auxiliary_weight_range": 1.5, "class_weight": {0: 2.0, 1: 1, 2: np.float32(1)}},
+    "weights": {
+        "auxiliary": Learned(weight_range=1.5), "class_weight": {0: 2.0, 1: 1, 2: np.float32(1)},
+    },
     "early stopping": {"early_stopping": True, "tol": 0},
     "numpy numbers": {"lr": np.float32(0.01), "batch_size": np.int64(50)},
-    "similarity": {"gradient_similarity_every": 3, "information_weight": 0.1},
+    "information": {"auxiliary": Learned(information_weight=0.1, meta_scale="inverse_lr")},
     "schedule": {"schedule": "cosine", "optimizer": "sgd", "precision": "bfloat16"},
-}
+}  # fmt: skip
+
+
+def assert_equal_parameters(other, estimator):
+    """All of them but the device, holders by their type and what is in them."""
+    mine, theirs = estimator.get_params(), other.get_params()
+    assert theirs.keys() == mine.keys()
+    assert [type(v) for v in theirs.values()] == [type(v) for v in mine.values()]
+    holders = {name for name, value in mine.items() if hasattr(value, "get_params")}
+    for name in mine.keys() - holders - {"device"}:
+        np.testing.assert_equal(theirs[name], mine[name])
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
@@ -291,17 +317,40 @@ def test_parameters_come_back(iris, path, settings):
     before.save(path)
     other = MAXLClassifier.load(path)
     assert_the_same(other, before, *iris)
-    mine, theirs = before.get_params(), other.get_params()
-    assert [type(v) for v in theirs.values()] == [type(v) for v in mine.values()]
+    assert_equal_parameters(other, before)
 
 
-@pytest.mark.filterwarnings("ignore:The auxiliary task")
-def test_what_the_guard_found_comes_back(iris, path):
-    before = fitted(guard=True)
+def test_holders_come_back_as_objects_of_their_own(path):
+    before = fitted(auxiliary=Learned(MLP((7,)), optimizer=SGD(momentum=0.9)), max_epochs=1)
     before.save(path)
-    other = MAXLClassifier.load(path)
-    assert other.history_.guard == before.history_.guard
-    assert_the_same(other, before, *iris)
+    one, other = (MAXLClassifier.load(path) for _ in range(2))
+    assert one.auxiliary is not other.auxiliary
+    assert repr(one.auxiliary) == repr(before.auxiliary)
+    assert one.auxiliary.generator.hidden_layer_sizes == (7,)
+    assert one.auxiliary.optimizer.momentum == 0.9
+    one.set_params(auxiliary__generator__dropout=0.5, auxiliary__optimizer__momentum=0.1)
+    assert_equal_parameters(other, before)
+
+
+def test_a_preset_comes_back(images, path):
+    before = MAXLClassifier.from_preset(
+        "neurips2019", backbone=ConvNet((4, 6)), batch_size=50, max_epochs=2, random_state=0
+    )
+    before.fit(*images).save(path)
+    other = MAXLClassifier.load(path)  # without a warning
+    assert_the_same(other, before, *images)
+    assert_equal_parameters(other, before)
+    assert other.auxiliary.optimizer.weight_decay == 5e-4
+    assert other.partial_fit(*images).n_iter_ == 3
+
+
+def test_a_column_of_a_callback_comes_back(iris, path):
+    before = fitted(callbacks=[GradientSimilarity(every=3)])
+    before.save(path)
+    with pytest.warns(UserWarning, match="does not hold the parameters callbacks,"):
+        other = MAXLClassifier.load(path)
+    assert other.history_.columns()[-1] == "gradient_similarity"
+    assert_the_same(other, before.set_params(callbacks=None), *iris)
 
 
 def test_names_of_columns_come_back(iris, path):
@@ -359,25 +408,86 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("auxiliary", ["maxl", "kmeans"])
+@pytest.mark.parametrize("kind", [Learned, KMeans])
 @pytest.mark.parametrize("own", OWN.values(), ids=OWN)
-def test_own_networks_are_given_to_load(iris, path, own, auxiliary):
-    before = fitted(backbone=own, generator=own, auxiliary=auxiliary)
+def test_own_networks_are_given_to_load(iris, path, own, kind):
+    before = fitted(backbone=own, auxiliary=Learned(own) if kind is Learned else kind())
     before.save(path)
     other = MAXLClassifier.load(path, backbone=own, generator=own)
     assert_the_same(other, before, *iris)
     needed = r"can't be loaded: its backbone is a network of your own, .*load\(path, backbone="
     with pytest.raises(ValueError, match=needed):
         MAXLClassifier.load(path)
-    if auxiliary == "maxl":
+    if kind is Learned:
         needed = r"its generator is a network of your own, .*load\(path, generator="
         with pytest.raises(ValueError, match=needed):
             MAXLClassifier.load(path, backbone=own)
     else:
-        with pytest.warns(UserWarning, match="does not hold the parameters generator"):
-            MAXLClassifier.load(path, backbone=own)
-    with pytest.raises(ValueError, match=r"of its module (are not|is).* of the network"):
+        assert_the_same(MAXLClassifier.load(path, backbone=own), before, *iris)
+    wrong = r"of its (module|encoder) (are not|is).* of the network"
+    with pytest.raises(ValueError, match=wrong):
         MAXLClassifier.load(path, backbone=MLP((9,)), generator=own)
+
+
+@pytest.mark.parametrize("own", OWN.values(), ids=OWN)
+def test_an_own_generator_alone_is_given_to_load(iris, path, own):
+    before = fitted(backbone=MLP((5,)), auxiliary=Learned(own, every=1))
+    before.save(path)
+    needed = r"its generator is a network of your own, .*load\(path, generator="
+    with pytest.raises(ValueError, match=needed):
+        MAXLClassifier.load(path)
+    other = MAXLClassifier.load(path, generator=own)
+    assert_the_same(other, before, *iris)
+    assert other.auxiliary.generator is own
+    assert other.partial_fit(*iris).n_iter_ == 3
+    with pytest.raises(ValueError, match=r"of its generator (are not|is).* of the network"):
+        MAXLClassifier.load(path, generator=MLP((9,)))
+
+
+class ByColumn(Labels):
+    """Labels of a user's own: above or below the median of a column."""
+
+    def __init__(self, column=0):
+        self.column = column
+
+    def fit(self, task):
+        self.psi_ = np.full(len(task.classes), 2)
+        self.middle_ = float(np.median(task.rows.X[:, self.column]))
+        self.names_ = ["below", "above"]
+        self.others_ = task.rows.X.mean(0)
+        return self
+
+    def assign(self, rows, rng):
+        return (rows.X[:, self.column] > self.middle_).astype(int)
+
+
+def test_an_own_source_of_labels_is_given_to_load(iris, path):
+    before = fitted(auxiliary=ByColumn(2))
+    before.save(path)
+    needed = r"source of auxiliary labels is of your own making, .*load\(path, auxiliary="
+    with pytest.raises(ValueError, match=needed):
+        MAXLClassifier.load(path)
+    own = ByColumn(2)
+    other = MAXLClassifier.load(path, auxiliary=own)
+    assert_the_same(other, before, *iris)
+    assert other.auxiliary is own
+    assert not hasattr(own, "middle_")
+    mine, theirs = before._fitted.labels, other._fitted.labels
+    assert (theirs.middle_, theirs.names_) == (mine.middle_, mine.names_)
+    np.testing.assert_array_equal(theirs.others_, mine.others_)
+    other.partial_fit(*iris)
+
+
+def test_state_of_an_own_source_that_is_no_plain_value_is_named(path):
+    class Odd(ByColumn):
+        def fit(self, task):
+            self.made_of_ = object()
+            return super().fit(task)
+
+    clf = fitted(auxiliary=Odd(), max_epochs=1)
+    with pytest.raises(ValueError, match=r"state of Odd can't be saved: .*give it a method state"):
+        clf.save(path)
+    assert not path.exists()
 
 
 def test_own_image_networks_come_back(images, path):
@@ -392,6 +502,7 @@ def test_own_image_networks_come_back(images, path):
 def test_parameters_that_are_no_plain_values_are_named(iris, path):
     settings = {
         "optimizer": partial(torch.optim.SGD, momentum=0.9),
+        "auxiliary": Learned(optimizer=torch.optim.Adam, lr=0.002),
         "schedule": lambda progress: 1.0,
         "augment": lambda x: x,
         "callbacks": [Callback()],
@@ -399,30 +510,47 @@ def test_parameters_that_are_no_plain_values_are_named(iris, path):
     }
     before = fitted(**settings)
     before.save(path)
-    names = "augment, callbacks, optimizer, random_state, schedule"
+    names = "augment, auxiliary__optimizer, callbacks, optimizer, random_state, schedule"
     with pytest.warns(UserWarning, match=names) as caught:
         other = MAXLClassifier.load(path)
     assert len(caught) == 1
     assert caught[0].filename == __file__
     defaults = MAXLClassifier().get_params()
-    assert all(other.get_params()[name] == defaults[name] for name in settings)
+    lost = settings.keys() - {"auxiliary"}
+    assert all(other.get_params()[name] == defaults[name] for name in lost)
+    assert (other.auxiliary.optimizer, other.auxiliary.lr) == ("adam", 0.002)
     np.testing.assert_array_equal(other.predict_proba(iris[0]), before.predict_proba(iris[0]))
 
 
 CHANGES = {
     "backbone": ({"backbone": MLP((7,))}, r"'trunk.0.weight' of its module is float32 of shape"),
-    "weight range": ({"auxiliary_weight_range": 1.0}, r"lacking weight_head"),
-    "another range": ({"auxiliary_weight_range": 1.0}, r"weight_range was 2.0 .* would be 1.0"),
+    "generator": (
+        {"auxiliary__generator": MLP((7,))},
+        r"'trunk.0.weight' of its generator is float32 of shape",
+    ),
+    "weight range": ({"auxiliary__weight_range": 1.0}, r"lacking weight_head"),
+    "another range": ({"auxiliary__weight_range": 1.0}, r"weight_range was 2.0 .* would be 1.0"),
     "no value": ({"lr": -1.0}, r"'lr' parameter"),
+    "no value of the labels": ({"auxiliary__lr": -1.0}, r"'lr' parameter of Learned"),
 }
 
 
 @pytest.mark.parametrize(("change", "message"), CHANGES.values(), ids=CHANGES)
 def test_parameters_changed_since_fit_are_refused(path, change, message):
-    clf = fitted(auxiliary_weight_range=2.0 if "was" in message else 0.0).set_params(**change)
+    labels = Learned(weight_range=2.0 if "was" in message else 0.0)
+    clf = fitted(auxiliary=labels).set_params(**change)
     with pytest.raises(ValueError, match=r"(?s)changed since fit, put them back: .*" + message):
         clf.save(path)
     assert not path.exists()
+
+
+def test_another_source_since_fit_is_a_parameter_and_what_was_fitted_stays(iris, path):
+    before = fitted(auxiliary=Learned()).set_params(auxiliary=KMeans())
+    before.save(path)
+    other = MAXLClassifier.load(path)
+    assert_the_same(other, before, *iris)
+    assert type(other.auxiliary) is KMeans
+    assert other.net_.has_generator_
 
 
 def test_save_says_what_is_wrong(iris, path, tmp_path):
@@ -596,6 +724,16 @@ def setting(*keys):
     return change
 
 
+def parameter(name, value):
+    """A change of a parameter of the estimator."""
+    return setting("parameters", name, {"value": value})
+
+
+def of_labels(*keys):
+    """A change of a parameter of the label generator."""
+    return setting("labels", "kind", "parameters", *keys)
+
+
 def without(name):
     return lambda header, tensors: header.pop(name)
 
@@ -604,39 +742,99 @@ def tensor(name, value):
     return lambda header, tensors: tensors.__setitem__(name, value)
 
 
+def holder(name, **parameters):
+    """A holder as it stands in a file."""
+    return {"holder": name, "parameters": {k: {"value": v} for k, v in parameters.items()}}
+
+
+def mlp(*sizes):
+    return holder("MLP", hidden_layer_sizes=list(sizes), dropout=0.0)
+
+
 WEIGHT = "module.trunk.0.weight"
 HUGE = 10**9
+KNOWN = {"array": ["<i8", [1], [0]]}
 HOSTILE = {
-    "no arm": (without("arm"), r"its header lacks 'arm'"),
-    "another arm": (setting("arm", "kmeans"), r"."),
-    "unknown arm": (setting("arm", "gan"), r"no auxiliary='gan'"),
-    "no task": (setting("arm", None), r"does not fit psi"),
-    "unknown parameter": (setting("parameters", "sights", 3), r"has no parameters \['sights'\]"),
-    "wrong parameter": (setting("parameters", "lr", "fast"), r"'lr' parameter"),
-    "import path": (setting("parameters", "optimizer", "os.system"), r"'optimizer' parameter"),
-    "object": (setting("parameters", "optimizer", {"import": "os"}), r"no value is stored as"),
-    "threads": (setting("parameters", "n_threads", HUGE), r"n_threads"),
-    "callbacks": (setting("parameters", "callbacks", ["x"]), r"."),
-    "unknown backbone": (setting("parameters", "backbone", "lenet"), r"'lenet' is not available"),
-    "unknown spec": (setting("parameters", "backbone", {"Custom": {}}), r"none of sklearn_maxl"),
-    "spec lacks": (setting("parameters", "backbone", {"MLP": {}}), r"not those of MLP"),
-    "huge network": (
-        setting("parameters", "backbone",
-                {"MLP": {"hidden_layer_sizes": [HUGE, HUGE], "dropout": 0.0}}),
-        r"not those of the network",
+    "no labels": (without("labels"), r"its header lacks 'labels'"),
+    "a list of labels": (setting("labels", []), r"'labels' in its header is \[\]"),
+    "no kind": (setting("labels", "kind", None), r"of your own making"),
+    "another kind": (setting("labels", "kind", holder("KMeans")), r"not those of an autoencoder"),
+    "a kind without a generator": (
+        setting("labels", "kind", holder("Uniform")), r"other networks than auxiliary has",
     ),
-    "huge layer": (
+    "unknown kind": (setting("labels", "kind", holder("Gan")), r"no Gan in sklearn_maxl"),
+    "import path of labels": (
+        setting("labels", "kind", holder("os.system")), r"no os.system in sklearn_maxl",
+    ),
+    "a name for labels": (
+        setting("labels", "kind", {"value": "maxl"}), r"come from no source of labels",
+    ),
+    "a backbone for labels": (setting("labels", "kind", mlp(3)), r"come from no source of labels"),
+    "labels lack parameters": (
+        setting("labels", "kind", holder("Learned", every=8)), r"not those of Learned",
+    ),
+    "labels have more": (of_labels("sights", {"value": 3}), r"not those of Learned"),
+    "no value for labels": (of_labels("every", {"value": 0}), r"'every' parameter of Learned"),
+    "unknown meta-gradient": (
+        of_labels("meta_gradient", {"value": "os.system"}), r"'meta_gradient' parameter",
+    ),
+    "unknown generator": (of_labels("generator", {"value": "lenet"}), r"'lenet' is not available"),
+    "huge generator": (
+        of_labels("generator", mlp(HUGE)),
+        r"its generator is .* but that of the network is float32 of shape \(1000000000,",
+    ),
+    "another generator": (of_labels("generator", mlp(4)), r"of its generator"),
+    "an optimizer as generator": (
+        of_labels("generator", holder("SGD", momentum=0.0, weight_decay=0.0, nesterov=False)),
+        r"generator can't be built",
+    ),
+    "holders in holders": (
+        of_labels("generator", holder("Learned")),
+        r"not those of Learned",
+    ),
+    "not stored": (
+        setting("labels", "not_stored", ["generator"]), r"its generator is a network of your own",
+    ),
+    "not stored and no list": (setting("labels", "not_stored", [3]), r"no list of names"),
+    "no task": (setting("labels", None), r"other networks than auxiliary has"),
+    "unknown parameter": (parameter("sights", 3), r"has no parameters \['sights'\]"),
+    "unknown name": (setting("not_stored", ["sights"]), r"has no parameters \['sights'\]"),
+    "bare parameter": (setting("parameters", "lr", 0.01), r"parameter .* is stored as 0.01"),
+    "wrong parameter": (parameter("lr", "fast"), r"'lr' parameter"),
+    "import path": (parameter("optimizer", "os.system"), r"'optimizer' parameter"),
+    "object": (parameter("optimizer", {"import": "os"}), r"no value is stored as"),
+    "bare object": (setting("parameters", "optimizer", {"import": "os"}), r"lacks 'holder'"),
+    "a wrong optimizer": (
+        setting("parameters", "optimizer", holder("SGD", momentum=-1.0, weight_decay=0.0,
+                                                  nesterov=False)),
+        r"'momentum' parameter of SGD",
+    ),
+    "threads": (parameter("n_threads", HUGE), r"n_threads"),
+    "callbacks": (parameter("callbacks", ["x"]), r"."),
+    "unknown backbone": (parameter("backbone", "lenet"), r"'lenet' is not available"),
+    "unknown spec": (setting("parameters", "backbone", holder("Custom")), r"no Custom in sklearn"),
+    "a name that is no text": (setting("parameters", "backbone", holder(3)), r"'holder' in its"),
+    "spec lacks": (setting("parameters", "backbone", holder("MLP")), r"not those of MLP"),
+    "spec has more": (
         setting("parameters", "backbone",
-                {"MLP": {"hidden_layer_sizes": [HUGE], "dropout": 0.0}}),
+                holder("MLP", hidden_layer_sizes=[3], dropout=0.0, sights=1)),
+        r"not those of MLP",
+    ),
+    "spec of another form": (
+        setting("parameters", "backbone", {**mlp(3), "import": "os"}), r"no MLP in sklearn_maxl",
+    ),
+    "labels as backbone": (
+        setting("parameters", "backbone", holder("KMeans")), r"'backbone' parameter",
+    ),
+    "huge network": (setting("parameters", "backbone", mlp(HUGE, HUGE)), r"not those of the netw"),
+    "huge layer": (
+        setting("parameters", "backbone", mlp(HUGE)),
         r"but that of the network is float32 of shape \(1000000000,",
     ),
-    "impossible layer": (
-        setting("parameters", "backbone",
-                {"MLP": {"hidden_layer_sizes": [2**62], "dropout": 0.0}}), r".",
-    ),
-    "many layers": (
-        setting("parameters", "backbone",
-                {"MLP": {"hidden_layer_sizes": [1] * 100_000, "dropout": 0.0}}), r"more than 1000",
+    "impossible layer": (setting("parameters", "backbone", mlp(2**62)), r"."),
+    "many layers": (setting("parameters", "backbone", mlp(*[1] * 100_000)), r"more than 1000"),
+    "many layers of the generator": (
+        of_labels("generator", mlp(*[1] * 100_000)), r"more than 1000",
     ),
     "huge sample": (setting("input_shape", [HUGE]), r"more than 67108864 values"),
     "large sample": (setting("input_shape", [2**26]), r"of shape \(3, 67108864\)"),
@@ -644,10 +842,13 @@ HOSTILE = {
     "no sample": (setting("input_shape", []), r"a sample of shape \(\) is none"),
     "half a feature": (setting("input_shape", [4.0]), r"a sample of shape"),
     "true features": (setting("input_shape", [True]), r"a sample of shape"),
-    "huge psi": (setting("psi", [HUGE, 2, 2]), r"does not fit its psi"),
-    "another psi": (setting("psi", [1, 3, 2]), r"does not fit its psi"),
-    "short psi": (setting("psi", [2, 2]), r"psi is not one number for each of 3 classes"),
-    "text psi": (setting("psi", "222"), r"'psi' in its header is '222'"),
+    "huge psi": (setting("labels", "psi", [HUGE, 2, 2]), r"does not fit its psi"),
+    "another psi": (setting("labels", "psi", [1, 3, 2]), r"does not fit its psi"),
+    "larger psi": (setting("labels", "psi", [3, 2, 2]), r"'module.mask' does not fit its psi"),
+    "short psi": (setting("labels", "psi", [2, 2]), r"psi is not one number for each of 3 classes"),
+    "psi of 0": (setting("labels", "psi", [0, 4, 2]), r"psi is not one number for each"),
+    "true psi": (setting("labels", "psi", [True, 3, 2]), r"psi is not one number for each"),
+    "text psi": (setting("labels", "psi", "222"), r"'psi' in its header is '222'"),
     "two classes": (
         setting("targets", "names", {"array": ["<i8", [2], [0, 1]]}), r"each of 2 classes",
     ),
@@ -669,31 +870,44 @@ HOSTILE = {
     "shape of classes": (
         setting("targets", "names", {"array": ["<i8", [HUGE], [0, 1, 2]]}), r"no array",
     ),
-    "bins": (setting("targets", {"edges": []}), r"targets are not those of a MAXLClassifier"),
+    "bins": (setting("targets", {"edges": []}), r"classes are no sorted array of distinct labels"),
     "no history": (setting("history", "rows", []), r"history has no rows"),
-    "history of text": (setting("history", "rows", [{"epoch": "1"}]), r"what is no number"),
-    "guard": (setting("history", "guard", {"array": ["<f8", [0], []]}), r"'guard' .*no dictionary"),
-    "list as key": (setting("parameters", "psi", {"dict": [[[1], 2]]}), r"has no keys"),
-    "key twice": (setting("parameters", "psi", {"dict": [[1, 2], [1, 3]]}), r"a key twice"),
+    "history of text": (
+        setting("history", "rows", [{"dict": [["epoch", "1"]]}]), r"what is no number",
+    ),
+    "history of lists": (setting("history", "rows", [[1]]), r"what is no number"),
+    "history of JSON": (setting("history", "rows", [{"epoch": 1}]), r"no value is stored as"),
+    "scores": (setting("history", "lr_scores", KNOWN), r"'lr_scores' .*no dictionary"),
+    "losses": (setting("history", "psi_losses", [1.0]), r"'psi_losses' .*no dictionary"),
+    "guard": (setting("history", "guard", None), r"its history"),
+    "list as key": (parameter("psi", {"dict": [[[1], 2]]}), r"has no keys"),
+    "key twice": (parameter("psi", {"dict": [[1, 2], [1, 3]]}), r"a key twice"),
     "a number of steps": (setting("n_steps", -1), r"'n_steps' in its header is -1"),
     "no seed": (setting("seed", 2**40), r"'seed'"),
+    "no rate": (setting("lr", 0.0), r"'lr' in its header is 0.0"),
     "names": (setting("feature_names", ["a"]), r"not one text for each"),
     "names of numbers": (setting("feature_names", [1, 2, 3, 4]), r"not one text for each"),
     "device": (setting("device", "tpu"), r"no device 'tpu'"),
     "estimator": (setting("estimator", "os.system"), r"it holds a os.system"),
     "layout": (setting("channels_last", "module", True), r"no images to lay out"),
     "layouts": (setting("channels_last", {}), r"other networks"),
-    "source": (setting("source", {"known": []}), r"another source"),
+    "state": (setting("labels", "state", {"known": []}), r"another source"),
+    "no state": (setting("labels", "state", None), r"'state' in its header is None"),
+    "state of an array": (tensor("labels.centres.0", torch.ones(2)), r"another source"),
     "lacking weights": (lambda h, t: t.pop(WEIGHT), r"lacking trunk.0.weight"),
     "lacking scale": (lambda h, t: t.pop("module.standardize.scale"), r"standardisation is miss"),
-    "lacking mask": (lambda h, t: t.pop("module.blocks"), r"'module.blocks' does not fit"),
+    "lacking mask": (lambda h, t: t.pop("module.mask"), r"'module.mask' does not fit"),
     "more weights": (tensor("module.trunk.9.weight", torch.ones(2)), r"unknown trunk.9.weight"),
     "unknown tensor": (tensor("payload", torch.ones(2)), r"unknown tensors \['payload'\]"),
     "dtype": (tensor(WEIGHT, torch.ones(3, 4, dtype=torch.float64)), r"is float64 of shape \(3, 4"),
     "shape": (tensor(WEIGHT, torch.ones(4, 3)), r"is float32 of shape \(4, 3\), but that"),
     "NaN": (tensor(WEIGHT, torch.full((3, 4), torch.nan)), r"values that are not finite"),
     "scale 0": (tensor("module.standardize.scale", torch.zeros(4).double()), r"standardi"),
-    "mask": (tensor("generator.blocks", torch.ones(3, 6, dtype=torch.bool)), r"not fit its psi"),
+    "mask": (tensor("generator.mask", torch.ones(3, 6, dtype=torch.bool)), r"not fit its psi"),
+    "mask of the network": (
+        tensor("module.mask", torch.ones(3, 6, dtype=torch.bool)), r"not fit its psi",
+    ),
+    "mask of numbers": (tensor("module.mask", torch.ones(3, 6)), r"."),
 }  # fmt: skip
 
 
@@ -704,24 +918,39 @@ def test_a_hostile_file_is_refused(path, saved, change, message):
     assert re.search(message, refused(path, path.read_bytes()))
 
 
+DEFAULTS = {k: v for k, v in Learned().get_params().items() if k != "generator"}
+LEVEL = json.dumps(holder("Learned", **DEFAULTS)).removesuffix("}}") + ', "generator": '
+NESTED = LEVEL * 400 + '{"value": null}' + "}}" * 400
 RAW = {
-    "newer": (lambda t: t.replace('"format": 1', '"format": 2'), r"has format 2, .*update"),
-    "older": (lambda t: t.replace('"format": 1', '"format": 0'), r"there is no format 0"),
-    "no number": (lambda t: t.replace('"format": 1', '"format": "1"'), r"'format' in its header"),
-    "twice": (lambda t: t.replace('"arm"', '"arm": null, "arm"'), r"has a key twice"),
+    "newer": (lambda t: t.replace('"format": 2', '"format": 3'), r"has format 3, .*update"),
+    "older": (lambda t: t.replace('"format": 2', '"format": 0'), r"there is no format 0"),
+    "first": (lambda t: t.replace('"format": 2', '"format": 1'), r"format 1"),
+    "no number": (lambda t: t.replace('"format": 2', '"format": "2"'), r"'format' in its header"),
+    "twice": (lambda t: t.replace('"labels"', '"labels": null, "labels"'), r"has a key twice"),
+    "twice in a holder": (
+        lambda t: t.replace('"holder"', '"holder": "MLP", "holder"'), r"has a key twice",
+    ),
     "NaN": (lambda t: t.replace('"n_steps": ', '"n_steps": NaN, "x": '), r"the number NaN"),
-    "infinite": (lambda t: re.sub(r'"lr": "auto"', '"lr": 1e999', t), r"no value is stored as"),
+    "infinite": (
+        lambda t: t.replace('"lr": {"value": "auto"}', '"lr": {"value": 1e999}'),
+        r"no value is stored as",
+    ),
     "deep": (lambda t: t[:-1] + ', "x": ' + "[" * 10**6 + "]" * 10**6 + "}", r"nested too deeply"),
+    "deep holders": (
+        lambda t: t.replace('"generator": {"value": null}', '"generator": ' + NESTED),
+        r"nested too deeply|does not fit together",
+    ),
     "many digits": (lambda t: t[:-1] + ', "x": ' + "1" * 5000 + "}", r"digits"),
     "cut off": (lambda t: t[:-1], r"its header is not JSON"),
     "a list": (lambda t: f"[{t}]", r"no JSON object"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("raw", "message"), RAW.values(), ids=RAW)
 def test_a_hostile_header_is_refused(path, saved, raw, message):
     path.write_bytes(saved)
     edit(path, None, raw)
+    assert path.read_bytes() != saved
     assert re.search(message, refused(path, path.read_bytes()))
 
 
@@ -757,7 +986,7 @@ def test_no_safetensors_file_of_ours_is_refused(path, data):
 
 def sealed(tensors):
     """A file with any entries for tensors and a right checksum."""
-    header = json.dumps({"format": 1, "sha256": _file.NO_CHECKSUM})
+    header = json.dumps({"format": _file.FORMAT, "sha256": _file.NO_CHECKSUM})
     data = head(json.dumps({"__metadata__": {_file.KEY: header}, **tensors}), b"\0" * 8)
     checksum = hashlib.sha256(data).hexdigest().encode()
     return data.replace(_file.NO_CHECKSUM.encode(), checksum)
@@ -784,15 +1013,36 @@ def test_hostile_clusters_and_bins_are_refused(path):
     fitted(backbone="mlp", auxiliary="kmeans", psi=2, max_epochs=1).save(path)
     kmeans = path.read_bytes()
     for name, value, message in (
-        ("source.centres.0", torch.ones(3, 100).double(), "3 centres, but psi is 2"),
-        ("source.centres.0", torch.ones(2, 99).double(), "not of (2, 100) finite"),
-        ("source.centres.7", torch.ones(2, 100).double(), "are of no class"),
-        ("source.feature_scale", torch.zeros(100).double(), "scale in it is not positive"),
-        ("source.feature_mean", torch.zeros(3).double(), "not of (3,) finite"),
-        ("encoder.trunk.0.bias", torch.zeros(3), "of its encoder"),
+        ("labels.centres.0", torch.ones(3, 100).double(), "centres than its psi 2"),
+        ("labels.centres.0", torch.ones(0, 100).double(), "centres than its psi 2"),
+        ("labels.centres.0", torch.ones(2, 99).double(), "not of (2, 100) finite"),
+        ("labels.centres.0", torch.ones(2, 100), "not of (2, 100) finite"),
+        ("labels.centres.0", torch.ones(2, 100).bfloat16(), "does not fit together"),
+        ("labels.centres.7", torch.ones(2, 100).double(), "unknown parts ['centres.7"),
+        ("labels.feature_scale", torch.zeros(100).double(), "scale in it is not positive"),
+        ("labels.feature_scale", torch.ones(99).double(), "not of (100,) finite"),
+        ("labels.feature_mean", torch.zeros(3).double(), "not of (3,) finite"),
+        ("labels.encoder.trunk.0.bias", torch.zeros(3), "of its encoder"),
+        ("labels.encoder.trunk.9.bias", torch.zeros(3), "unknown trunk.9.bias"),
+        ("labels.encoder.standardize.mean", torch.ones(4).double(), "standardise differently"),
     ):
         path.write_bytes(kmeans)
         edit(path, tensor(name, value))
+        assert message in refused(path, path.read_bytes())
+    for change, message in (
+        (lambda h, t: t.pop("labels.feature_mean"), "not those of an autoencoder"),
+        (lambda h, t: t.pop("labels.feature_scale"), "not of (100,) finite"),
+        (lambda h, t: t.pop("labels.encoder.trunk.0.bias"), "lacking trunk.0.bias"),
+        (setting("labels", "state", {}), "not those of an autoencoder"),
+        (setting("labels", "state", "channels_last", 1), "not those of an autoencoder"),
+        (setting("labels", "state", "channels_last", True), "no images to lay out"),
+        (setting("labels", "state", "_frame", 1), "unknown parts"),
+        (setting("labels", "state", "centres.0", "ab"), "."),
+        (setting("labels", "psi", [1, 3, 2]), "does not fit its psi"),
+        (setting("labels", "kind", "parameters", {"k": {"value": 1}}), "not those of KMeans"),
+    ):
+        path.write_bytes(kmeans)
+        edit(path, change)
         assert message in refused(path, path.read_bytes())
     fitted(MAXLRegressor, max_epochs=1).save(path)
     reg = path.read_bytes()
@@ -805,6 +1055,49 @@ def test_hostile_clusters_and_bins_are_refused(path):
         path.write_bytes(reg)
         edit(path, setting("targets", name, value))
         assert message in refused(path, path.read_bytes(), MAXLRegressor)
+
+
+@pytest.mark.parametrize("auxiliary", ["random", "uniform"])
+def test_hostile_states_of_labels_that_have_none_are_refused(path, auxiliary):
+    fitted(auxiliary=auxiliary, max_epochs=1).save(path)
+    stateless = path.read_bytes()
+    for change in (
+        setting("labels", "state", {"psi_": KNOWN}),
+        setting("labels", "state", {"__class__": "os"}),
+        tensor("labels.known", torch.ones(2)),
+    ):
+        path.write_bytes(stateless)
+        edit(path, change)
+        assert "another source" in refused(path, path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, "finer labels"),
+        ({"known": []}, "don't fit its psi"),
+        ({"known": [KNOWN, KNOWN]}, "don't fit its psi"),
+        ({"known": [KNOWN, KNOWN, {"array": ["<i8", [2], [0, 1]]}]}, "don't fit its psi"),
+        ({"known": [1, 2, 3]}, "finer labels"),
+        ({"known": "abc"}, "finer labels"),
+        ({"known": {"tuple": [KNOWN, KNOWN, KNOWN]}}, "finer labels"),
+        ({"known": [KNOWN, KNOWN, KNOWN], "assign": 1}, "finer labels"),
+    ],
+)
+def test_hostile_finer_labels_are_refused(path, state, message):
+    fitted(auxiliary="human", max_epochs=1).save(path)  # one finer label for each class
+    edit(path, setting("labels", "state", state))
+    assert message in refused(path, path.read_bytes())
+
+
+def test_hostile_states_of_an_own_source_are_refused(path):
+    fitted(auxiliary=ByColumn(), max_epochs=1).save(path)
+    own = path.read_bytes()
+    for name in ("assign", "column", "_middle_", "a b_", "__dict__"):
+        path.write_bytes(own)
+        edit(path, setting("labels", "state", name, 1))
+        with pytest.raises(ValueError, match=r"can't be loaded: .*unknown parts"):
+            MAXLClassifier.load(path, auxiliary=ByColumn())
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,65 @@ def test_several_columns_are_binned_where_they_differ_most():
     assert np.bincount(bins).tolist() == [50] * 4
 
 
+@given(columns, st.integers(1, 8))
+def test_bins_are_made_again_from_their_state(y, n_bins):
+    coder = Bins(y, None, n_bins, "R")
+    again = Bins.from_state(coder.state(), "R")
+    assert again.names.tolist() == coder.names.tolist()
+    assert again.n_outputs == coder.n_outputs == y.shape[1]
+    for a, b in zip(again.encode(y), coder.encode(y), strict=True):
+        np.testing.assert_array_equal(a, b)
+    target = coder.encode(y).target
+    np.testing.assert_array_equal(again.decode(target), coder.decode(target))
+
+
+@pytest.mark.parametrize("names", [["a", "b"], [3, 7, 9], [False, True], [0.0, 2.0]])
+def test_classes_are_made_again_from_their_state(names):
+    names = np.array(names)
+    coder = Classes(np.repeat(names, 3), None, "C")
+    again = Classes.from_state(coder.state(), "C")
+    np.testing.assert_array_equal(again.names, names)
+    assert again.encode(names[::-1]).y.tolist() == coder.encode(names[::-1]).y.tolist()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"names": None},
+        {"names": ["a", "b"]},
+        {"names": np.array([2, 1])},
+        {"names": np.array([1, 1, 2])},
+        {"names": np.array([[1, 2]])},
+        {"names": np.array([1, 2]), "more": 1},
+    ],
+)
+def test_a_state_that_is_no_classes_is_refused(state):
+    with pytest.raises(ValueError, match="no sorted array of distinct labels"):
+        Classes.from_state(state, "C")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"more": 1}, "not those of a R"),
+        ({"shape": (1, 2)}, "neither numbers nor rows"),
+        ({"shape": [2]}, "neither numbers nor rows"),
+        ({"mean": np.array([np.nan])}, r"not of \(1,\) finite numbers"),
+        ({"mean": np.array([1, 2])}, r"not of \(1,\) finite numbers"),
+        ({"scale": np.array([0.0])}, "not positive"),
+        ({"direction": None}, "finite numbers"),
+        ({"edges": np.array([[1.0]])}, "finite numbers"),
+        ({"edges": np.array([1.0, 0.5])}, "not in order"),
+        ({"edges": 3.0}, "finite numbers"),
+    ],
+)
+def test_a_state_that_is_no_bins_is_refused(change, message):
+    state = Bins(np.arange(10.0), None, 4, "R").state()
+    with pytest.raises(ValueError, match=message):
+        Bins.from_state({**state, **change}, "R")
+
+
 def test_a_constant_target_has_one_bin_and_scale_one():
     coder = Bins(np.full(6, 3.0), None, 5, "R")
     assert coder.names.tolist() == [0]

@@ -38,42 +38,13 @@ class GradientSimilarity(Callback):
         self.every = every
 
     def on_train_begin(self, net: MAXLNet, **kwargs: Any) -> None:
-        """Refuse a number of steps that is none.
-
-        Parameters
-        ----------
-        net : skorch.NeuralNet
-            The net that is trained.
-        **kwargs : dict
-            What else skorch tells.
-        """
         if self.every < 1:
             raise ValueError(f"every must be at least 1, got {self.every}.")
 
     def on_epoch_begin(self, net: MAXLNet, **kwargs: Any) -> None:
-        """Start a new mean.
-
-        Parameters
-        ----------
-        net : skorch.NeuralNet
-            The net that is trained.
-        **kwargs : dict
-            What else skorch tells.
-        """
         self.measured_: list[Tensor] = []
 
     def on_batch_begin(self, net: MAXLNet, batch: Batch | None = None, **kwargs: Any) -> None:
-        """Measure, if it is time.
-
-        Parameters
-        ----------
-        net : skorch.NeuralNet
-            The net that is trained.
-        batch : Batch
-            What its next step is taken on.
-        **kwargs : dict
-            What else skorch tells.
-        """
         if batch is None or net.n_steps_ % self.every or net.hierarchy is None:
             return
         step, seed = net.step_, net.n_steps_
@@ -88,15 +59,6 @@ class GradientSimilarity(Callback):
             )
 
     def on_epoch_end(self, net: MAXLNet, **kwargs: Any) -> None:
-        """Write the mean into the row of the epoch.
-
-        Parameters
-        ----------
-        net : skorch.NeuralNet
-            The net that is trained.
-        **kwargs : dict
-            What else skorch tells.
-        """
         if net.hierarchy is None:
             return
         mean = np.mean([float(m) for m in self.measured_]) if self.measured_ else np.nan

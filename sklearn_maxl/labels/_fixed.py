@@ -54,20 +54,6 @@ class Random(Stateless):
     """
 
     def assign(self, rows: Arrays, rng: np.random.RandomState) -> Ints:
-        """Draw a label for each sample.
-
-        Parameters
-        ----------
-        rows : Arrays
-            Training samples.
-        rng : numpy.random.RandomState
-            Where the labels are drawn from.
-
-        Returns
-        -------
-        array of shape (n,), int
-            Positions in the block of the class.
-        """
         return rng.randint(self.psi_[rows.y])
 
 
@@ -93,18 +79,6 @@ class Human(Labels):
     known_: list[np.ndarray]
 
     def fit(self, task: LabelTask) -> Self:
-        """Number the labels of each class.
-
-        Parameters
-        ----------
-        task : LabelTask
-            With all samples and their ``auxiliary_labels``.
-
-        Returns
-        -------
-        Human
-            This object.
-        """
         rows = task.rows
         assert rows.auxiliary_labels is not None
         classes = range(len(task.classes))
@@ -116,25 +90,6 @@ class Human(Labels):
         self.psi_ = np.array([max(1, len(labels)) for labels in known], dtype=np.int64)
 
     def assign(self, rows: Arrays, rng: np.random.RandomState) -> Ints:
-        """Find each given label among those of its class.
-
-        Parameters
-        ----------
-        rows : Arrays
-            Training samples with ``auxiliary_labels``.
-        rng : numpy.random.RandomState
-            Not used.
-
-        Returns
-        -------
-        array of shape (n,), int
-            Positions in the block of the class.
-
-        Raises
-        ------
-        ValueError
-            If there are labels that the first call did not see.
-        """
         assert rows.auxiliary_labels is not None
         positions = np.zeros(len(rows.y), dtype=np.int64)
         for i, known in enumerate(self.known_):
@@ -149,25 +104,9 @@ class Human(Labels):
         return positions
 
     def state(self) -> dict[str, object]:
-        """The labels of each class.
-
-        Returns
-        -------
-        dict of str to object
-            ``known``, a list of arrays.
-        """
         return {"known": self.known_}
 
     def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
-        """Undo `state`.
-
-        Parameters
-        ----------
-        state : dict of str to object
-            From a file.
-        task : LabelTask
-            Not used.
-        """
         known = state["known"] if state.keys() == {"known"} else None
         if not isinstance(known, list) or any(np.ndim(labels) != 1 for labels in known):
             raise ValueError("its finer labels are not those of an estimator")

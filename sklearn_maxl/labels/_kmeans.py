@@ -52,18 +52,7 @@ class KMeans(Labels):
     centres_: dict[int, Floats]
 
     def fit(self, task: LabelTask) -> Self:
-        """Remember what makes the autoencoder, which learns from the training samples alone.
-
-        Parameters
-        ----------
-        task : LabelTask
-            What the labels are for.
-
-        Returns
-        -------
-        KMeans
-            This object.
-        """
+        # Only what makes the autoencoder: it learns from the samples that are trained on.
         self._prepare(task)
         return super().fit(task)
 
@@ -72,20 +61,6 @@ class KMeans(Labels):
         self.encoder_, self.centres_ = None, {}
 
     def assign(self, rows: Arrays, rng: np.random.RandomState) -> Ints:
-        """Cluster the samples of each class that is new, and find the cluster of each sample.
-
-        Parameters
-        ----------
-        rows : Arrays
-            Training samples.
-        rng : numpy.random.RandomState
-            Where everything random comes from.
-
-        Returns
-        -------
-        array of shape (n,), int
-            Positions in the block of the class.
-        """
         with torch_threads(self._n_threads):
             if self.encoder_ is None:
                 self._learn_features(rows, rng)
@@ -112,13 +87,6 @@ class KMeans(Labels):
         return Hierarchy(self.psi_).one_hot(y, self._nearest(X, y))
 
     def state(self) -> dict[str, object]:
-        """The encoder's weights, the scaling of its features and the centres of each class.
-
-        Returns
-        -------
-        dict of str to object
-            Arrays by name.
-        """
         assert self.encoder_ is not None
         weights = {f"encoder.{k}": v.numpy() for k, v in self.encoder_.state_dict().items()}
         mean, scale = self.feature_scaling_
@@ -132,15 +100,6 @@ class KMeans(Labels):
         }
 
     def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
-        """Undo `state`.
-
-        Parameters
-        ----------
-        state : dict of str to object
-            From a file.
-        task : LabelTask
-            What makes the encoder.
-        """
         self._prepare(task)
         stored = dict(state)
         channels_last = stored.pop("channels_last", None)

@@ -158,15 +158,6 @@ class Stateless(Labels):
     """Labels for which ``psi_`` is all that a fit learns."""
 
     def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
-        """Refuse whatever there is.
-
-        Parameters
-        ----------
-        state : dict of str to object
-            From a file.
-        task : LabelTask
-            Not used.
-        """
         if state:
             raise ValueError("its auxiliary labels have another source than it says")
 
