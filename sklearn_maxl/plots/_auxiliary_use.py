@@ -112,7 +112,7 @@ class AuxiliaryUseDisplay(Display):
             own = label[codes == i]
             if len(own):
                 shares.append(own.mean(axis=0))
-                entropies.append(np.mean([entropy(p) for p in own]))
+                entropies.append(float(np.mean([entropy(p) for p in own])))
             else:
                 shares.append(np.full(label.shape[1], np.nan))
                 entropies.append(np.nan)
