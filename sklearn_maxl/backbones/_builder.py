@@ -1,7 +1,6 @@
 """From what a user may give as `backbone` to a function that builds a trunk."""
 
 from collections.abc import Callable
-from typing import Any
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -11,6 +10,8 @@ from ._mlp import MLP
 from ._resnet import ResNet50
 from ._vgg import VGG16
 
+Builder = Callable[[tuple[int, ...]], nn.Module]
+
 NAMED: dict[str, Callable[[], BaseEstimator]] = {
     "mlp": MLP,
     "convnet": ConvNet,
@@ -18,17 +19,17 @@ NAMED: dict[str, Callable[[], BaseEstimator]] = {
     "resnet50": ResNet50,
 }
 
-# What "auto" is for a classifier of tables. Of the networks that were tried on the sets for
-# tuning, the one that gains most with auxiliary labels, which a plain one of its size does not.
-OF_TABLES = MLP(hidden_layer_sizes=(400,), dropout=0.5)
+# What "auto" is for a classifier of tables: of the networks that were tried on the data sets for
+# tuning, the one with which auxiliary labels gain most. A single task gains nothing by its width.
+AUTO_FOR_TABLES = MLP(hidden_layer_sizes=(400,), dropout=0.5)
 
 
 def builder(
-    backbone: Any,
+    backbone: str | BaseEstimator | Builder,
     input_shape: tuple[int, ...],
     name: str = "backbone",
     regression: bool = False,
-) -> Callable[[tuple[int, ...]], nn.Module]:
+) -> Builder:
     """Turn what a user may give as `backbone` into a function of the samples' shape.
 
     Parameters
@@ -56,7 +57,7 @@ def builder(
                     f"{input_shape}; pass your own backbone."
                 )
             if len(input_shape) == 1 and not regression:
-                return OF_TABLES.build
+                return AUTO_FOR_TABLES.build
             backbone = by_ndim[len(input_shape)]
         if backbone not in NAMED:
             raise ValueError(
@@ -72,12 +73,12 @@ def builder(
     if hasattr(backbone, "build"):
         return backbone.build
     if isinstance(backbone, nn.Module):
-        return _Copy(backbone)
+        return _Given(backbone)
     return backbone
 
 
-class _Copy:
-    """A live module as a builder; the networks are made from copies of it, never from itself."""
+class _Given:
+    """A module of the user's as a builder; whoever asks for it trains a copy."""
 
     def __init__(self, module: nn.Module):
         self.module = module
