@@ -40,7 +40,7 @@ def builder(
     name : str
         The parameter that errors name.
     regression : bool
-        Whether numbers are predicted: ``"auto"`` is a plain MLP for tables then.
+        Whether numbers are predicted: ``"auto"`` is then ``MLP()`` for tables.
 
     Returns
     -------

@@ -34,10 +34,6 @@ class Custom(BaseEstimator):
         self.module_class = module_class
         self.__dict__.update(kwargs)
 
-    def _defaults(self) -> dict[str, object]:
-        parameters = inspect.signature(self.module_class).parameters.values()
-        return {p.name: p.default for p in parameters if p.default is not p.empty}
-
     def get_params(self, deep: bool = True) -> dict[str, object]:
         """Get the module's class and all its arguments, defaults included.
 
@@ -51,7 +47,9 @@ class Custom(BaseEstimator):
         dict
             Values by name.
         """
-        params = {**self._defaults(), **vars(self)}
+        parameters = inspect.signature(self.module_class).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        params = {**defaults, **vars(self)}
         if deep:
             for name, value in list(params.items()):
                 if hasattr(value, "get_params") and not isinstance(value, type):

@@ -43,7 +43,7 @@ def compare(
     random_state: int | np.random.RandomState | None = 0,
     verbose: int = 0,
 ) -> "Comparison":
-    """Compare arms, settings of `auxiliary` or any others, by repeated cross-validation.
+    """Compare arms, by `auxiliary` or other parameters, in repeated cross-validation.
 
     Every arm is trained on the same folds with the same seeds, so that the differences
     between arms are *paired*: what a split does to all of them drops out. Nothing is

@@ -21,35 +21,32 @@ def draw_differences(summary: Summary, ax: "Axes | None" = None) -> "Axes":
     """A dot for every split, and mean with 95 % interval, for every arm."""
     if ax is None:
         ax = _pyplot().subplots(figsize=_size(summary), layout="constrained")[1]
-    units, reference = summary.units, summary.rows[0]
-    others = list(zip(summary.rows[1:], summary.scores[1:] - summary.scores[0], strict=True))
-    others.reverse()  # places count from below
-    edges = [0.0]
-    for position, (row, differences) in enumerate(others):
+    units, (reference, *others) = summary.units, summary.rows
+    differences = units.factor * (summary.scores[1:] - summary.scores[0])
+    right = max(0.0, differences.max(), *(units.factor * r.test.high for r in others if r.test))
+    names = []
+    for position, (row, dots) in enumerate(zip(others[::-1], differences[::-1], strict=True)):
         assert row.test
-        test, (colour, mark) = row.test, COLOUR_AND_MARK[row.effect]
-        dots = units.factor * differences
+        colour, mark = COLOUR_AND_MARK[row.effect]
         spread = np.linspace(0.12, 0.36, len(dots))  # above the bar, side by side
         ax.plot(dots, position + spread, "o", color=colour, alpha=0.35, ms=4, mec="none")
-        mean, low, high = (units.factor * v for v in (test.mean, test.low, test.high))
+        mean, low, high = (units.factor * v for v in (row.test.mean, row.test.low, row.test.high))
         ax.errorbar(
             mean, position, xerr=[[mean - low], [high - mean]], fmt=mark,
             color=colour, ms=8, mec="white", capsize=4, lw=2,
         )  # fmt: skip
-        edges += [high, *dots]
-    for position, (row, _) in enumerate(others):
-        assert row.test
         ax.annotate(
             f"{units.signed(row.test.mean)} ± {units.value(row.test.standard_error)}",
-            (max(edges), position), xytext=(14, 0), textcoords="offset points", va="center",
-            color=COLOUR_AND_MARK[row.effect][0],
+            (right, position), xytext=(14, 0), textcoords="offset points", va="center",
+            color=colour,
         )  # fmt: skip
+        names.append(_without_formulas(row.label))
     ax.axvline(0, color=GREY, lw=1, zorder=0)
     ax.annotate(
         f"{reference.label}: {units.value(reference.score)}", (0, 1), xytext=(0, 4),
         xycoords=("data", "axes fraction"), textcoords="offset points", ha="center", color=GREY,
     )  # fmt: skip
-    ax.set_yticks(range(len(others)), [_without_formulas(row.label) for row, _ in others])
+    ax.set_yticks(range(len(others)), names)
     ax.set_ylim(-0.5, len(others) - 0.5)
     unit = f"{units.points.strip()}; " if units.points else ""
     difference = f"{units.score.removesuffix(' in %')} minus {reference.label}"

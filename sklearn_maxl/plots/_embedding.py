@@ -108,8 +108,8 @@ class EmbeddingDisplay(Display):
         auxiliary = None
         if has_auxiliary(estimator):
             labels = auxiliary_labels(estimator, X, y, response_method)
-            best = np.stack([label.argmax(axis=1) for label in labels])
-            auxiliary = best[codes, np.arange(len(codes))]
+            of_each_class = np.stack([label.argmax(axis=1) for label in labels])
+            auxiliary = of_each_class[codes, np.arange(len(codes))]  # of the sample's own
         # The exact solver draws no random numbers.
         pca = PCA(2, svd_solver="full").fit(features)
         shares, names = pca.explained_variance_ratio_, class_names(estimator)
