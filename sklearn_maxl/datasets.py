@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -188,7 +188,7 @@ def fetch_cifar100_hierarchy(
         )
     check_scalar(n_retries, "n_retries", Integral, min_val=0)
     check_scalar(delay, "delay", Real, min_val=0)
-    fine: Any
+    fine: np.ndarray
     if arrays is None:
         path = Path(get_data_home(data_home)) / ARCHIVE.name
         _provide(path, download_if_missing, n_retries, delay)
@@ -222,12 +222,12 @@ def level_names(level: int) -> list[str]:
     ]
 
 
-def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, choices))}.")
 
 
-def _check_arrays(arrays: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[np.uint8], Any]:
+def _check_arrays(arrays: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[np.uint8], np.ndarray]:
     if not isinstance(arrays, tuple | list) or len(arrays) != 2:
         raise ValueError(
             f"arrays must be a pair (images, fine labels), got {type(arrays).__name__}."
@@ -321,12 +321,12 @@ class Pixels:
 
     array: NDArray[np.uint8]
 
-    def __init__(self, *ignored: Any):
+    def __init__(self, *ignored: object):
         pass
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def __setstate__(self, state: tuple[int, tuple[int, ...], "Uint8", bool, bytes]) -> None:
         _, shape, _, column_major, pixels = state
-        order: Any = "F" if column_major else "C"
+        order: Literal["F", "C"] = "F" if column_major else "C"
         self.array = np.frombuffer(pixels, np.uint8).reshape(shape, order=order)
 
 
@@ -336,11 +336,11 @@ class Uint8:
     numpy 2.4.0 to 2.4.4 warn when their own is called by pickles as old as these.
     """
 
-    def __init__(self, name: bytes, *ignored: Any):
+    def __init__(self, name: bytes, *ignored: object):
         if name != b"u1":
             raise pickle.UnpicklingError(f"CIFAR-100 holds no arrays of type {name!r}.")
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         pass
 
 
@@ -355,7 +355,7 @@ KNOWN = {
 class NumbersOnly(pickle.Unpickler):
     """Reads the original pickles, which hold uint8 arrays, lists and bytes; no code runs."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> type:
         """Refuse everything but what an array is made of, and make that ourselves."""
         if (module, name) not in KNOWN:
             raise pickle.UnpicklingError(

@@ -4,18 +4,18 @@ import argparse
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .. import MAXLClassifier, MAXLRegressor, __version__
-from ..comparison._compare import DEFAULT_ARMS, Comparison, tracked_compare
-from ..comparison._paired_runs import ARMS
+from ..comparison._arms import COMPARABLE, DEFAULT_ARMS
+from ..comparison._compare import Comparison, tracked_compare
+from ..comparison._paired_runs import Outcome
 from .tables import SEPARATORS, Table, TableError, near, pipeline, prepare, read
 
-_NONE = ("none", "single")
+_SINGLE_TASK = ("none", "single")
 """How ``auxiliary=None`` is written in --arms."""
 
 
@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _at_least(least: int, most: int = 2**32 - 1) -> Any:  # the largest seed there is
+def _at_least(
+    least: int, most: int = 2**32 - 1
+) -> Callable[[str], int]:  # the largest seed there is
     def whole_number(text: str) -> int:
         if not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(f"must be from {least} to {most}, got {text}")
@@ -82,21 +84,15 @@ def _at_least(least: int, most: int = 2**32 - 1) -> Any:  # the largest seed the
 def _compare(options: argparse.Namespace) -> int:
     """What the command does, in order: everything that can be wrong comes before the fits."""
     arms = _arms(options.arms)
-    mark = options.separator
-    if len(mark) != 1 and mark not in {"auto", *SEPARATORS}:
+    separator = options.separator
+    if len(separator) != 1 and separator not in {"auto", *SEPARATORS}:
         names = ", ".join(SEPARATORS)
-        raise TableError(f"--separator {mark!r} is not one character, auto, {names}.")
+        raise TableError(f"--separator {separator!r} is not one character, auto, {names}.")
     _check_installed(options.output)
-    frame = read(options.file, options.separator)
     table = prepare(
-        frame,
-        options.target,
-        options.task,
-        options.drop,
-        options.max_rows,
-        options.folds,
-        options.random_state,
-    )
+        read(options.file, options.separator), options.target, options.task, options.drop,
+        options.max_rows, options.folds, options.random_state,
+    )  # fmt: skip
     classes = table.task == "classification"
     epochs = options.epochs or _epochs(len(table.y))
     network = (MAXLClassifier if classes else MAXLRegressor)(max_epochs=epochs)
@@ -121,10 +117,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _arms(names: Sequence[str]) -> list[str | None]:
     names = [part for name in names for part in name.split(",") if part]
-    arms = [None if name.casefold() in _NONE else name for name in names]
+    arms = [None if name.casefold() in _SINGLE_TASK else name for name in names]
     for arm in arms:
-        if arm is not None and arm not in ARMS:
-            known = [*ARMS, "none"]
+        if arm is not None and arm not in COMPARABLE:
+            known = [*COMPARABLE, "none"]
             hint = near(arm, known) or f" There are {', '.join(known)}."
             raise TableError(f"--arms: there is no arm {arm!r}.{hint}")
     if None not in arms:
@@ -135,22 +131,21 @@ def _arms(names: Sequence[str]) -> list[str | None]:
 
 
 def _check_installed(output: str | None) -> None:
-    needed = ["pandas"] if output is None else ["pandas", "matplotlib"]
-    for name in needed:
+    for name in ["pandas"] if output is None else ["pandas", "matplotlib"]:
         try:
             __import__(name)
         except ImportError as error:
             raise TableError(
                 f'this needs {name}, which is not installed: pip install "sklearn_maxl[cli]".'
             ) from error
-    if output is not None and (
-        Path(output).is_dir() or not Path(output).absolute().parent.is_dir()
-    ):
-        raise TableError(f"--output {output} is not a file in a folder that exists.")
+    if output is not None:
+        page = Path(output).absolute()
+        if page.is_dir() or not page.parent.is_dir():
+            raise TableError(f"--output {output} is not a file in a folder that exists.")
 
 
 def _epochs(n_rows: int) -> int:
-    """So many that 100,000 samples are seen: on larger tables a small network overfits."""
+    """Fewer for larger tables, where a small network would overfit: some 100,000 samples seen."""
     return max(20, min(100, 100_000 // n_rows))
 
 
@@ -178,11 +173,7 @@ def _facts(options: argparse.Namespace, table: Table, epochs: int) -> list[tuple
 
 
 def _report(
-    found: Comparison,
-    facts: list[tuple[str, str]],
-    seconds: float,
-    output: str | None,
-    name: str,
+    found: Comparison, facts: list[tuple[str, str]], seconds: float, output: str | None, name: str
 ) -> None:
     sys.stdout.write(f"\n{found}\n\nAll fits took {seconds:.0f} s.")
     if output is not None:
@@ -195,7 +186,7 @@ def _report(
     sys.stdout.write("\n")
 
 
-def _track(outcomes: Iterator[Any], total: int) -> Iterable[Any]:
+def _track(outcomes: Iterator[Outcome], total: int) -> Iterable[Outcome]:
     """A progress bar on stderr, if somebody is there to see it."""
     if not sys.stderr.isatty():
         return outcomes
@@ -206,7 +197,7 @@ def _track(outcomes: Iterator[Any], total: int) -> Iterable[Any]:
     return tqdm(outcomes, total=total, unit="fit", file=sys.stderr, leave=False)
 
 
-def _lines(outcomes: Iterator[Any], total: int) -> Iterator[Any]:
+def _lines(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
     step = max(1, total // 10)
     for number, outcome in enumerate(outcomes, 1):
         if number % step == 0 or number == total:

@@ -12,20 +12,24 @@ import io
 import lzma
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
-OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+OPENERS: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 MOST_CLASSES_OF_INTEGERS = 20
 MOST_CATEGORIES = 20
 
@@ -38,8 +42,8 @@ class TableError(ValueError):
 class Table:
     """Samples, target and what was decided on the way."""
 
-    X: Any
-    y: NDArray[Any]
+    X: "pd.DataFrame"
+    y: np.ndarray
     task: str
     notes: list[str] = field(default_factory=list)
 
@@ -47,7 +51,7 @@ class Table:
 # Reading
 
 
-def read(path: str, separator: str = "auto") -> Any:
+def read(path: str, separator: str = "auto") -> "pd.DataFrame":
     """A data frame from a CSV or Parquet file."""
     file = Path(path)
     if file.is_dir():
@@ -71,7 +75,7 @@ def read(path: str, separator: str = "auto") -> Any:
     return _read_csv(path, separator)
 
 
-def _read_parquet(path: str) -> Any:
+def _read_parquet(path: str) -> "pd.DataFrame":
     import pandas as pd
 
     try:
@@ -86,7 +90,7 @@ def _read_parquet(path: str) -> Any:
     return frame.rename(columns=str)
 
 
-def _read_csv(path: str, separator: str) -> Any:
+def _read_csv(path: str, separator: str) -> "pd.DataFrame":
     import pandas as pd
 
     opener = OPENERS.get(Path(path).suffix.lower(), open)
@@ -147,7 +151,7 @@ def near(name: str, names: Iterable[str]) -> str:
 
 
 def prepare(
-    frame: Any,
+    frame: "pd.DataFrame",
     target: str,
     task: str = "auto",
     drop: Iterable[str] = (),
@@ -164,7 +168,7 @@ def prepare(
         raise TableError(f"there are two columns called {twice[0]!r}; rename one of them.")
     for name in (target, *drop):
         if name not in frame.columns:
-            raise TableError(f"there is no column {name!r}.{_columns(name, frame.columns)}")
+            raise TableError(f"there is no column {name!r}.{_hint_of_columns(name, frame.columns)}")
     if target in drop:
         raise TableError(f"the target {target!r} can't be left out as well.")
     frame = frame.drop(columns=list(drop))
@@ -173,21 +177,21 @@ def prepare(
         raise TableError(f"the target {target!r} has no values in any of its {len(frame)} rows.")
     if missing:
         frame = frame[frame[target].notna()]
-        notes.append(f"{missing} row{_s(missing)} without a target left out")
+        notes.append(f"{missing} row{_plural(missing)} without a target left out")
     y, task = _target(frame[target], task, notes)
-    X = _samples(frame.drop(columns=target), notes)
+    X = _features(frame.drop(columns=target), notes)
     if task == "classification":
-        common = _common(y, n_folds, max_rows, notes)
+        common = _of_common_classes(y, n_folds, max_rows, notes)
         X, y = X[common], y[common]
     if len(y) > max_rows:
         notes.append(f"{max_rows:,} of {len(y):,} rows drawn at random (--max-rows)")
         labels = y if task == "classification" else np.zeros(len(y))
-        drawn = _sample(labels, max_rows, random_state)
+        drawn = _draw_rows(labels, max_rows, random_state)
         X, y = X.iloc[drawn], y[drawn]
     return Table(X, y, task, notes)
 
 
-def _columns(name: str, names: Iterable[str]) -> str:
+def _hint_of_columns(name: str, names: Iterable[str]) -> str:
     names = [str(n) for n in names]
     suggested = near(name, names)
     if suggested:
@@ -196,11 +200,13 @@ def _columns(name: str, names: Iterable[str]) -> str:
     return f" The columns are: {shown}."
 
 
-def _s(count: int) -> str:
+def _plural(count: int) -> str:
     return "" if count == 1 else "s"
 
 
-def _common(y: NDArray[Any], n_folds: int, max_rows: int, notes: list[str]) -> NDArray[np.bool_]:
+def _of_common_classes(
+    y: np.ndarray, n_folds: int, max_rows: int, notes: list[str]
+) -> NDArray[np.bool_]:
     """Which rows have a class that is not too rare for the folds, of the sample as well."""
     names, places, counts = np.unique(y, return_inverse=True, return_counts=True)
     enough = counts >= n_folds * max(1, len(y) / max_rows)
@@ -210,23 +216,25 @@ def _common(y: NDArray[Any], n_folds: int, max_rows: int, notes: list[str]) -> N
             + ("." if len(y) <= max_rows else ", or more of the rows.")
         )
     if not enough.all():
-        rare = ", ".join(f"{name} ({count})" for name, count in zip(names, counts, strict=True)
-                         if not enough[names == name][0])  # fmt: skip
-        notes.append(f"classes too rare for {n_folds} folds left out, with their rows: {rare}")
+        rare = zip(names[~enough], counts[~enough], strict=True)
+        listed = ", ".join(f"{name} ({count})" for name, count in rare)
+        notes.append(f"classes too rare for {n_folds} folds left out, with their rows: {listed}")
     return enough[places]
 
 
-def _sample(labels: NDArray[Any], n: int, random_state: int) -> NDArray[np.int64]:
-    """Places of `n` rows, each label in proportion to within a row."""
+def _draw_rows(labels: np.ndarray, n: int, random_state: int) -> NDArray[np.int64]:
+    """Places of `n` rows, of each label in proportion, but for less than one row."""
     rng = np.random.RandomState(random_state)
     _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    part = np.empty(len(labels))  # how far down a row stands in its class, shuffled
+    # Rows are shuffled within their label, and get their places there, from 0 to 1. The `n`
+    # smallest of all places then hold the same share of each label.
+    part = np.empty(len(labels))
     for place, count in enumerate(counts):
         part[places == place] = (rng.permutation(count) + 0.5) / count
     return np.sort(np.argsort(part, kind="stable")[:n])
 
 
-def _target(column: Any, task: str, notes: list[str]) -> tuple[NDArray[Any], str]:
+def _target(column: "pd.Series", task: str, notes: list[str]) -> tuple[np.ndarray, str]:
     """The target's values, and whether they are classes or numbers."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
@@ -271,15 +279,15 @@ def _target(column: Any, task: str, notes: list[str]) -> tuple[NDArray[Any], str
     return column.astype(str).to_numpy(dtype=str), task
 
 
-def _samples(frame: Any, notes: list[str]) -> Any:
+def _features(frame: "pd.DataFrame", notes: list[str]) -> "pd.DataFrame":
     """Columns to learn from: numbers as floats, everything else as text."""
     from pandas.api.types import is_numeric_dtype
 
     if frame.columns.empty:
         raise TableError("there is no column but the target; is it the right --separator?")
     empty, index, own = "without values", "of an index", "with a text of its own in most rows"
-    out: dict[str, NDArray[Any]] = {}
-    unused: dict[str, list[Any]] = {empty: [], index: [], own: []}
+    out: dict[str, np.ndarray] = {}
+    unused: dict[str, list[object]] = {empty: [], index: [], own: []}
     infinite = []
     most = max(MOST_CATEGORIES, len(frame) // 2)
     for name in frame.columns:
@@ -301,7 +309,9 @@ def _samples(frame: Any, notes: list[str]) -> Any:
             out[str(name)] = text.where(column.notna(), np.nan).to_numpy(dtype=object)
     for reason, names in unused.items():
         if names:
-            notes.append(f"column{_s(len(names))} {reason} left out: {', '.join(map(str, names))}")
+            notes.append(
+                f"column{_plural(len(names))} {reason} left out: {', '.join(map(str, names))}"
+            )
     if infinite:
         notes.append(f"infinite numbers taken for missing: {', '.join(map(str, infinite))}")
     if not out:
@@ -309,7 +319,7 @@ def _samples(frame: Any, notes: list[str]) -> Any:
     return type(frame)(out)
 
 
-def pipeline(X: Any, estimator: Any) -> Pipeline:
+def pipeline(X: "pd.DataFrame", estimator: BaseEstimator) -> Pipeline:
     """The estimator behind scikit-learn's transformers, which learn from training folds only.
 
     Numbers: the median where one is missing, and a column that says so. Text: a column

@@ -50,7 +50,7 @@ def builder(backbone: Backbone, name: str = "backbone") -> Build:
             f"{name} is the class {backbone.__name__}; pass an object, {backbone.__name__}()."
         )
     if isinstance(backbone, nn.Module):
-        return _Copy(backbone)
+        return _Given(backbone)
     return backbone.build if hasattr(backbone, "build") else backbone
 
 
@@ -59,8 +59,8 @@ def is_of_user(backbone: Backbone) -> bool:
     return not isinstance(backbone, str) and type(backbone) not in NAMED.values()
 
 
-class _Copy:
-    """A live module as a builder; the networks are made from copies of it, never from itself."""
+class _Given:
+    """A module of the user's as a builder; whoever asks for it trains a copy."""
 
     def __init__(self, module: nn.Module):
         self.module = module

@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 
 
-def positive_ints(name: str, values: Any) -> list[int]:
+def positive_ints(name: str, values: object) -> list[int]:
     """A sequence of positive integers as a list."""
-    good = isinstance(values, Sequence | np.ndarray) and len(values) > 0
-    if not good or any(not isinstance(v, Integral) or v < 1 for v in values):
+    if (
+        not isinstance(values, Sequence | np.ndarray)
+        or len(values) == 0
+        or any(not isinstance(v, Integral) or v < 1 for v in values)
+    ):
         raise ValueError(f"{name} must be a sequence of positive integers, got {values!r}.")
     return [int(v) for v in values]
 
 
-def scaled(channels: int, width: Any) -> int:
+def scaled(channels: int, width: object) -> int:
     """Channels times a width factor, rounded, and at least one."""
     if not isinstance(width, Real) or not 0 < float(width) < np.inf:
         raise ValueError(f"width must be a positive number, got {width!r}.")

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -31,15 +30,11 @@ class Custom(BaseEstimator):
     Linear(in_features=4, out_features=8, bias=True)
     """
 
-    def __init__(self, module_class: Callable[..., nn.Module], **kwargs: Any):
+    def __init__(self, module_class: Callable[..., nn.Module], **kwargs: object):
         self.module_class = module_class
         self.__dict__.update(kwargs)
 
-    def _defaults(self) -> dict[str, Any]:
-        parameters = inspect.signature(self.module_class).parameters.values()
-        return {p.name: p.default for p in parameters if p.default is not p.empty}
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
+    def get_params(self, deep: bool = True) -> dict[str, object]:
         """Get the module's class and all its arguments, defaults included.
 
         Parameters
@@ -52,7 +47,9 @@ class Custom(BaseEstimator):
         dict
             Values by name.
         """
-        params = {**self._defaults(), **vars(self)}
+        parameters = inspect.signature(self.module_class).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        params = {**defaults, **vars(self)}
         if deep:
             for name, value in list(params.items()):
                 if hasattr(value, "get_params") and not isinstance(value, type):
@@ -60,7 +57,7 @@ class Custom(BaseEstimator):
                     params.update({f"{name}__{key}": inner for key, inner in nested})
         return params
 
-    def set_params(self, **params: Any) -> "Custom":
+    def set_params(self, **params: object) -> "Custom":
         """Set arguments of the module, whether they were given before or not.
 
         Parameters

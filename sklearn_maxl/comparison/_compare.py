@@ -5,51 +5,45 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import check_scoring
+from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils import check_random_state, indexable
 
-from . import _figures as _comparison_plot
-from . import _html as _report_html
-from . import _text as _comparison_text
-from ._paired_runs import (
-    Track,
-    auxiliary_of,
-    make_splits,
-    resolve_arms,
-    resolve_reference,
-    run_all,
-)
-from ._statistics import corrected_t_test, holm, standard_error
-from ._text import Row, Units
+from . import _figures, _html, _text
+from ._arms import DEFAULT_ARMS, resolve_arms, resolve_reference
+from ._paired_runs import Outcome, Scorer, Track, make_splits, run_all
+from ._summary import Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Comparison", "compare"]
 
 logger = logging.getLogger("sklearn_maxl")
 
-DEFAULT_ARMS = ("maxl", "uniform", "kmeans", "random", None)
-
 
 def compare(
-    estimator: Any,
+    estimator: BaseEstimator,
     X: ArrayLike,
     y: ArrayLike,
     *,
-    cv: Any = 5,
-    arms: Sequence[str | None] | Mapping[Any, Mapping[str, Any]] = DEFAULT_ARMS,
-    reference: Any = None,
+    cv: int | BaseCrossValidator | BaseShuffleSplit | Iterable[tuple[ArrayLike, ArrayLike]] = 5,
+    arms: Sequence[str | None] | Mapping[Any, Mapping[str, object]] = DEFAULT_ARMS,
+    reference: object = None,
     n_seeds: int = 2,
-    scoring: Any = None,
+    scoring: str | Scorer | None = None,
     groups: ArrayLike | None = None,
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = 0,
     verbose: int = 0,
 ) -> "Comparison":
-    """Compare settings of `auxiliary`, or any others, by repeated cross-validation.
+    """Compare arms, by `auxiliary` or other parameters, in repeated cross-validation.
 
     Every arm is trained on the same folds with the same seeds, so that the differences
     between arms are *paired*: what a split does to all of them drops out. Nothing is
@@ -132,7 +126,7 @@ def compare(
     >>> found.to_html("report.html")  # doctest: +SKIP
     """
 
-    def log(outcomes: Iterator[Any], total: int) -> Iterator[Any]:
+    def log(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
         for number, outcome in enumerate(outcomes, 1):
             if verbose:
                 logger.info(
@@ -147,17 +141,17 @@ def compare(
 
 
 def tracked_compare(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    cv: Any,
-    arms: Any,
-    reference: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    cv: object,
+    arms: object,
+    reference: object,
     n_seeds: int,
-    scoring: Any,
-    groups: Any,
+    scoring: str | Scorer | None,
+    groups: ArrayLike | None,
     n_jobs: int | None,
-    random_state: Any,
+    random_state: int | np.random.RandomState | None,
     track: Track,
 ) -> "Comparison":
     """`compare`, with a function that the results pass through one by one."""
@@ -219,9 +213,9 @@ class Comparison:
     compare : Makes one.
     """
 
-    arms_: list[Any]
-    params_: list[dict[str, Any]]
-    reference_: Any
+    arms_: list[object]
+    params_: list[dict[str, object]]
+    reference_: object
     scoring_: str
     scores_: NDArray[np.float64]
     seconds_: NDArray[np.float64]
@@ -230,7 +224,7 @@ class Comparison:
     training_seeds_: NDArray[np.int64]
     folds_change_: bool = True
 
-    def table(self) -> Any:
+    def table(self) -> "pd.DataFrame | dict[str, list[object]]":
         """One row for each arm, the reference first.
 
         Returns
@@ -242,10 +236,8 @@ class Comparison:
             ``seconds`` of a fit (median); splits that an arm ``wins``, ``ties`` and
             ``losses`` against the reference. In the units of the score.
         """
-        columns: dict[str, list[Any]] = {}
-        for row in self._rows:
-            for name, value in row.record().items():
-                columns.setdefault(name, []).append(value)
+        records = [row.record() for row in self._summary.rows]
+        columns = {name: [record[name] for record in records] for name in records[0]}
         try:
             import pandas as pd
         except ImportError:
@@ -258,9 +250,9 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """What follows, in a sentence or two; a difference counts if Holm's p < 0.05."""
-        return _comparison_text.verdict(self._rows, self._units, self._versus_uniform)
+        return _text.verdict(self._summary)
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the differences to the reference, split by split, with 95 % intervals.
 
         Parameters
@@ -278,7 +270,7 @@ class Comparison:
         ImportError
             If matplotlib is not installed.
         """
-        return _comparison_plot.draw_differences(self._drawing, ax)
+        return _figures.draw_differences(self._summary, ax)
 
     def to_html(self, path: str | Path | None = None, title: str = "Comparison of arms") -> str:
         """One page with table, verdict and figures that needs no other file.
@@ -306,89 +298,15 @@ class Comparison:
         return page
 
     def _page(self, title: str, facts: Iterable[tuple[str, str]] = ()) -> str:
-        figures = _comparison_plot.figures(self._drawing)
-        rows, units = self._rows, self._units
-        facts = [*facts, ("Splits", self._design)]
-        return _report_html.page(title, self.verdict, rows, units, figures, facts, self._footnote)
+        facts = [*facts, ("Splits", self._summary.design)]
+        return _html.page(title, self._summary, _figures.figures(self._summary), facts)
 
     def __repr__(self) -> str:
-        head = f"Paired comparison by {self.scoring_}: {self._design}"
-        table = _comparison_text.table(self._rows, self._units)
-        return f"{head}\n\n{table}\n\n{self._footnote}\n\nVerdict: {self.verdict}"
+        return _text.report(self._summary)
 
     def _repr_html_(self) -> str:
-        return _report_html.fragment(self.verdict, self._rows, self._units, self._footnote)
-
-    # What the views are made of
+        return _html.fragment(self._summary)
 
     @cached_property
-    def _rows(self) -> list[Row]:
-        sizes = self._sizes
-        place, *others = self._order
-        tests = {i: corrected_t_test(self._differences(i, place), *sizes) for i in others}
-        adjusted = dict(zip(others, holm([tests[i].p for i in others]).tolist(), strict=True))
-        return [
-            Row(
-                label=self._label(i),
-                auxiliary=auxiliary_of(self.params_[i]),
-                score=float(self.scores_[i].mean()),
-                score_error=standard_error(self._independent(self.scores_[i]), *sizes),
-                test=tests.get(i),
-                p_holm=adjusted.get(i, float("nan")),
-                seconds=float(np.median(self.seconds_[i])),
-            )
-            for i in self._order
-        ]
-
-    @property
-    def _order(self) -> list[int]:
-        """Places of the arms as they are shown: the reference first."""
-        place = self.arms_.index(self.reference_)
-        return [place, *(i for i in range(len(self.arms_)) if i != place)]
-
-    def _label(self, i: int) -> str:
-        return "single task" if self.arms_[i] is None else str(self.arms_[i])
-
-    def _independent(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """One value for each different split."""
-        return values.ravel() if self.folds_change_ else values.mean(axis=0)
-
-    def _differences(self, i: int, j: int) -> NDArray[np.float64]:
-        return self._independent(self.scores_[i] - self.scores_[j])
-
-    @property
-    def _sizes(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Training and test samples of each different split."""
-        n = len(self.n_train_) if self.folds_change_ else 1
-        return self.n_train_[:n].ravel(), self.n_test_[:n].ravel()
-
-    @cached_property
-    def _versus_uniform(self) -> Any:
-        """Learned labels against uniform ones, where both are there."""
-        kinds = [auxiliary_of(params) for params in self.params_]
-        if "maxl" not in kinds or "uniform" not in kinds:
-            return None
-        places = kinds.index("maxl"), kinds.index("uniform")
-        return corrected_t_test(self._differences(*places), *self._sizes)
-
-    @cached_property
-    def _units(self) -> Units:
-        errors = [row.score_error for row in self._rows]
-        errors += [row.test.standard_error for row in self._rows if row.test]
-        return Units.of(self.scoring_, errors)
-
-    @property
-    def _drawing(self) -> _comparison_plot.Drawing:
-        scores = np.stack([self._independent(self.scores_[i]) for i in self._order])
-        return _comparison_plot.Drawing(self._rows, scores, self._units)
-
-    @property
-    def _design(self) -> str:
-        _, n_seeds, n_folds = self.scores_.shape
-        train, test = round(self.n_train_.mean()), round(self.n_test_.mean())
-        seeds = f"{n_seeds} seed{'s' if n_seeds > 1 else ''}"
-        return f"{seeds} x {n_folds} folds, {train} training and {test} test samples each"
-
-    @property
-    def _footnote(self) -> str:
-        return _comparison_text.footnote(len(self.arms_) - 1, self._units, self.folds_change_)
+    def _summary(self) -> Summary:
+        return Summary.of(self)

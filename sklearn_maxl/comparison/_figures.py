@@ -2,87 +2,78 @@
 
 import base64
 import io
-from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ._text import LEVEL, Row, Units
+from ._summary import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, told apart by all; the marks differ in shape as well.
 BETTER, WORSE, UNDECIDED, GREY = "#0072B2", "#D55E00", "#222222", "#767676"
-MARKS = {BETTER: "^", WORSE: "v", UNDECIDED: "o"}
+COLOUR_AND_MARK = {1: (BETTER, "^"), -1: (WORSE, "v"), 0: (UNDECIDED, "o")}  # by a row's effect
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """What is drawn: rows, the reference first, and their scores split by split."""
-
-    rows: list[Row]
-    scores: NDArray[np.float64]
-    """Of shape (n_rows, n_splits)."""
-    units: Units
-
-
-def draw_differences(drawing: Drawing, ax: Any = None) -> Any:
+def draw_differences(summary: Summary, ax: "Axes | None" = None) -> "Axes":
     """A dot for every split, and mean with 95 % interval, for every arm."""
     if ax is None:
-        ax = _pyplot().subplots(figsize=_size(drawing), layout="constrained")[1]
-    units, reference = drawing.units, drawing.rows[0]
-    others = list(zip(drawing.rows[1:], drawing.scores[1:] - drawing.scores[0], strict=True))
-    edges = [0.0]
-    for position, (row, differences) in enumerate(reversed(others)):
+        ax = _pyplot().subplots(figsize=_size(summary), layout="constrained")[1]
+    units, (reference, *others) = summary.units, summary.rows
+    differences = units.factor * (summary.scores[1:] - summary.scores[0])
+    right = max(0.0, differences.max(), *(units.factor * r.test.high for r in others if r.test))
+    names = []
+    for position, (row, dots) in enumerate(zip(others[::-1], differences[::-1], strict=True)):
         assert row.test
-        test, colour = row.test, _colour(row)
-        dots = units.factor * differences
+        colour, mark = COLOUR_AND_MARK[row.effect]
         spread = np.linspace(0.12, 0.36, len(dots))  # above the bar, side by side
         ax.plot(dots, position + spread, "o", color=colour, alpha=0.35, ms=4, mec="none")
-        mean, low, high = (units.factor * v for v in (test.mean, test.low, test.high))
+        mean, low, high = (units.factor * v for v in (row.test.mean, row.test.low, row.test.high))
         ax.errorbar(
-            mean, position, xerr=[[mean - low], [high - mean]], fmt=MARKS[colour],
+            mean, position, xerr=[[mean - low], [high - mean]], fmt=mark,
             color=colour, ms=8, mec="white", capsize=4, lw=2,
         )  # fmt: skip
-        edges += [high, *dots]
-    for position, (row, _) in enumerate(reversed(others)):
-        assert row.test
         ax.annotate(
             f"{units.signed(row.test.mean)} ± {units.value(row.test.standard_error)}",
-            (max(edges), position), xytext=(14, 0), textcoords="offset points", va="center",
-            color=_colour(row),
+            (right, position), xytext=(14, 0), textcoords="offset points", va="center",
+            color=colour,
         )  # fmt: skip
+        names.append(_without_formulas(row.label))
     ax.axvline(0, color=GREY, lw=1, zorder=0)
     ax.annotate(
         f"{reference.label}: {units.value(reference.score)}", (0, 1), xytext=(0, 4),
         xycoords=("data", "axes fraction"), textcoords="offset points", ha="center", color=GREY,
     )  # fmt: skip
-    ax.set_yticks(range(len(others)), [_plain(row.label) for row, _ in reversed(others)])
+    ax.set_yticks(range(len(others)), names)
     ax.set_ylim(-0.5, len(others) - 0.5)
     unit = f"{units.points.strip()}; " if units.points else ""
+    difference = f"{units.score.removesuffix(' in %')} minus {reference.label}"
     ax.set_xlabel(
-        f"{_plain(_score_name(units))} minus {_plain(reference.label)}, same split and seed\n"
+        f"{_without_formulas(difference)}, same split and seed\n"
         f"({unit}dots: splits; bars: 95 % intervals)"
     )
     _tidy(ax, left=False)
     return ax
 
 
-def draw_scores(drawing: Drawing, ax: Any) -> Any:
+def draw_scores(summary: Summary, ax: "Axes") -> "Axes":
     """A line for every split across the arms, and the mean of each arm."""
-    scores = drawing.units.factor * drawing.scores
+    scores = summary.units.factor * summary.scores
     places = np.arange(len(scores))
     ax.plot(places, scores, "-o", color=BETTER, alpha=0.25, lw=1, ms=3, mec="none")
     ax.plot(places, scores.mean(axis=1), "D", color=UNDECIDED, ms=7, mec="white", zorder=3)
-    ax.set_xticks(places, [_plain(row.label) for row in drawing.rows])
+    ax.set_xticks(places, [_without_formulas(row.label) for row in summary.rows])
     ax.set_xlim(-0.3, len(scores) - 0.7)
-    ax.set_ylabel(_plain(drawing.units.score))
+    ax.set_ylabel(_without_formulas(summary.units.score))
     ax.grid(axis="y", color="#e4e4e4", lw=0.8)
     ax.set_axisbelow(True)
     _tidy(ax, left=True)
     return ax
 
 
-def figures(drawing: Drawing) -> list[tuple[str, str]]:
+def figures(summary: Summary) -> list[tuple[str, str]]:
     """(what it shows, SVG as a data URI) for each figure of a page."""
     _pyplot()
     from matplotlib import rc_context
@@ -94,8 +85,8 @@ def figures(drawing: Drawing) -> list[tuple[str, str]]:
         ("Scores: a line is one split and seed, a diamond the mean of an arm", draw_scores),
     ):
         # A figure of its own: no screen is needed and no global state is changed.
-        figure = Figure(figsize=_size(drawing), layout="constrained")
-        draw(drawing, figure.subplots())
+        figure = Figure(figsize=_size(summary), layout="constrained")
+        draw(summary, figure.subplots())
         file = io.BytesIO()
         with rc_context({"svg.hashsalt": "sklearn_maxl"}):
             figure.savefig(file, format="svg", metadata={"Date": None})
@@ -104,7 +95,7 @@ def figures(drawing: Drawing) -> list[tuple[str, str]]:
     return made
 
 
-def _pyplot() -> Any:
+def _pyplot() -> ModuleType:
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -114,26 +105,16 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _size(drawing: Drawing) -> tuple[float, float]:
-    return 7.0, 1.6 + 0.55 * max(len(drawing.rows) - 1, 2)
+def _size(summary: Summary) -> tuple[float, float]:
+    return 7.0, 1.6 + 0.55 * max(len(summary.rows) - 1, 2)
 
 
-def _colour(row: Row) -> str:
-    if row.test is None or not row.p_holm < LEVEL:
-        return UNDECIDED
-    return BETTER if row.test.mean > 0 else WORSE
-
-
-def _score_name(units: Units) -> str:
-    return units.score.removesuffix(" in %")
-
-
-def _plain(text: str) -> str:
+def _without_formulas(text: str) -> str:
     """A dollar sign is not the start of a formula."""
     return text.replace("$", r"\$")
 
 
-def _tidy(ax: Any, left: bool) -> None:
+def _tidy(ax: "Axes", left: bool) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines["left"].set_visible(left)
     ax.tick_params(axis="y", length=0)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
-from ._text import Row, Units, cells, header
+from ._summary import Summary
+from ._text import cells, footnote, header, verdict
 
 # A notebook may be dark: its own colours, and what shows on any.
 _STYLE = """
@@ -30,19 +31,16 @@ dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 """
 
 
-def fragment(verdict: str, rows: list[Row], units: Units, footnote: str) -> str:
+def fragment(summary: Summary) -> str:
     """Verdict and table, as a notebook shows them."""
-    return f'<div class="maxl"><style>{_STYLE}</style>{_body(verdict, rows, units, footnote)}</div>'
+    return f'<div class="maxl"><style>{_STYLE}</style>{_body(summary)}</div>'
 
 
 def page(
     title: str,
-    verdict: str,
-    rows: list[Row],
-    units: Units,
+    summary: Summary,
     figures: Iterable[tuple[str, str]],
     facts: Iterable[tuple[str, str]],
-    footnote: str,
 ) -> str:
     """A whole page; `figures` are captions with data URIs, `facts` names with texts."""
     images = "\n".join(
@@ -62,7 +60,7 @@ def page(
 </head>
 <body class="maxl">
 <h1>{escape(title)}</h1>
-{_body(verdict, rows, units, footnote)}
+{_body(summary)}
 <h2>Figures</h2>
 {images}
 <h2>What was compared</h2>
@@ -74,24 +72,24 @@ def page(
 """
 
 
-def _body(verdict: str, rows: list[Row], units: Units, footnote: str) -> str:
+def _body(summary: Summary) -> str:
     return (
-        f'<p class="verdict">{escape(verdict)}</p>\n<div class="wide">{_table(rows, units)}</div>\n'
-        f'<p class="note">{escape(footnote)}</p>'
+        f'<p class="verdict">{escape(verdict(summary))}</p>\n'
+        f'<div class="wide">{_table(summary)}</div>\n'
+        f'<p class="note">{escape(footnote(summary))}</p>'
     )
 
 
-def _table(rows: list[Row], units: Units) -> str:
-    unbroken = {" in ": " in\xa0", " per ": "\xa0per\xa0"}
-    kept = header(units)
-    for space, fixed in unbroken.items():
-        kept = [text.replace(space, fixed) for text in kept]
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in kept)
+def _table(summary: Summary) -> str:
+    heads = [
+        text.replace(" in ", " in\xa0").replace(" per ", "\xa0per\xa0")  # not broken there
+        for text in header(summary.units)
+    ]
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     lines = []
-    for row in rows:
-        name, *rest = (escape(text) for text in cells(row, units))
-        lines.append(
-            f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{c}</td>" for c in rest) + "</tr>"
-        )
+    for row in summary.rows:
+        name, *rest = (escape(text) for text in cells(row, summary.units))
+        values = "".join(f"<td>{text}</td>" for text in rest)
+        lines.append(f'<tr><th scope="row">{name}</th>{values}</tr>')
     body = "\n".join(lines)
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"

@@ -1,18 +1,18 @@
-"""Fits of several arms that differ in nothing else: the same folds, the same seeds."""
+"""Fits of several arms on the same folds with the same seeds."""
 
 import copy
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import (
+    BaseCrossValidator,
     GroupKFold,
     KFold,
     StratifiedGroupKFold,
@@ -23,111 +23,9 @@ from sklearn.utils.multiclass import type_of_target
 
 from .._environment.private_sklearn import safe_indexing
 from .._environment.threads import torch_threads
-from .._estimators.base import BaseMAXL
-from ..labels import NAMED
+from ._arms import Arms
 
-Arms = dict[Any, dict[str, Any]]
-Track = Callable[[Iterator[Any], int], Iterable[Any]]
-"""Passes on what a run yields, and tells somebody about it; the number is how many come."""
-
-
-# Settings of `auxiliary` that need nothing but samples and classes.
-ARMS = [name for name, labels in NAMED.items() if not labels.needs_auxiliary_labels]
-
-# Arms
-
-
-def prefix_of_maxl(estimator: Any) -> str:
-    """What stands before the names of the MAXL estimator's parameters, such as "step__"."""
-    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
-        raise TypeError(
-            "estimator must be a MAXLClassifier, a MAXLRegressor or a pipeline with one, "
-            f"got {estimator!r}."
-        )
-    if isinstance(estimator, BaseMAXL):
-        return ""
-    inside = [k for k, v in estimator.get_params().items() if isinstance(v, BaseMAXL)]
-    if len(inside) != 1:
-        raise ValueError(
-            f"estimator must hold one MAXLClassifier or MAXLRegressor, as the last step of a "
-            f"pipeline for instance; {type(estimator).__name__} holds "
-            + (f"{len(inside)}: {', '.join(inside)}." if inside else "none.")
-        )
-    return f"{inside[0]}__"
-
-
-def resolve_arms(estimator: Any, arms: Any) -> Arms:
-    """The parameters of each arm, with their full names in the estimator."""
-    prefix = prefix_of_maxl(estimator)
-    if isinstance(arms, Mapping):
-        resolved = {n: _full_names(estimator, prefix, n, params) for n, params in arms.items()}
-    else:
-        if isinstance(arms, str) or not isinstance(arms, Iterable):
-            raise TypeError(
-                f'arms must be a sequence such as ("maxl", None), or a dict, got {arms!r}.'
-            )
-        names = list(arms)
-        for name in names:
-            _check_name(name)
-        if len(set(names)) < len(names):
-            raise ValueError(f"arms must differ, got {names}.")
-        resolved = {name: {f"{prefix}auxiliary": name} for name in names}
-    if len(resolved) < 2:
-        raise ValueError(f"arms must hold at least two to compare, got {list(resolved)}.")
-    return resolved
-
-
-def _check_name(name: Any) -> None:
-    if name == "human":
-        raise ValueError(
-            'arms can\'t hold "human": its labels are your own and are given to fit; '
-            "compare it in a loop of your own."
-        )
-    if name is not None and name not in ARMS:
-        known = ", ".join(f'"{arm}"' for arm in ARMS)
-        raise ValueError(f"arms holds {name!r}, which is none of {known} and None.")
-
-
-def _full_names(estimator: Any, prefix: str, name: Any, params: Any) -> dict[str, Any]:
-    """An arm's parameters: the MAXL estimator's own, or of the whole pipeline."""
-    if not isinstance(params, Mapping):
-        raise TypeError(
-            f"arms as a dict maps a name to parameters, {{name: {{parameter: value}}}}; "
-            f"arm {name!r} has {params!r}."
-        )
-    own = (estimator.get_params()[prefix[:-2]] if prefix else estimator).get_params(deep=False)
-    full = {(prefix if k.split("__")[0] in own else "") + k: v for k, v in params.items()}
-    try:
-        clone(estimator).set_params(**copy.deepcopy(full))
-    except ValueError as error:
-        raise ValueError(f"arms: {name!r} can't be set: {error}") from error
-    return full
-
-
-def resolve_reference(arms: Arms, reference: Any) -> Any:
-    """The name of the arm that the others are compared to."""
-    if reference in arms:
-        return reference
-    if reference is None:
-        single = [n for n, p in arms.items() for k in p if _is_auxiliary(k) and p[k] is None]
-        if len(single) == 1:
-            return single[0]
-        raise ValueError(
-            "reference=None is the single task, auxiliary=None, which is not among arms "
-            f"{list(arms)}: add None to arms, or name one of them as reference."
-        )
-    raise ValueError(f"reference={reference!r} is not among arms {list(arms)}.")
-
-
-def _is_auxiliary(name: str) -> bool:
-    return name == "auxiliary" or name.endswith("__auxiliary")
-
-
-def auxiliary_of(params: dict[str, Any]) -> Any:
-    """The setting of `auxiliary` if that is all that an arm sets, else `...`."""
-    if len(params) == 1 and _is_auxiliary(next(iter(params))):
-        return next(iter(params.values()))
-    return ...
+Scorer = Callable[[BaseEstimator, ArrayLike, ArrayLike], float]
 
 
 # Folds
@@ -145,12 +43,12 @@ class Split:
 
 
 def make_splits(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    cv: Any,
-    n_seeds: Any,
-    groups: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    cv: object,
+    n_seeds: object,
+    groups: ArrayLike | None,
     rng: np.random.RandomState,
 ) -> tuple[list[list[Split]], bool]:
     """The folds of every seed, and whether another seed gives other folds."""
@@ -167,28 +65,23 @@ def make_splits(
     splitter = _splitter(cv, classification, groups)
     if isinstance(splitter, StratifiedKFold | StratifiedGroupKFold):
         _check_class_sizes(y, splitter.get_n_splits())
-    changes = hasattr(splitter, "random_state") and getattr(splitter, "shuffle", True)
+    folds_change = hasattr(splitter, "random_state") and getattr(splitter, "shuffle", True)
     high = 2**31 - 1
-    split_seeds = rng.randint(high, size=n_seeds)
     seeds = []
-    for number, split_seed in enumerate(split_seeds):
-        if changes:
+    for number, split_seed in enumerate(rng.randint(high, size=int(n_seeds))):
+        if folds_change:
             splitter = copy.copy(splitter)
             splitter.random_state = int(split_seed)
         pairs = list(splitter.split(X, y, groups))
         if len(pairs) < 2:
             raise ValueError(f"cv must give at least 2 folds, got {len(pairs)}.")
         training = rng.randint(high, size=len(pairs))
-        seeds.append(
-            [
-                Split(number, fold, train, test, int(training[fold]))
-                for fold, (train, test) in enumerate(pairs)
-            ]
-        )
-    return seeds, bool(changes)
+        folds = enumerate(zip(pairs, training.tolist(), strict=True))
+        seeds.append([Split(number, i, train, test, seed) for i, ((train, test), seed) in folds])
+    return seeds, bool(folds_change)
 
 
-def _splitter(cv: Any, classification: bool, groups: Any) -> Any:
+def _splitter(cv: object, classification: bool, groups: ArrayLike | None) -> BaseCrossValidator:
     if cv is None or isinstance(cv, bool | float | str):
         raise ValueError(f"cv must be a number of folds, a splitter or a list, got {cv!r}.")
     if isinstance(cv, Integral):
@@ -200,7 +93,7 @@ def _splitter(cv: Any, classification: bool, groups: Any) -> Any:
     return check_cv(cv)
 
 
-def _check_class_sizes(y: Any, n_folds: int) -> None:
+def _check_class_sizes(y: ArrayLike, n_folds: int) -> None:
     names, counts = np.unique(np.asarray(y), return_counts=True)
     if counts.min() < n_folds:
         name = names[counts.argmin()]
@@ -222,16 +115,21 @@ class Outcome:
     fold: int
     score: float
     seconds: float
-    warnings: tuple[tuple[type[Warning], str], ...]
+    warnings: dict[type[Warning], str]
+    """One of each kind."""
+
+
+Track = Callable[[Iterator[Outcome], int], Iterable[Outcome]]
+"""Passes on what a run yields, and tells somebody about it; the number is how many come."""
 
 
 def run_all(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
     arms: Arms,
     seeds: list[list[Split]],
-    scorer: Any,
+    scorer: Scorer,
     n_jobs: int | None,
     track: Track,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -253,7 +151,7 @@ def run_all(
     for outcome in track(outcomes, len(tasks)):
         place = outcome.arm, outcome.seed, outcome.fold
         scores[place], seconds[place] = outcome.score, outcome.seconds
-        for category, message in outcome.warnings:
+        for category, message in outcome.warnings.items():
             said.setdefault((outcome.arm, category), []).append(message)
     for (arm, category), messages in sorted(said.items(), key=lambda item: item[0][0]):
         warnings.warn(
@@ -268,17 +166,17 @@ def run_all(
 
 
 def _run_one(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
     arm: int,
-    params: dict[str, Any],
+    params: dict[str, object],
     split: Split,
-    scorer: Any,
+    scorer: Scorer,
 ) -> Outcome:
     model = clone(estimator).set_params(**copy.deepcopy(params))
-    random = [n for n in model.get_params() if n.rsplit("__", 1)[-1] == "random_state"]
-    model.set_params(**dict.fromkeys(random, split.training_seed))
+    random_states = [n for n in model.get_params() if n.rsplit("__", 1)[-1] == "random_state"]
+    model.set_params(**dict.fromkeys(random_states, split.training_seed))
     X_train, X_test = (safe_indexing(X, part) for part in (split.train, split.test))
     y_train, y_test = (safe_indexing(y, part) for part in (split.train, split.test))
     with torch_threads(1), warnings.catch_warnings(record=True) as caught:
@@ -287,5 +185,5 @@ def _run_one(
         model.fit(X_train, y_train)
         seconds = time.perf_counter() - start
         score = float(scorer(model, X_test, y_test))
-    kinds = {w.category: str(w.message) for w in caught}  # one of each kind
-    return Outcome(arm, split.seed, split.fold, score, seconds, tuple(kinds.items()))
+    kinds = {w.category: str(w.message) for w in caught}
+    return Outcome(arm, split.seed, split.fold, score, seconds, kinds)

@@ -1,4 +1,4 @@
-"""Paired differences between two settings, and what repeated cross-validation says of them.
+"""Paired differences between two arms, and what repeated cross-validation says of them.
 
 The scores of a cross-validation are not independent: their training sets overlap. The
 ordinary t-test takes them for independent and finds differences where there are none.
@@ -8,7 +8,6 @@ and Frank (PAKDD 2004) use that for repeated cross-validation, as is done here.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,7 +79,7 @@ def corrected_t_test(
     )
 
 
-def holm(p_values: ArrayLike) -> NDArray[Any]:
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Holm's p-values: no more than one in twenty families has one below 0.05 by chance.
 
     The smallest is multiplied by their number, the next by one less, and so on; none

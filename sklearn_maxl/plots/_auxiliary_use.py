@@ -1,16 +1,23 @@
 """How much of each primary class falls on each of its auxiliary classes."""
 
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._estimators.base import BaseMAXL
 from .._training.history import IN_USE
-from ._fitted import auxiliary_labels, check_auxiliary, class_names
-from ._style import GREY, PALETTE, bare, colours, panels
+from ._display import Display
+from ._fitted import auxiliary_labels, check_auxiliary, check_samples, class_names
+from ._style import GREY, PALETTE, AxesLike, bare, colours, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-class AuxiliaryUseDisplay:
+@dataclass(eq=False, repr=False)
+class AuxiliaryUseDisplay(Display):
     """Share of each auxiliary class within its primary class, and the labels' entropies.
 
     A row is a primary class, or a bin in regression. Left: how its samples' labels are
@@ -56,27 +63,23 @@ class AuxiliaryUseDisplay:
     array([3, 3, 3])
     """
 
-    def __init__(
-        self,
-        shares: list[NDArray[np.float64]],
-        label_entropy: NDArray[np.float64],
-        class_names: list[str],
-    ):
-        self.shares = shares
-        self.label_entropy = label_entropy
-        self.class_names = class_names
-        self.mean_label_entropy = np.array([entropy(share) for share in shares])
-        self.in_use = np.array([(share >= IN_USE / len(share)).sum() for share in shares])
+    shares: list[NDArray[np.float64]]
+    label_entropy: NDArray[np.float64]
+    class_names: list[str]
+
+    def __post_init__(self) -> None:
+        self.mean_label_entropy = np.array([entropy(share) for share in self.shares])
+        self.in_use = np.array([(share >= IN_USE / len(share)).sum() for share in self.shares])
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseMAXL,
         X: ArrayLike,
         y: ArrayLike,
         *,
         response_method: str = "auto",
-        ax: Any = None,
+        ax: AxesLike = None,
     ) -> Self:
         """Plot the auxiliary labels of some samples.
 
@@ -102,52 +105,41 @@ class AuxiliaryUseDisplay:
             With what is shown as attributes.
         """
         check_auxiliary(estimator, cls.__name__)
-        labels, codes = auxiliary_labels(estimator, X, y, response_method)
-        psi = estimator.psi_
-        single = np.array([entropy(label) for label in labels])
-        shares, entropies = [], np.full(len(psi), np.nan)
-        for i, block in enumerate(np.split(labels, np.cumsum(psi)[:-1], axis=1)):
-            own = codes == i
-            shares.append(block[own].mean(axis=0) if own.any() else np.full(psi[i], np.nan))
-            entropies[i] = single[own].mean() if own.any() else np.nan
-        return cls(shares, entropies, class_names(estimator)).plot(ax=ax)
+        labels = auxiliary_labels(estimator, X, y, response_method)
+        _, codes = check_samples(estimator, X, y)
+        shares, entropies = [], []
+        for i, label in enumerate(labels):
+            own = label[codes == i]
+            if len(own):
+                shares.append(own.mean(axis=0))
+                entropies.append(float(np.mean([entropy(p) for p in own])))
+            else:
+                shares.append(np.full(label.shape[1], np.nan))
+                entropies.append(np.nan)
+        return cls(shares, np.array(entropies), class_names(estimator)).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the bars and the entropies.
-
-        Parameters
-        ----------
-        ax : matplotlib axes or sequence of two, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        AuxiliaryUseDisplay
-            The display itself.
-        """
+    def _draw(self, ax: AxesLike) -> "Axes":
         height = 1.4 + 0.3 * len(self.shares)
         axes = panels(ax, 1, 2, size=(8, height), width_ratios=[3, 2])
         axes[1].sharey(axes[0])
         self._draw_shares(axes[0])
         self._draw_entropies(axes[1], columns=3 if ax is None else 1)
-        self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
-        return self
+        self.axes_ = np.array(axes, dtype=object)
+        return axes[0]
 
-    def _draw_shares(self, ax: Any) -> None:
+    def _draw_shares(self, ax: "Axes") -> None:
         rows = np.arange(len(self.shares))
         psi = np.array([len(share) for share in self.shares])
         left, self.bars_ = np.zeros(len(rows)), []
         for k, colour in enumerate(colours(int(psi.max()))):
-            width = np.array([s[k] if k < len(s) else 0.0 for s in self.shares])
-            width = np.nan_to_num(width)
+            width = np.nan_to_num([s[k] if k < len(s) else 0.0 for s in self.shares])
             bars = ax.barh(rows, width, left=left, height=0.8, color=colour, ec="white", lw=0.8)
             self.bars_.append(bars)
             left = left + width
-        for row, in_use, of in zip(rows, self.in_use, psi, strict=True):
-            # The same bound as the warning of `fit`.
-            collapsed = in_use < of / 2
+        for row, in_use, n in zip(rows, self.in_use, psi, strict=True):
+            collapsed = in_use < n / 2  # `fit` warns of the same
             ax.annotate(
-                f"{in_use} of {of}", (1, row), xytext=(5, 0), textcoords="offset points",
+                f"{in_use} of {n}", (1, row), xytext=(5, 0), textcoords="offset points",
                 va="center", fontsize=9, annotation_clip=False,
                 color=PALETTE[2] if collapsed else GREY, weight="bold" if collapsed else "normal",
             )  # fmt: skip
@@ -159,7 +151,7 @@ class AuxiliaryUseDisplay:
         bare(ax)
         ax.spines["left"].set_visible(False)
 
-    def _draw_entropies(self, ax: Any, columns: int) -> None:
+    def _draw_entropies(self, ax: "Axes", columns: int) -> None:
         rows = np.arange(len(self.shares))
         most = np.log([len(share) for share in self.shares])
         ax.hlines(rows, 0, most, color="#c9cccf", lw=6, label="up to log(psi)")

@@ -1,16 +1,24 @@
 """What both heads see, in two dimensions."""
 
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
 
-from ._fitted import auxiliary_labels, check_fitted, class_names, most_probable
-from ._style import GREY, MARKERS, bare, colours, panels, pyplot
+from .._estimators.base import BaseMAXL
+from ._display import Display
+from ._fitted import auxiliary_labels, check_fitted, check_samples, class_names, has_auxiliary
+from ._style import GREY, MARKERS, AxesLike, bare, colours, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
 
 
-class EmbeddingDisplay:
+@dataclass(eq=False, repr=False)
+class EmbeddingDisplay(Display):
     """Features of the trunk in two dimensions, with classes and auxiliary classes.
 
     The colour of a sample is its primary class, its marker the most probable of that
@@ -52,29 +60,21 @@ class EmbeddingDisplay:
     (150, 2)
     """
 
-    def __init__(
-        self,
-        coordinates: NDArray[np.float64],
-        primary: NDArray[np.int64],
-        auxiliary: NDArray[np.int64] | None,
-        explained_variance_ratio: NDArray[np.float64],
-        class_names: list[str],
-    ):
-        self.coordinates = coordinates
-        self.primary = primary
-        self.auxiliary = auxiliary
-        self.explained_variance_ratio = explained_variance_ratio
-        self.class_names = class_names
+    coordinates: NDArray[np.float64]
+    primary: NDArray[np.int64]
+    auxiliary: NDArray[np.int64] | None
+    explained_variance_ratio: NDArray[np.float64]
+    class_names: list[str]
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseMAXL,
         X: ArrayLike,
         y: ArrayLike,
         *,
         response_method: str = "auto",
-        ax: Any = None,
+        ax: AxesLike = None,
     ) -> Self:
         """Plot some samples as the trunk sees them.
 
@@ -98,7 +98,7 @@ class EmbeddingDisplay:
             With what is shown as attributes.
         """
         check_fitted(estimator)
-        _, codes = estimator._labelled(X, y)
+        _, codes = check_samples(estimator, X, y)
         features = estimator.transform(X)
         if min(features.shape) < 2:
             raise ValueError(
@@ -106,51 +106,36 @@ class EmbeddingDisplay:
                 f"got {features.shape[0]} and {features.shape[1]}."
             )
         auxiliary = None
-        if estimator._fitted.labels is not None:
-            labels, _ = auxiliary_labels(estimator, X, y, response_method)
-            auxiliary = most_probable(labels, codes, estimator.psi_)
+        if has_auxiliary(estimator):
+            labels = auxiliary_labels(estimator, X, y, response_method)
+            of_each_class = np.stack([label.argmax(axis=1) for label in labels])
+            auxiliary = of_each_class[codes, np.arange(len(codes))]  # of the sample's own
         # The exact solver draws no random numbers.
         pca = PCA(2, svd_solver="full").fit(features)
-        return cls(
-            pca.transform(features),
-            codes,
-            auxiliary,
-            pca.explained_variance_ratio_,
-            class_names(estimator),
-        ).plot(ax=ax)
+        shares, names = pca.explained_variance_ratio_, class_names(estimator)
+        return cls(pca.transform(features), codes, auxiliary, shares, names).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the points.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        EmbeddingDisplay
-            The display itself.
-        """
-        pyplot()
+    def _draw(self, ax: AxesLike) -> "Axes":
+        (axis,) = panels(ax, size=(6.4, 5.2))
         from matplotlib.lines import Line2D
         from matplotlib.patheffects import withStroke
 
-        (axis,) = panels(ax, size=(6.4, 5.2))
         auxiliary = np.zeros_like(self.primary) if self.auxiliary is None else self.auxiliary
         outline = [withStroke(linewidth=3, foreground="white")]
-        self.points_ = {}
+        self.points_: dict[tuple[int, int], PathCollection] = {}
         for i, colour in enumerate(colours(len(self.class_names))):
             own = self.primary == i
             for k in np.unique(auxiliary[own]).tolist():
+                x, y = self.coordinates[own & (auxiliary == k)].T
                 self.points_[i, k] = axis.scatter(
-                    *self.coordinates[own & (auxiliary == k)].T, s=22, color=colour,
-                    marker=MARKERS[k % len(MARKERS)], linewidths=0, alpha=0.75,
+                    x, y, s=22, color=colour, marker=MARKERS[k % len(MARKERS)], linewidths=0,
+                    alpha=0.75,
                 )  # fmt: skip
             if own.any():
+                x, y = np.median(self.coordinates[own], axis=0)
                 axis.text(
-                    *np.median(self.coordinates[own], axis=0), self.class_names[i], weight="bold",
-                    ha="center", va="center", path_effects=outline,
+                    x, y, self.class_names[i], weight="bold", ha="center", va="center",
+                    path_effects=outline,
                 )  # fmt: skip
         if self.auxiliary is not None:
             handles = [
@@ -162,9 +147,8 @@ class EmbeddingDisplay:
                 loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=9,
                 title_fontsize=9, alignment="left", handletextpad=0.1, columnspacing=1.0,
             )  # fmt: skip
-        for name, share in zip("xy", self.explained_variance_ratio, strict=True):
-            number = 1 + "xy".index(name)
-            axis.set(**{f"{name}label": f"component {number} ({share:.0%} of the variance)"})
+        first, second = self.explained_variance_ratio
+        axis.set_xlabel(f"component 1 ({first:.0%} of the variance)")
+        axis.set_ylabel(f"component 2 ({second:.0%} of the variance)")
         bare(axis)
-        self.ax_, self.figure_ = axis, axis.figure
-        return self
+        return axis

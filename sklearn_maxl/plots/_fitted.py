@@ -1,16 +1,14 @@
-"""What displays ask of an estimator: that it is fitted, and the auxiliary labels of samples."""
-
-from typing import Any
+"""What displays ask of an estimator; no other file of this folder looks inside one."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.base import BaseMAXL
 from .._tasks.auxiliary import Hierarchy
 
 
-def check_fitted(estimator: Any) -> None:
+def check_fitted(estimator: object) -> None:
     """Refuse what is not one of this package's estimators, or not fitted."""
     if not isinstance(estimator, BaseMAXL):
         raise TypeError(
@@ -20,28 +18,40 @@ def check_fitted(estimator: Any) -> None:
     check_is_fitted(estimator, "_fitted")
 
 
-def check_auxiliary(estimator: Any, display: str) -> None:
+def check_auxiliary(estimator: BaseMAXL, display: str) -> None:
     """Refuse an estimator that was fitted without auxiliary labels."""
     check_fitted(estimator)
-    if estimator._fitted.labels is None:
+    if not has_auxiliary(estimator):
         raise ValueError(
             f"{display} shows auxiliary labels, but this estimator was fitted with "
             'auxiliary=None; fit one with auxiliary="maxl" or another source of labels.'
         )
 
 
+def has_auxiliary(estimator: BaseMAXL) -> bool:
+    """Whether a fitted estimator has an auxiliary task."""
+    return estimator._fitted.labels is not None
+
+
+def check_samples(
+    estimator: BaseMAXL, X: ArrayLike, y: ArrayLike
+) -> tuple[np.ndarray, NDArray[np.int64]]:
+    """Samples as the networks take them, and the number of each one's primary class, or bin."""
+    return estimator._labelled(X, y)
+
+
 def auxiliary_labels(
-    estimator: Any, X: Any, y: Any, response_method: str = "auto"
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Soft auxiliary labels of samples, all mass in the block of their class, and the classes.
+    estimator: BaseMAXL, X: ArrayLike, y: ArrayLike, response_method: str = "auto"
+) -> list[NDArray[np.float64]]:
+    """Soft auxiliary labels of samples.
 
     `response_method` is as in `AuxiliaryUseDisplay.from_estimator`.
 
     Returns
     -------
-    labels : array of shape (n, K)
-    codes : array of shape (n,)
-        Number of each sample's primary class, or bin.
+    list of array of shape (n, psi[i])
+        For each primary class, what the samples' labels give to its auxiliary classes:
+        0 for samples of another class, a distribution for its own.
     """
     allowed = ("auto", "generate_auxiliary_labels", "predict_auxiliary")
     if response_method not in allowed:
@@ -49,26 +59,25 @@ def auxiliary_labels(
     if response_method == "auto":
         generated = hasattr(estimator, "generate_auxiliary_labels")
         response_method = allowed[1] if generated else allowed[2]
-    _, codes = estimator._labelled(X, y)
     if response_method == "generate_auxiliary_labels":
-        return estimator.generate_auxiliary_labels(X, y).astype(np.float64), codes
-    # The auxiliary head knows no class; its share within the right one is what compares.
-    predicted = estimator.predict_auxiliary(X).astype(np.float64)
-    own = np.repeat(np.arange(len(estimator.psi_)), estimator.psi_) == codes[:, None]
-    predicted = np.where(own, np.maximum(predicted, np.finfo(np.float64).tiny), 0.0)
-    return predicted / predicted.sum(axis=1, keepdims=True), codes
+        labels = estimator.generate_auxiliary_labels(X, y).astype(np.float64)
+    else:
+        _, codes = check_samples(estimator, X, y)
+        # The auxiliary head is not told the class: of what it predicts, the part within the
+        # right class is made a distribution, which can be compared with generated labels.
+        predicted = estimator.predict_auxiliary(X).astype(np.float64)
+        positive = np.maximum(predicted, np.finfo(np.float64).tiny)
+        labels = np.where(Hierarchy(estimator.psi_).mask[codes], positive, 0.0)
+        labels /= labels.sum(axis=1, keepdims=True)
+    return Hierarchy(estimator.psi_).by_class(labels)
 
 
-def most_probable(
-    labels: NDArray[np.float64], codes: NDArray[np.int64], psi: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Most probable auxiliary class of each sample, counted within its primary class."""
-    return labels.argmax(axis=1) - Hierarchy(psi).block_starts[codes]
+def classes_of(estimator: BaseMAXL) -> list[object]:
+    """The primary classes; in regression, the numbers of the bins."""
+    return estimator._fitted.targets.names.tolist()
 
 
-def class_names(estimator: Any) -> list[str]:
+def class_names(estimator: BaseMAXL) -> list[str]:
     """Names of the primary classes; in regression, of the bins."""
-    names = estimator._fitted.targets.names.tolist()
-    if hasattr(estimator, "classes_"):
-        return [str(name) for name in names]
-    return [f"bin {name}" for name in names]
+    of_bins = "" if hasattr(estimator, "classes_") else "bin "
+    return [f"{of_bins}{name}" for name in classes_of(estimator)]

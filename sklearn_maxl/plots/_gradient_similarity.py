@@ -1,15 +1,22 @@
 """Whether the auxiliary task pulls where the primary one does."""
 
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._estimators.base import BaseMAXL
+from ._display import Display
 from ._fitted import check_auxiliary
-from ._style import GREY, PALETTE, epoch_axis, panels
+from ._style import GREY, PALETTE, AxesLike, epoch_axis, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-class GradientSimilarityDisplay:
+@dataclass(eq=False, repr=False)
+class GradientSimilarityDisplay(Display):
     """Cosine between the gradients of the two losses on the trunk, over the epochs.
 
     Above zero the auxiliary task pulls the trunk where the primary task wants it, below
@@ -43,12 +50,13 @@ class GradientSimilarityDisplay:
     (5,)
     """
 
-    def __init__(self, gradient_similarity: NDArray[np.float64]):
-        self.gradient_similarity = gradient_similarity
-        self.epochs = 1 + np.arange(len(gradient_similarity))
+    gradient_similarity: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        self.epochs = 1 + np.arange(len(self.gradient_similarity))
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
+    def from_estimator(cls, estimator: BaseMAXL, *, ax: AxesLike = None) -> Self:
         """Plot the similarity that a fit recorded.
 
         Parameters
@@ -73,19 +81,7 @@ class GradientSimilarityDisplay:
             )
         return cls(values).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the curve.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        GradientSimilarityDisplay
-            The display itself.
-        """
+    def _draw(self, ax: AxesLike) -> "Axes":
         (axis,) = panels(ax, size=(6.4, 3.2))
         known = np.isfinite(self.gradient_similarity)
         values = self.gradient_similarity[known]
@@ -103,5 +99,4 @@ class GradientSimilarityDisplay:
             )  # fmt: skip
         axis.set_ylabel("cosine of the gradients")
         epoch_axis(axis)
-        self.ax_, self.figure_ = axis, axis.figure
-        return self
+        return axis

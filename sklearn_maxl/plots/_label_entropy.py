@@ -1,15 +1,23 @@
 """Entropies of the auxiliary labels over the epochs."""
 
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._estimators.base import BaseMAXL
+from ._display import Display
 from ._fitted import check_auxiliary
-from ._style import GREY, PALETTE, epoch_axis, label_lines, panels
+from ._style import GREY, PALETTE, AxesLike, epoch_axis, label_lines, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 
-class LabelEntropyDisplay:
+@dataclass(eq=False, repr=False)
+class LabelEntropyDisplay(Display):
     """Entropy of the mean label, and mean entropy of single labels, over the epochs.
 
     The dotted line is log(psi), which the entropy of the mean label has when all auxiliary
@@ -50,19 +58,15 @@ class LabelEntropyDisplay:
     True
     """
 
-    def __init__(
-        self,
-        mean_label_entropy: NDArray[np.float64],
-        label_entropy: NDArray[np.float64],
-        psi: NDArray[np.int64],
-    ):
-        self.mean_label_entropy = mean_label_entropy
-        self.label_entropy = label_entropy
-        self.psi = psi
-        self.epochs = 1 + np.arange(len(label_entropy))
+    mean_label_entropy: NDArray[np.float64]
+    label_entropy: NDArray[np.float64]
+    psi: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        self.epochs = 1 + np.arange(len(self.label_entropy))
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
+    def from_estimator(cls, estimator: BaseMAXL, *, ax: AxesLike = None) -> Self:
         """Plot the entropies that a fit recorded.
 
         Parameters
@@ -82,31 +86,18 @@ class LabelEntropyDisplay:
         columns = (history["mean_label_entropy"], history["label_entropy"])
         return cls(*columns, estimator.psi_).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the curves.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        LabelEntropyDisplay
-            The display itself.
-        """
+    def _draw(self, ax: AxesLike) -> "Axes":
         (axis,) = panels(ax, size=(6.4, 3.6))
-        curves = {
-            "mean_label_entropy": ("mean label", self.mean_label_entropy, PALETTE[0], "-"),
-            "label_entropy": ("single labels", self.label_entropy, PALETTE[6], "--"),
-        }
-        self.lines_ = {}  # dashed where one may lie upon the other
-        marker = "o" if len(self.epochs) == 1 else None
-        for name, (label, values, colour, style) in curves.items():
-            (line,) = axis.plot(
+        marker = "o" if len(self.epochs) == 1 else None  # a line of one point shows nothing
+        self.lines_: dict[str, Line2D] = {}
+        for name, label, colour, style in (
+            ("mean_label_entropy", "mean label", PALETTE[0], "-"),
+            ("label_entropy", "single labels", PALETTE[6], "--"),  # may lie upon the other
+        ):
+            values = getattr(self, name)
+            (self.lines_[name],) = axis.plot(
                 self.epochs, values, style, label=label, color=colour, marker=marker
             )
-            self.lines_[name] = line
         axis.fill_between(
             self.epochs, self.label_entropy, self.mean_label_entropy, color=PALETTE[0],
             alpha=0.15, lw=0,
@@ -116,10 +107,9 @@ class LabelEntropyDisplay:
         axis.set_ylabel("entropy in nats")
         epoch_axis(axis)
         label_lines(axis, direct=ax is None)
-        self.ax_, self.figure_ = axis, axis.figure
-        return self
+        return axis
 
-    def _draw_reference(self, axis: Any) -> None:
+    def _draw_reference(self, axis: "Axes") -> None:
         least, most = np.log([self.psi.min(), self.psi.max()])
         if least == most:
             label = f"log({self.psi[0]}): used evenly"

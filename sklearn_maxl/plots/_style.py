@@ -1,10 +1,17 @@
 """How displays look: colours, panels, labels; matplotlib is imported here, when it is needed."""
 
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.typing import ColorType
+
+AxesLike: TypeAlias = "Axes | Sequence[Axes] | np.ndarray | None"
+"""What displays take as `ax`."""
 
 # Ten colours that are told apart with colour-vision deficiencies (M. A. Petroff, "Accessible
 # color sequences for data visualization", 2021). Okabe and Ito's have eight, digits ten classes.
@@ -16,7 +23,7 @@ GREY = "#5c6066"  # what explains: reference lines, notes
 MARKERS = "o^sDvPX<>p"
 
 
-def pyplot() -> Any:
+def pyplot() -> ModuleType:
     """matplotlib.pyplot, or the sentence that says how to get it."""
     try:
         import matplotlib.pyplot as plt
@@ -27,7 +34,7 @@ def pyplot() -> Any:
     return plt
 
 
-def colours(n: int) -> list[Any]:
+def colours(n: int) -> "list[ColorType]":
     """`n` colours; beyond the palette, an even walk through a map that is safe as well."""
     if n <= len(PALETTE):
         return list(PALETTE[:n])
@@ -35,62 +42,58 @@ def colours(n: int) -> list[Any]:
 
 
 def panels(
-    ax: Any, n_rows: int = 1, n_columns: int = 1, *, size: tuple[float, float], **grid: Any
-) -> NDArray[Any]:
-    """The axes to draw on, an array of shape (`n_rows` * `n_columns`,).
+    ax: AxesLike,
+    n_rows: int = 1,
+    n_columns: int = 1,
+    *,
+    size: tuple[float, float],
+    **grid: Sequence[float],
+) -> "list[Axes]":
+    """The axes to draw on, `n_rows` * `n_columns` of them.
 
     `ax` is None (a new figure of this `size`), axes (split into as many as are needed)
     or a sequence of as many axes. `grid` goes to matplotlib's ``GridSpec``.
     """
     plt = pyplot()
     n = n_rows * n_columns
-    if ax is None:
-        figure = plt.figure(figsize=size, layout="constrained")
-        return split(figure, n_rows, n_columns, grid)
     if isinstance(ax, (Sequence, np.ndarray)):
-        axes = np.asarray(ax, dtype=object).ravel()
+        axes = list(np.asarray(ax, dtype=object).ravel())
         if len(axes) != n:
             raise ValueError(f"ax must be axes or a sequence of {n} axes, got {len(axes)}.")
         return axes
-    if n == 1:
-        return np.array([ax], dtype=object)
-    ax.set_axis_off()
-    inside = ax.get_subplotspec()
-    if inside is None:  # placed by hand: there is no grid to split
-        raise ValueError(f"ax has no place in a grid to split; pass a sequence of {n} axes.")
-    return split(inside, n_rows, n_columns, grid, ax.figure)
-
-
-def split(
-    place: Any, n_rows: int, n_columns: int, grid: dict[str, Any], figure: Any = None
-) -> NDArray[Any]:
-    """Axes in a grid that fills a figure, or a place in a figure's grid."""
-    if figure is None:
-        figure, cells = place, place.add_gridspec(n_rows, n_columns, **grid)
+    if ax is None:
+        figure = plt.figure(figsize=size, layout="constrained")
+        cells = figure.add_gridspec(n_rows, n_columns, **grid)
+    elif n == 1:
+        return [ax]
     else:
+        place = ax.get_subplotspec()
+        if place is None:  # placed by hand: there is no grid to split
+            raise ValueError(f"ax has no place in a grid to split; pass a sequence of {n} axes.")
+        ax.set_axis_off()
+        figure = ax.figure
         cells = place.subgridspec(n_rows, n_columns, **grid)
-    axes = [figure.add_subplot(cells[i]) for i in range(n_rows * n_columns)]
-    return np.array(axes, dtype=object)
+    return [figure.add_subplot(cells[i]) for i in range(n)]
 
 
-def bare(ax: Any) -> None:
+def bare(ax: "Axes") -> None:
     """Leave the two spines that carry ticks."""
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def epoch_axis(ax: Any) -> None:
+def epoch_axis(ax: "Axes") -> None:
     """Epochs along x, with ticks at whole ones."""
     ax.set_xlabel("epoch")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     bare(ax)
 
 
-def label_lines(ax: Any, *, direct: bool) -> None:
+def label_lines(ax: "Axes", *, direct: bool) -> None:
     """Name the lines that have a name: at their ends, or, where there is no room, in a legend.
 
     Names that would overlap are moved apart.
     """
-    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
     if not direct:
         ax.legend(frameon=False, fontsize=9)
         return
@@ -107,25 +110,21 @@ def label_lines(ax: Any, *, direct: bool) -> None:
     wanted = [(y - low) / (high - low) * points for y, _, _ in ends]
     for (y, line, x), at, place in zip(ends, wanted, spread(wanted, 12.0), strict=True):
         ax.annotate(
-            line.get_label(), (x, y), xytext=(6, place - at), textcoords="offset points",
+            str(line.get_label()), (x, y), xytext=(6, place - at), textcoords="offset points",
             color=line.get_color(), va="center", fontsize=9, annotation_clip=False,
         )  # fmt: skip
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
     """Sorted positions moved as little as needed to be `gap` apart, around their centres."""
-    groups: list[list[float]] = []
+
+    def lowest(group: list[float]) -> float:
+        return sum(group) / len(group) - gap * (len(group) - 1) / 2
+
+    groups: list[list[float]] = []  # neighbours that push each other apart
     for position in positions:
-        groups.append([position])
-        while len(groups) > 1 and _bottom(groups[-1], gap) < _top(groups[-2], gap) + gap:
-            last = groups.pop()
-            groups[-1] = groups[-1] + last
-    return [_bottom(group, gap) + gap * i for group in groups for i in range(len(group))]
-
-
-def _bottom(group: list[float], gap: float) -> float:
-    return sum(group) / len(group) - gap * (len(group) - 1) / 2
-
-
-def _top(group: list[float], gap: float) -> float:
-    return _bottom(group, gap) + gap * (len(group) - 1)
+        group = [position]
+        while groups and lowest(group) < lowest(groups[-1]) + gap * len(groups[-1]):
+            group = groups.pop() + group
+        groups.append(group)
+    return [lowest(group) + gap * i for group in groups for i in range(len(group))]

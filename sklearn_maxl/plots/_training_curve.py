@@ -1,13 +1,20 @@
 """Losses and validation score over the epochs."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._estimators.base import BaseMAXL
+from ._display import Display
 from ._fitted import check_fitted
-from ._style import PALETTE, bare, epoch_axis, label_lines, panels
+from ._style import PALETTE, AxesLike, bare, epoch_axis, label_lines, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 # Name, colour and line; the meta loss often lies upon the primary loss, so it is dashed.
 LOSSES = {
@@ -17,7 +24,8 @@ LOSSES = {
 }
 
 
-class TrainingCurveDisplay:
+@dataclass(eq=False, repr=False)
+class TrainingCurveDisplay(Display):
     """Losses over the epochs of a fit, or of several, and the validation score.
 
     Several fits (folds, seeds) are shown by their mean and a band of one standard
@@ -59,19 +67,17 @@ class TrainingCurveDisplay:
     ['auxiliary_loss', 'meta_loss', 'primary_loss', 'validation_score']
     """
 
-    def __init__(
-        self,
-        losses: dict[str, NDArray[np.float64]],
-        validation_score: NDArray[np.float64] | None = None,
-        score_name: str = "validation score",
-    ):
-        self.losses = losses
-        self.validation_score = validation_score
-        self.score_name = score_name
-        self.epochs = 1 + np.arange(next(iter(losses.values())).shape[1])
+    losses: dict[str, NDArray[np.float64]]
+    validation_score: NDArray[np.float64] | None = None
+    score_name: str = "validation score"
+
+    def __post_init__(self) -> None:
+        self.epochs = 1 + np.arange(next(iter(self.losses.values())).shape[1])
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
+    def from_estimator(
+        cls, estimator: BaseMAXL | Sequence[BaseMAXL] | np.ndarray, *, ax: AxesLike = None
+    ) -> Self:
         """Plot what one or several fits recorded.
 
         Parameters
@@ -98,22 +104,10 @@ class TrainingCurveDisplay:
         kind = "accuracy" if all(hasattr(run, "classes_") for run in runs) else "R2"
         return cls(columns, score, f"validation {kind}").plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the curves.
-
-        Parameters
-        ----------
-        ax : matplotlib axes or sequence of them, default=None
-            Where to plot; None makes a figure.
-
-        Returns
-        -------
-        TrainingCurveDisplay
-            The display itself.
-        """
+    def _draw(self, ax: AxesLike) -> "Axes":
         n = 1 if self.validation_score is None else 2
         axes = panels(ax, n, size=(6.4, 2.2 + 1.7 * n), height_ratios=[2, 1][:n])
-        self.lines_ = {}
+        self.lines_: dict[str, Line2D] = {}
         for name, runs in self.losses.items():
             self.lines_[name] = self._curve(axes[0], runs, *LOSSES[name])
         n_runs = len(next(iter(self.losses.values())))
@@ -129,12 +123,13 @@ class TrainingCurveDisplay:
             axes[1].set_ylabel(self.score_name)
         epoch_axis(axes[-1])
         label_lines(axes[0], direct=ax is None)
-        self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
-        return self
+        self.axes_ = np.array(axes, dtype=object)
+        return axes[0]
 
     def _curve(
-        self, ax: Any, runs: NDArray[np.float64], label: str, colour: str, style: str
-    ) -> Any:
+        self, ax: "Axes", runs: NDArray[np.float64], label: str, colour: str, style: str
+    ) -> "Line2D":
+        """Draw the mean of some runs, with a band if there are several."""
         mean, deviation = mean_and_deviation(runs)
         marker = "o" if len(mean) == 1 else None  # a line of one point shows nothing
         (line,) = ax.plot(self.epochs, mean, style, label=label, color=colour, marker=marker)
@@ -145,7 +140,7 @@ class TrainingCurveDisplay:
         return line
 
 
-def stacked(runs: list[Any], name: str) -> NDArray[np.float64]:
+def stacked(runs: list[BaseMAXL], name: str) -> NDArray[np.float64]:
     """A column of several histories, one a row; NaN where a run has no value."""
     values = np.full((len(runs), max(len(run.history_) for run in runs)), np.nan)
     for row, run in zip(values, runs, strict=True):
