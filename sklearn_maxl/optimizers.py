@@ -126,10 +126,6 @@ class AdamW(Holder):
 
 NAMED: dict[str, type[Holder]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 
-# Tables are seen many times over by a network that grows surer than it should. Of the weight
-# decays tried on the data sets for tuning, this one has the best probabilities.
-OF_TABLES = AdamW(weight_decay=0.1)
-
 
 def make_optimizer(optimizer: str | MakeOptimizer) -> MakeOptimizer:
     """Turn a name, a holder, an optimizer class or a function into ``f(parameters, lr=...)``."""

@@ -74,7 +74,7 @@ def auxiliary_labels(
 
 def classes_of(estimator: BaseMAXL) -> list[object]:
     """The primary classes; in regression, the numbers of the bins."""
-    return estimator._fitted.targets.names.tolist()
+    return list(estimator._fitted.targets.names.tolist())
 
 
 def class_names(estimator: BaseMAXL) -> list[str]:
