@@ -29,7 +29,7 @@ def known(kind: str) -> dict[str, Any]:
     """All names of "TABLES", "FIGURES" or "FACTS", and what they stand for."""
     found: dict[str, Any] = {}
     for folder in FOLDERS:
-        entries = getattr(import_module(f"benchmarks.{folder}.pages"), kind)
+        entries = getattr(import_module(f"benchmarks.{folder}.pages"), kind, {})
         entries = entries() if callable(entries) else entries
         found |= {f"{folder}.{name}": entry for name, entry in entries.items()}
     return found

@@ -94,5 +94,4 @@ def facts() -> dict[str, str]:
 
 
 TABLES = {name: partial(of_file, name) for name in OF_ROWS}
-FIGURES: dict[str, Callable] = {}
 FACTS = facts
