@@ -62,6 +62,14 @@ def column(rows: Rows, name: str, **values: object) -> np.ndarray:
     return numbers(sorted(where(rows, **values), key=lambda row: int(row["seed"])), name)
 
 
+def grouped(rows: Rows, *names: str) -> dict[tuple[str, ...], Rows]:
+    """The rows by their values in some columns, in the order of the first of each."""
+    groups: dict[tuple[str, ...], Rows] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return groups
+
+
 def unique(rows: Rows, name: str) -> list[str]:
     """Every value of a column once, in the order of the rows."""
     return list(dict.fromkeys(row[name] for row in rows))

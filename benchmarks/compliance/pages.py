@@ -1,12 +1,11 @@
 """What the documentation shows of the checks and tools, from the rows alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from textwrap import shorten
-from typing import Any
 
-from benchmarks.common.rows import Rows, machine_of, results
+from benchmarks.common.rows import Rows, machine_of, results, unique, where
 from benchmarks.common.tables import Table
 
 PARTS = {"table": "table", "images": "images", "rows": "images as rows"}
@@ -15,7 +14,7 @@ STATUSES = ("passed", "failed", "skipped")
 
 def totals(rows: Rows) -> Table:
     """How many checks each estimator passes."""
-    checks = [row for row in rows if row["part"] == "checks"]
+    checks = where(rows, part="checks")
     counts = Counter((row["estimator"], row["status"]) for row in checks)
     versions = {row["estimator"]: row["version"] for row in checks}
     body = [
@@ -27,13 +26,13 @@ def totals(rows: Rows) -> Table:
 
 def failed_checks(rows: Rows) -> Table:
     """The checks that any estimator fails, and with what exception."""
-    failed = [row for row in rows if row["part"] == "checks" and row["status"] == "failed"]
-    names = unique(row["estimator"] for row in rows)
+    failed = where(rows, part="checks", status="failed")
+    names = unique(rows, "estimator")
     found = {(row["check"], row["estimator"]): row["exception"] for row in failed}
-    ran = {(row["check"], row["estimator"]) for row in rows if row["part"] == "checks"}
+    ran = {(row["check"], row["estimator"]) for row in where(rows, part="checks")}
     body = [
         (f"``{check}``", *(cell(found.get((check, n)), (check, n) in ran) for n in names))
-        for check in unique(sorted(row["check"] for row in failed))
+        for check in sorted({row["check"] for row in failed})
     ]
     return Table(("check", *(f"``{name}``" for name in names)), body)
 
@@ -41,11 +40,11 @@ def failed_checks(rows: Rows) -> Table:
 def tools(rows: Rows) -> Table:
     """The tools, and with what exception they fail."""
     rows = [row for row in rows if row["part"] in PARTS]
-    columns = unique((row["estimator"], row["part"]) for row in rows)
+    columns = list(dict.fromkeys((row["estimator"], row["part"]) for row in rows))
     found = {(row["check"], row["estimator"], row["part"]): row["exception"] for row in rows}
     body = [
         (tool, *(cell(found.get((tool, *c)), (tool, *c) in found) for c in columns))
-        for tool in unique(row["check"] for row in rows)
+        for tool in unique(rows, "check")
     ]
     heads = (f"``{name}``, {PARTS[part]}" for name, part in columns)
     return Table(("tool", *heads), body)
@@ -58,9 +57,8 @@ def reasons(rows: Rows) -> str:
         if row["part"] in PARTS and row["status"] == "failed":
             said = shorten(f"{row['exception']}: {row['message']}", 110, placeholder=" ...")
             told.setdefault((row["check"], said.replace("`", "'")), []).append(row["estimator"])
-    return "\n".join(
-        f"- {tool} ({', '.join(unique(names))}): ``{said}``" for (tool, said), names in told.items()
-    )
+    lines = {key: ", ".join(dict.fromkeys(names)) for key, names in told.items()}
+    return "\n".join(f"- {tool} ({names}): ``{said}``" for (tool, said), names in lines.items())
 
 
 def cell(exception: str | None, ran: bool) -> str:
@@ -68,11 +66,6 @@ def cell(exception: str | None, ran: bool) -> str:
     if not ran:
         return "–"
     return f"``{exception}``" if exception else "passes"
-
-
-def unique(values: Iterable[Any]) -> list[Any]:
-    """Every value once, in order."""
-    return list(dict.fromkeys(values))
 
 
 OF_ROWS: dict[str, Callable[[Rows], Table | str]] = {

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from benchmarks.common.means import mean_and_error
-from benchmarks.common.rows import Rows, numbers, results, where
+from benchmarks.common.rows import Rows, grouped, numbers, results
 from benchmarks.common.tables import Table
 from benchmarks.evidence.sets import OTHERWISE, TUNED_ON, is_table
 from benchmarks.evidence.settings import CHANGES, RATES_TRIED, VIEW_CHANGES, rate_setting
@@ -65,7 +65,7 @@ def tuning_differences(
     def values_of(name: str) -> dict[tuple[str, str, str], float]:
         return {
             (r["data_set"], r["n"], r["seed"]): float(r[column])
-            for r in tuning_rows().get(name, [])
+            for r in tuning_rows().get((name,), [])
             if r["data_set"] in data_sets and n in (None, int(r["n"]))
         }
 
@@ -74,12 +74,9 @@ def tuning_differences(
 
 
 @cache
-def tuning_rows() -> dict[str, Rows]:
+def tuning_rows() -> dict[tuple[str, ...], Rows]:
     """The rows of tuning, by setting."""
-    groups: dict[str, Rows] = {}
-    for row in results("evidence_tuning"):
-        groups.setdefault(row["setting"], []).append(row)
-    return groups
+    return grouped(results("evidence_tuning"), "setting")
 
 
 def effects(names: Sequence[str], reference: str, data_sets: Sequence[str]) -> Table:
@@ -129,9 +126,8 @@ def rates_tried() -> Table:
 def heads(rows: Rows) -> Table:
     """Accuracy by the head that predicts, after trainings of several lengths."""
     body = []
-    keys = ("data_set", "n", "width", "epochs")
-    for name, n, width, epochs in dict.fromkeys(tuple(r[k] for k in keys) for r in rows):
-        mine = where(rows, data_set=name, n=n, width=width, epochs=epochs)
+    for key, mine in grouped(rows, "data_set", "n", "width", "epochs").items():
+        name, n, width, epochs = key
         small = "" if float(width) == 1 else f", {width} of the width"
         body.append(
             (

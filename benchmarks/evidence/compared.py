@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks.common.rows import Rows, results
+from benchmarks.common.rows import Rows, grouped, results
 from benchmarks.evidence.arms import SMALL_TABLES
 
 DEFAULT, BEST = "maxl (default)", "best single"
@@ -14,12 +14,9 @@ Key = tuple[str, int]
 
 
 @cache
-def rows_of_arms() -> dict[tuple[str, str, str], Rows]:
+def rows_of_arms() -> dict[tuple[str, ...], Rows]:
     """The rows by data set, size and arm."""
-    groups: dict[tuple[str, str, str], Rows] = {}
-    for row in results("evidence"):
-        groups.setdefault((row["data_set"], row["n"], row["arm"]), []).append(row)
-    return groups
+    return grouped(results("evidence"), "data_set", "n", "arm")
 
 
 def values(key: Key, arm: str, column: str = "accuracy") -> dict[int, float]:
@@ -50,6 +47,11 @@ def mean(key: Key, arm: str, column: str = "accuracy") -> float:
 def there(keys: Sequence[Key], *arms: str) -> list[Key]:
     """The sets that have rows of all these arms, two seeds at least."""
     return [k for k in keys if all(len(values(k, arm)) > 1 for arm in arms)]
+
+
+def means(differences: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of each data set."""
+    return np.array([d.mean() for d in differences])
 
 
 def title(key: Key) -> str:

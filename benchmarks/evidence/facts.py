@@ -15,6 +15,7 @@ from benchmarks.evidence.compared import (
     difference,
     guard_and_default,
     mean,
+    means,
     small_tables,
     there,
     title,
@@ -26,11 +27,6 @@ from benchmarks.package import holm
 FIXED = "maxl, lr=0.01"
 
 Differences = Sequence[np.ndarray]
-
-
-def means(differences: Differences) -> np.ndarray:
-    """The mean of each data set."""
-    return np.array([d.mean() for d in differences])
 
 
 def points(differences: Differences) -> str:

@@ -16,6 +16,7 @@ from benchmarks.evidence.compared import (
     difference,
     guard_and_default,
     mean,
+    means,
     rows_of_arms,
     scores,
     small_tables,
@@ -116,16 +117,16 @@ def summary(keys: Sequence[Key]) -> Table:
         if arm == BEST or not shared:
             continue
         differences = [difference(key, arm, BEST) for key in shared]
-        means = np.array([d.mean() for d in differences])
+        found = means(differences)
         win, tie, loss = wins_ties_losses(differences)
-        worst = shared[int(means.argmin())]
+        worst = shared[int(found.argmin())]
         body.append(
             (
                 arm,
-                f"{100 * means.mean():+.2f}",
-                f"{over_data_sets(means):.3f}",
+                f"{100 * found.mean():+.2f}",
+                f"{over_data_sets(found):.3f}",
                 f"{win} / {tie} / {loss}",
-                f"{100 * means.min():+.2f} ({title(worst)})",
+                f"{100 * found.min():+.2f} ({title(worst)})",
                 f"{len(shared)}",
             )
         )
@@ -142,9 +143,9 @@ def guarded() -> Table:
         for says, side in (("without", 1), ("with", 0)):
             differences = [pair[side] for pair in pairs]
             if differences:
-                means = [d.mean() for d in differences]
+                found = means(differences)
                 win, tie, loss = wins_ties_losses(differences)
-                figures = (np.mean(means), min(means), min(d.min() for d in differences))
+                figures = (found.mean(), found.min(), min(d.min() for d in differences))
                 cells = (f"{100 * figure:+.2f}" for figure in figures)
                 runs = sum(map(len, differences))
                 body.append((name, says, *cells, f"{win} / {tie} / {loss}", f"{runs}"))

@@ -1,13 +1,8 @@
 """Default settings against a scaled MLPClassifier on scikit-learn's bundled data sets.
 
-    python -m benchmarks.studies.bundled_sets
-
-Claim: ``MAXLClassifier()`` on raw features is not below
-``make_pipeline(StandardScaler(), MLPClassifier())`` by more than one standard
-error. Stratified 5-fold cross-validation, repeated with seeds 0, 1, 2 (the same
-folds for both; each fold's difference is one pair). Writes
-results/bundled_sets.csv, one row per data set, seed, fold and method; rows that are there are
-not run again.
+Claim: ``MAXLClassifier()`` on raw features is not below ``make_pipeline(StandardScaler(),
+MLPClassifier())`` by more than one standard error. Stratified 5-fold cross-validation, repeated
+with seeds 0, 1, 2; the folds are the same for all, and each fold's difference is one pair.
 """
 
 import time
@@ -21,9 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.common.resume import resume
-from benchmarks.common.rows import RESULTS
-from benchmarks.studies.pages import bundled_sets
+from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 
 SETS = {
@@ -53,10 +46,9 @@ def run(name: str, seed: int, fold: int, method: str) -> tuple:
 
 
 def main() -> None:
-    runs = product(SETS, SEEDS, range(5), METHODS)
     keys = ["data_set", "seed", "fold", "method"]
-    rows = resume(RESULTS / "bundled_sets.csv", keys, ["accuracy", "seconds"], runs, run)
-    print(bundled_sets(rows).text())
+    runs = product(SETS, SEEDS, range(5), METHODS)
+    study("bundled_sets", keys, ["accuracy", "seconds"], runs, run)
 
 
 if __name__ == "__main__":

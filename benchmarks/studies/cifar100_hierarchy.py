@@ -3,15 +3,11 @@
     SKLEARN_MAXL_DATA=folder python -m benchmarks.studies.cifar100_hierarchy --fraction 0.05
     python -m benchmarks.studies.cifar100_hierarchy --network vgg16 --preset neurips2019
 
-Question: with the same number of auxiliary classes for each class, how do learned labels
-compare to the true finer ones ("human"), to labels that teach nothing ("uniform") and to
-none? Six arms; 5, 20 or 100 % of the training images (stratified by fine class), the whole
-test set. A seed decides the subset and the training alike, so that differences are paired;
-nothing is selected on the test images. Data come from the folder in SKLEARN_MAXL_DATA
-(``cifar100_train_0.npz``, ``cifar100_train_1.npz``, ``cifar100_test.npz``, images as strips
-of WebP, which needs Pillow), else from `sklearn_maxl.datasets`. Writes
-results/cifar100_hierarchy.csv, one row per run; rows that are there are not run again, so
-that later calls add seeds.
+With the same number of auxiliary classes for each class, how do learned labels compare to the
+true finer ones ("human"), to labels that teach nothing ("uniform") and to none? Six arms; 5, 20
+or 100 % of the training images (stratified by fine class), the whole test set. Data come from
+the folder in SKLEARN_MAXL_DATA (``cifar100_train_0.npz``, ``cifar100_train_1.npz``,
+``cifar100_test.npz``), else from `sklearn_maxl.datasets`. Later calls add seeds.
 """
 
 import argparse

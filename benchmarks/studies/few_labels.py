@@ -1,16 +1,9 @@
 """The arms on 200 labelled digits (8 x 8 images), twelve paired seeds, two losses.
 
-    python -m benchmarks.studies.few_labels
-
-Question: with few labels, does MAXL beat single-task training, is that more than
-uniform soft labels give, and what does the focal loss of the paper do? Two
-networks: the default one, and a small one with batches of 50, at psi 5 and 2. Labels
-are learned in every step; all else is default. ``psi=2`` was picked from ten
-variations on seeds 100 to 105, that is, on other splits of the same images than
-those reported here. A seed decides the split (stratified, 200 to train, the other
-1,597 to test) and the training alike, so that differences are paired. Nothing was
-selected on the test samples. Writes
-results/few_labels.csv, one row per run; rows that are there are not run again.
+With few labels, does MAXL beat single-task training, is that more than uniform soft labels give,
+and what does the focal loss of the paper do? Labels are learned in every step. ``psi=2`` was
+picked from ten variations on seeds 100 to 105, that is, on other splits of the same images than
+those reported.
 """
 
 import time
@@ -19,11 +12,9 @@ from itertools import product
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from benchmarks.common.resume import resume
-from benchmarks.common.rows import RESULTS
 from benchmarks.common.scores import accuracy_and_loss
 from benchmarks.studies.earlier import EARLIER
-from benchmarks.studies.pages import few_labels
+from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
 
@@ -54,8 +45,7 @@ def run(setting: str, gamma: float, arm: str | None, seed: int) -> tuple:
 
 
 def main() -> None:
-    runs = product(SETTINGS, GAMMAS, ARMS, SEEDS)
-    print(few_labels(resume(RESULTS / "few_labels.csv", KEYS, VALUES, runs, run)).text())
+    study("few_labels", KEYS, VALUES, product(SETTINGS, GAMMAS, ARMS, SEEDS), run)
 
 
 if __name__ == "__main__":

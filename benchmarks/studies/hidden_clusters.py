@@ -1,15 +1,10 @@
 """Do the generated labels find structure within classes that nobody told them of?
 
-    python -m benchmarks.studies.hidden_clusters
-
-Three classes in ten dimensions, each the union of three Gaussian clusters that lie
-anywhere (unit variance, centres of variance 4.5 in every direction). The classifier is
-told the classes. How well do the labels that it generates for 600 held-out samples agree
-with the hidden clusters? Measured by adjusted mutual information within each class,
-averaged over classes: 1 is agreement, 0 chance. Ten seeds, which draw the clusters, the
-samples and the networks alike.
-Labels are learned in every step. Writes results/hidden_clusters.csv, one row per run; rows
-that are there are not run again.
+Three classes in ten dimensions, each the union of three Gaussian clusters that lie anywhere (unit
+variance, centres of variance 4.5 in every direction). The classifier is told the classes. How
+well do the labels that it generates for 600 held-out samples agree with the hidden clusters? By
+adjusted mutual information within each class, averaged: 1 is agreement, 0 chance. Labels are
+learned in every step.
 """
 
 import time
@@ -18,10 +13,8 @@ from itertools import product
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score
 
-from benchmarks.common.resume import resume
-from benchmarks.common.rows import RESULTS
 from benchmarks.studies.earlier import EARLIER_ON_TABLES
-from benchmarks.studies.pages import hidden_clusters
+from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 
 CLASSES, CLUSTERS, FEATURES, SAMPLES = 3, 3, 10, 600
@@ -73,9 +66,7 @@ def run(setting: str, seed: int) -> tuple:
 
 def main() -> None:
     values = ["agreement", "accuracy", "label_entropy", "seconds"]
-    path = RESULTS / "hidden_clusters.csv"
-    rows = resume(path, ["setting", "seed"], values, product(SETTINGS, SEEDS), run)
-    print(hidden_clusters(rows).text())
+    study("hidden_clusters", ["setting", "seed"], values, product(SETTINGS, SEEDS), run)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,8 @@
 """Do the options beyond the defaults help? Ten paired seeds on four small problems.
 
-    python -m benchmarks.studies.options
-
-Question: does anything that came after the paper (learned weights, information, a larger
-meta-gradient, a choice of psi, the guard) do better than the defaults, than uniform labels
-or than the single task? 200 digits as images (ConvNet of 16, 32 and 64 channels, batches
-of 50, 60 epochs) and 100 rows of three tables (defaults). A seed decides the split and the
-training alike, so that differences are paired; nothing is selected on the test samples, and
-the numbers of the options are the first that came to mind.
-Labels are learned in every step. Writes results/options.csv, one
-row per run; rows that are there are not run again.
+Does anything that came after the paper (learned weights, information, a larger meta-gradient, a
+choice of psi, the guard) do better than the defaults, than uniform labels or than the single
+task? Labels are learned in every step; the numbers of the options are the first that came to mind.
 """
 
 import warnings
@@ -20,11 +13,9 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from benchmarks.common.resume import resume
-from benchmarks.common.rows import RESULTS
 from benchmarks.common.scores import accuracy_and_loss
 from benchmarks.studies.earlier import EARLIER, EARLIER_ON_TABLES
-from benchmarks.studies.pages import options
+from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
 
@@ -68,11 +59,8 @@ def run(name: str, setting: str, seed: int) -> tuple:
 
 
 def main() -> None:
-    values = ["accuracy", "log_loss", "chosen"]
-    keys = ["data_set", "setting", "seed"]
-    path = RESULTS / "options.csv"
-    rows = resume(path, keys, values, product(SETS, SETTINGS, SEEDS), run)
-    print(options(rows).text())
+    keys, values = ["data_set", "setting", "seed"], ["accuracy", "log_loss", "chosen"]
+    study("options", keys, values, product(SETS, SETTINGS, SEEDS), run)
 
 
 if __name__ == "__main__":

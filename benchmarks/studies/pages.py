@@ -7,7 +7,16 @@ from itertools import product
 import numpy as np
 
 from benchmarks.common.means import mean_and_error
-from benchmarks.common.rows import Rows, column, machine_of, numbers, results, unique, where
+from benchmarks.common.rows import (
+    Rows,
+    column,
+    grouped,
+    machine_of,
+    numbers,
+    results,
+    unique,
+    where,
+)
 from benchmarks.common.tables import Table
 
 
@@ -83,13 +92,11 @@ def cifar100_hierarchy(rows: Rows) -> Table:
     """Each arm beside the single task, over the seeds that both have."""
     keys = ("level", "finer", "fraction", "network", "preset", "epochs")
     body = []
-    for setting in dict.fromkeys(tuple(row[key] for key in keys) for row in rows):
-        mine = where(rows, **dict(zip(keys, setting, strict=True)))
+    for setting, mine in grouped(rows, *keys).items():
         level, finer, fraction, *recipe = setting
         title = ", ".join([f"{level} of {finer}", f"{float(fraction):.0%}", *recipe])
         single = {r["seed"]: float(r["accuracy"]) for r in where(mine, arm="None")}
-        for arm in unique(mine, "arm"):
-            own = where(mine, arm=arm)
+        for (arm,), own in grouped(mine, "arm").items():
             shared = [row for row in own if row["seed"] in single]
             base = np.array([single[row["seed"]] for row in shared])
             body.append(
@@ -122,8 +129,7 @@ def regression(rows: Rows) -> Table:
 def hidden_clusters(rows: Rows) -> Table:
     """Agreement of the labels with the clusters, and what else a fit gives."""
     body = []
-    for setting in unique(rows, "setting"):
-        mine = where(rows, setting=setting)
+    for (setting,), mine in grouped(rows, "setting").items():
         fitted = [row for row in mine if row["accuracy"]]
         entropy = f"{numbers(fitted, 'label_entropy').mean():.2f}" if fitted else ""
         found = mean_and_error(numbers(mine, "agreement"), 1)
@@ -150,7 +156,7 @@ def _difference(values: np.ndarray, base: np.ndarray) -> str:
     return mean_and_error(values - base, sign="+")
 
 
-# Names of tables, and of the files with their rows.
+# Names of studies, and of the files with their rows.
 OF_ROWS: dict[str, Callable[..., Table]] = {
     "few_labels": few_labels,
     "options": options,

@@ -1,15 +1,8 @@
 """The arms of MAXLRegressor on diabetes and on a noisy synthetic function, ten paired seeds.
 
-    python -m benchmarks.studies.regression
-
 Claim: R2 with the defaults is at least that of the single task minus one standard error.
-Diabetes (442 samples, half to train) and Friedman's first function with noise of standard
-deviation 5 (its own deviation is about 5; 300 samples to train, 2,000 to test). A seed
-decides the samples or the split and the training alike, so that differences are paired;
-nothing is selected on the test samples.
-Labels are learned in every step. An ``MLPRegressor`` (inputs and target scaled) and
-ridge regression stand beside as anchors. Writes results/regression.csv, one row per run;
-rows that are there are not run again.
+Friedman's first function has a deviation of about 5, and so has its noise. Labels are learned in
+every step. An ``MLPRegressor`` (inputs and target scaled) and ridge regression stand beside.
 """
 
 import time
@@ -25,10 +18,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.common.resume import resume
-from benchmarks.common.rows import RESULTS
 from benchmarks.studies.earlier import EARLIER_RATES
-from benchmarks.studies.pages import regression
+from benchmarks.studies.study import study
 from sklearn_maxl import MAXLRegressor
 
 METHODS = {
@@ -78,9 +69,8 @@ def run(name: str, method: str, seed: int) -> tuple:
 
 
 def main() -> None:
-    runs = product(SETS, METHODS, SEEDS)
-    keys, path = ["data_set", "method", "seed"], RESULTS / "regression.csv"
-    print(regression(resume(path, keys, ["r2", "seconds"], runs, run)).text())
+    keys, values = ["data_set", "method", "seed"], ["r2", "seconds"]
+    study("regression", keys, values, product(SETS, METHODS, SEEDS), run)
 
 
 if __name__ == "__main__":

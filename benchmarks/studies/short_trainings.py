@@ -6,8 +6,7 @@ With views, the auxiliary head predicts (``net.joint``), but it takes longer to 
 primary one. `primary_share` gives the primary head a say, by how far the joint prediction is
 behind on training samples. Here one network is asked in every way, beside one that was trained
 without views, after 5 to 100 epochs and at a quarter of the width, on the image sets for tuning
-alone. Resumable, one CSV row a run, in results/short_trainings.csv; docs/choosing.rst has the
-table.
+alone. The table is in docs/choosing.rst.
 """
 
 import argparse

@@ -1,7 +1,5 @@
 """Several seeds trained at once, with stacked parameters: how much time does it save?
 
-    python -m benchmarks.studies.stacked_seeds
-
 Experiment, not part of the package: S networks of the same architecture, each with its own
 weights and its own batches, as one network with stacked parameters (`torch.func.vmap`).
 Single task and learned labels (the package's exact step: both gradients by autograd through
@@ -12,7 +10,7 @@ Each stacked network is compared to its own run through the package: the largest
 of a predicted probability, for the first four seeds, at the end and after one epoch. Time is that
 of training alone, of one torch thread, after a warm-up; S separate runs count as S times the
 mean of at most four, interleaved with the stacked ones; the row has the median of three
-ratios. Writes results/stacked_seeds.csv; rows that are there are not run again.
+ratios.
 """
 
 import copy
@@ -29,8 +27,6 @@ from torch import Tensor
 from torch.func import functional_call, jvp, stack_module_state, vmap
 from torch.nn import functional as F
 
-from benchmarks.common.resume import resume
-from benchmarks.common.rows import RESULTS
 from benchmarks.package import (
     MAXLNet,
     Samples,
@@ -43,7 +39,7 @@ from benchmarks.package import (
     untrained,
 )
 from benchmarks.studies.earlier import EARLIER
-from benchmarks.studies.pages import stacked_seeds
+from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, ConvNet
 
@@ -218,9 +214,7 @@ def run(network: str, arm: str | None, n_seeds: int) -> tuple:
 
 
 def main() -> None:
-    runs = product(NETWORKS, (None, "maxl"), STACKS)
-    rows = resume(RESULTS / "stacked_seeds.csv", KEYS, VALUES, runs, run, n_jobs=1)
-    print(stacked_seeds(rows).text())
+    study("stacked_seeds", KEYS, VALUES, product(NETWORKS, (None, "maxl"), STACKS), run, n_jobs=1)
 
 
 if __name__ == "__main__":
