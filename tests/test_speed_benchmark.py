@@ -17,7 +17,7 @@ from benchmarks.common.operations import operations
 from benchmarks.common.rows import read
 from benchmarks.speed import __main__ as speed
 from benchmarks.speed import arms, cases, goals, reference, scaling, single
-from benchmarks.speed.figures import draw
+from benchmarks.speed.figures import draw_section
 from benchmarks.speed.memory import peak_memory
 from benchmarks.speed.numbers import number, time_of
 from benchmarks.speed.one_fit import own_process
@@ -220,7 +220,7 @@ def test_every_section_has_its_rows_its_figure_and_its_tables(tmp_path):
     for section in sections:
         figures = [tmp_path / f"{section}_{i}.svg" for i in range(2)]
         for figure in figures:
-            draw(of_section(section, "cpu", results), figure)
+            draw_section(of_section(section, "cpu", results), figure)
         assert figures[0].read_bytes() == figures[1].read_bytes()
         texts[section] = tables_of(of_section(section, "cpu", results))
         for row in of_section(section, "cpu", results):

@@ -1,6 +1,8 @@
 """Figures of the documentation."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -9,8 +11,10 @@ from matplotlib.figure import Figure
 SVG = {"svg.hashsalt": "sklearn_maxl", "svg.fonttype": "none"}
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG."""
+def draw(make: Callable[[], Figure], path: Path, style: Mapping[str, Any] | None = None) -> None:
+    """Make a figure and write it as SVG, whatever style was set before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(SVG):
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update({**SVG, **(style or {})})
+        make().savefig(path, format="svg", metadata={"Date": None, "Creator": None})

@@ -2,11 +2,12 @@
 
 from functools import partial
 
+from benchmarks.common.figures import draw
 from benchmarks.common.rows import results
 from benchmarks.evidence import choosing, tables
 from benchmarks.evidence.arms import DECIDING, OTHER_SIZES, SMALL_TABLES, WITHOUT_UPRIGHT
 from benchmarks.evidence.facts import facts
-from benchmarks.evidence.ranks import draw_ranks
+from benchmarks.evidence.ranks import ranks
 from benchmarks.evidence.sets import TABLES as TABLE_SETS
 from benchmarks.evidence.settings import (
     DECAY_CHANGES,
@@ -37,7 +38,7 @@ TABLES = {
     "heads": lambda: choosing.heads(results("short_trainings")),
 }
 FIGURES = {
-    "ranks_images": partial(draw_ranks, DECIDING),
-    "ranks_tables": partial(draw_ranks, SMALL_TABLES),
+    "ranks_images": partial(draw, partial(ranks, DECIDING)),
+    "ranks_tables": partial(draw, partial(ranks, SMALL_TABLES)),
 }
 FACTS = facts

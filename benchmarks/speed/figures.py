@@ -1,14 +1,14 @@
 """The figures of the sections."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from benchmarks.common.figures import save
+from benchmarks.common.figures import draw
 from benchmarks.common.rows import Rows, unique, where
 from benchmarks.speed.tables import PRODUCTS
 
@@ -26,10 +26,9 @@ STYLE = {
 }
 
 
-def draw(rows: Rows, path: Path) -> None:
-    """The figure of a section: ratios by method, or seconds of a sample by size."""
-    with mpl.rc_context(STYLE):
-        save((lines if rows[0]["section"] == "scaling" else dots)(rows), path)
+def draw_section(rows: Rows, path: Path) -> None:
+    """Draw a section: ratios by method, or seconds of a sample by size."""
+    draw(partial(lines if rows[0]["section"] == "scaling" else dots, rows), path, STYLE)
 
 
 def dots(rows: Rows) -> Figure:

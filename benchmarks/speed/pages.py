@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.common.rows import read
 from benchmarks.common.tables import Table
-from benchmarks.speed.figures import draw
+from benchmarks.speed.figures import draw_section
 from benchmarks.speed.goals import goals, table
 from benchmarks.speed.rows import PATH, machines, of_section
 from benchmarks.speed.tables import of_section as tables_of
@@ -22,7 +22,7 @@ def section_tables(section: str, device: str) -> str:
 
 def section_figure(section: str, device: str, path: Path) -> None:
     """Draw a section."""
-    draw(of_section(section, device), path)
+    draw_section(of_section(section, device), path)
 
 
 def goals_table() -> Table:
