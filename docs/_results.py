@@ -58,9 +58,10 @@ class Results(SphinxDirective):
         remember(self.env)
         name = self.arguments[0]
         try:
-            found = entry("TABLES", name)()
+            table = entry("TABLES", name)
         except LookupError as error:
             raise self.error(str(error)) from error
+        found = table()
         text = found if isinstance(found, str) else found.rst()
         self.state_machine.insert_input(text.splitlines(), f"{self.get_location()}: {name}")
         return []
