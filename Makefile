@@ -19,7 +19,7 @@ examples:  ## Run the other examples as scripts, without showing figures; `make 
 	    echo "$$file"; MPLBACKEND=Agg $(BIN)python -W "ignore:FigureCanvasAgg" $$file; done
 
 smoke:  ## Run the paper's seven networks once, on images that are made up
-	$(BIN)python benchmarks/paper_table1.py --smoke
+	$(BIN)python -m benchmarks.studies.paper_table1 --smoke
 
 test:  ## Run the tests, two at a time
 	$(BIN)python -m pytest -n 2

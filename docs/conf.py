@@ -9,7 +9,7 @@ from docutils.utils.math import latex2mathml
 
 from sklearn_maxl import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # for _gallery.py
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]  # _*.py, benchmarks
 
 project = "sklearn_maxl"
 author = "The sklearn_maxl developers"
@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "_results",
 ]
 exclude_patterns = ["_build"]
 default_role = "code"  # single backticks, as in docstrings

@@ -13,7 +13,7 @@ the auxiliary labels find them? It depends on two parameters of ``Learned``:
   samples. That is clustering, and finds the clusters with or without the meta-gradient.
 
 Agreement is measured within each class by adjusted mutual information: 0 is chance, 1 is
-the same grouping. ``benchmarks/hidden_clusters.py`` does it in ten dimensions.
+the same grouping. ``python -m benchmarks.studies.hidden_clusters`` does it in ten dimensions.
 
 Run it with ``python examples/plot_hidden_clusters.py``. It takes half a minute on two
 cores and writes ``hidden_clusters.png``.

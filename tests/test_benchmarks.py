@@ -1,27 +1,17 @@
 """The benchmarks' own machinery: runs that resume, tables, readers."""
 
-import importlib.util
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(autouse=True)
-def on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.delitem(sys.modules, "_runs", raising=False)
+from benchmarks.common.means import mean_and_error
+from benchmarks.common.resume import resume
+from benchmarks.common.rows import column
+from benchmarks.common.tables import Table
+from benchmarks.studies import cifar100_hierarchy as cifar
+from benchmarks.studies import paper_table1
+from benchmarks.studies.pages import cheaper
 
 
 def square(calls, fail_at, arm, seed):
@@ -32,36 +22,73 @@ def square(calls, fail_at, arm, seed):
 
 
 def test_rows_that_are_there_are_not_run_again(tmp_path):
-    runs = load("_runs")
     path, calls = tmp_path / "results" / "a.csv", []
     keys = [(arm, seed) for arm in (None, "maxl") for seed in range(3)]
-    resume = partial(runs.resume, path, ["arm", "seed"], ["value"], n_jobs=1)
+    run = partial(resume, path, ["arm", "seed"], ["value"], n_jobs=1)
     with pytest.raises(RuntimeError, match="power"):
-        resume(keys, partial(square, calls, 2))
+        run(keys, partial(square, calls, 2))
     assert len(calls) == 3
-    rows = resume(keys, partial(square, calls, None))
+    rows = run(keys, partial(square, calls, None))
     assert calls[3:] == keys[2:]  # what was done before the failure is kept
     assert len(rows) == 6
-    assert resume(keys, partial(square, calls, 0)) == rows
+    assert run(keys, partial(square, calls, 0)) == rows
     assert path.read_text().startswith("# ")
-    assert runs.column(rows, "value", arm=None).tolist() == [0, 1, 4]
-    assert runs.column(rows, "value", arm="maxl", seed=2).tolist() == [4]
+    assert column(rows, "value", arm=None).tolist() == [0, 1, 4]
+    assert column(rows, "value", arm="maxl", seed=2).tolist() == [4]
 
 
 def test_a_mean_has_its_standard_error():
-    runs = load("_runs")
-    assert runs.mean_and_error(np.array([0.1, 0.3])) == "20.00 ± 10.00"
-    assert runs.mean_and_error(np.array([1.0, 3.0]), 1, "+", 1) == "+2.0 ± 1.0"
+    assert mean_and_error(np.array([0.1, 0.3])) == "20.00 ± 10.00"
+    assert mean_and_error(np.array([1.0, 3.0]), 1, "+", 1) == "+2.0 ± 1.0"
+
+
+def test_a_mean_of_nothing_is_left_out_and_one_value_has_no_error():
+    assert mean_and_error(np.array([])) == ""
+    assert mean_and_error(np.array([0.5])) == "50.00 ± nan"
+
+
+def test_a_table_is_written_for_a_page_for_the_readme_and_for_a_terminal():
+    table = Table(("arm", "points"), [("``maxl``", "+1.00"), ("single", "")])
+    assert table.rst().splitlines() == [
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+        "   * - arm",
+        "     - points",
+        "   * - ``maxl``",
+        "     - +1.00",
+        "   * - single",
+        "     -",
+    ]
+    assert table.markdown().splitlines()[:3] == [
+        "| arm | points |", "|---|---|", "| ``maxl`` | +1.00 |",
+    ]  # fmt: skip
+    assert table.text() == "arm     points\nmaxl    +1.00\nsingle"
+
+
+def test_variants_are_compared_over_the_seeds_that_all_of_them_have():
+    def row(variant, seed, accuracy):
+        return {"data_set": "digits", "variant": variant, "seed": seed,
+                "validation_accuracy": accuracy, "test_accuracy": accuracy}  # fmt: skip
+
+    rows = [row("maxl", "0", "0.5"), row("maxl", "1", "0.7"), row("maxl", "2", "0.0")]
+    rows += [row("head", "0", "0.6"), row("head", "1", "0.8")]
+    costs = [
+        {"data_set": "digits", "variant": v, "operation_ratio": "2.5"} for v in ("maxl", "head")
+    ]
+    assert list(cheaper(rows, costs).body) == [
+        ("digits, 2 seeds", "maxl", "2.50", "60.00 ± 10.00", "60.00 ± 10.00"),
+        ("digits, 2 seeds", "head", "2.50", "+10.00 ± 0.00", "+10.00 ± 0.00"),
+    ]
 
 
 def test_folders_and_archives_of_images_are_read(tmp_path):
     images = pytest.importorskip("PIL.Image")
-    table = load("paper_table1")
     rng = np.random.RandomState(0)
     X = rng.randint(256, size=(4, 3, 32, 32)).astype(np.uint8)
     y = np.array([0, 1, 0, 1])
     np.savez(tmp_path / "svhn.npz", X_train=X, y_train=y, X_test=X[:2], y_test=y[:2])
-    (train, labels), (test, _) = table.load("svhn", tmp_path)
+    (train, labels), (test, _) = paper_table1.load("svhn", tmp_path)
     np.testing.assert_array_equal(train, X)
     assert labels.tolist() == [0, 1, 0, 1]
     assert len(test) == 2
@@ -69,7 +96,7 @@ def test_folders_and_archives_of_images_are_read(tmp_path):
         own = tmp_path / "ucf101" / part / "ab"[y[number]]
         own.mkdir(parents=True, exist_ok=True)
         images.fromarray(X[number].transpose(1, 2, 0)).save(own / f"{number}.png")
-    (train, labels), (test, _) = table.load("ucf101", tmp_path)
+    (train, labels), (test, _) = paper_table1.load("ucf101", tmp_path)
     np.testing.assert_array_equal(train, X[:2])
     np.testing.assert_array_equal(test, X[2:])
     assert labels.tolist() == ["a", "b"]
@@ -77,11 +104,10 @@ def test_folders_and_archives_of_images_are_read(tmp_path):
 
 def test_a_set_that_is_nowhere_says_where_to_put_it(tmp_path):
     with pytest.raises(SystemExit, match=r"cinic10 is not in torchvision: put cinic10\.npz"):
-        load("paper_table1").load("cinic10", tmp_path)
+        paper_table1.load("cinic10", tmp_path)
 
 
 def test_arms_of_cifar_share_a_stratified_subset(monkeypatch):
-    cifar = load("cifar100_hierarchy")
     rng = np.random.RandomState(0)
     X, fine = rng.randint(256, size=(400, 3, 32, 32)).astype(np.uint8), np.arange(400) % 100
     monkeypatch.setattr(cifar, "load", lambda subset: (X, fine))

@@ -1,44 +1,25 @@
 """The compliance tables: they are what the rows say, and the checks behind them can fail."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
-OWN = ("_runs", "_tools", "report", "compliance")
+from benchmarks.common.rows import read, results
+from benchmarks.compliance import pages, runs
+from benchmarks.compliance.subjects import SUBJECTS, Subject
+from benchmarks.compliance.tools import TOOLS, images, table
 
 NOT_FOR_CLASSIFIERS = {"Pipeline, in the middle", 'set_output("pandas") of its features'}
 
 
-@pytest.fixture
-def load(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    for name in OWN:
-        # What a test imports is forgotten after it.
-        monkeypatch.setitem(sys.modules, name, None)
-        monkeypatch.delitem(sys.modules, name)
-    return importlib.import_module
-
-
-def test_the_page_is_what_the_rows_say(load):
-    compliance = load("compliance")
-    text = compliance.PAGE.read_text()
-    assert compliance.page(text, compliance.RESULTS / "compliance.csv") == text
-
-
-def test_the_rows_are_of_all_estimators_checks_and_tools(load):
-    compliance = load("compliance")
-    rows = compliance.read(compliance.RESULTS / "compliance.csv")
-    assert {row["estimator"] for row in rows} == set(compliance.SUBJECTS)
-    for name in compliance.SUBJECTS:
+def test_the_rows_are_of_all_estimators_checks_and_tools():
+    rows = results("compliance")
+    assert {row["estimator"] for row in rows} == set(SUBJECTS)
+    for name in SUBJECTS:
         assert sum((r["part"], r["estimator"]) == ("checks", name) for r in rows) > 40
     tools = {(r["estimator"], r["check"]) for r in rows if r["part"] == "table"}
-    classifiers = {name for name, subject in compliance.SUBJECTS.items() if subject.grid}
-    assert tools == {(name, tool) for name in classifiers for tool in compliance.TOOLS}
+    classifiers = {name for name, subject in SUBJECTS.items() if subject.grid}
+    assert tools == {(name, tool) for name in classifiers for tool in TOOLS}
 
 
 class Broken(LogisticRegression):
@@ -60,45 +41,53 @@ def statuses(rows):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_broken_estimator_fails(load):
-    compliance, grid = load("compliance"), {"C": [1.0, 2.0]}
-    found = statuses(compliance.checked(Broken))
+def test_a_broken_estimator_fails():
+    grid = {"C": [1.0, 2.0]}
+    found = statuses(runs.checked(Broken))
     assert found["check_no_attributes_set_in_init"] == ("failed", "AssertionError")
     assert {status for status, _ in found.values()} >= {"passed", "failed"}
-    tools = statuses(compliance.used(Broken, grid, *compliance.table()))
+    tools = statuses(runs.used(Broken, grid, *table()))
     assert tools["Pipeline, last"] == ("failed", "AssertionError")
     assert tools["cross_validate, four scores"] == ("failed", "RuntimeError")
     assert {name for name, found in tools.items() if found[0] == "failed"} > NOT_FOR_CLASSIFIERS
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_sound_estimator_passes(load):
-    compliance, grid = load("compliance"), {"C": [1.0, 2.0]}
-    tools = statuses(compliance.used(LogisticRegression, grid, *compliance.table()))
-    assert set(tools) == set(compliance.TOOLS)
+def test_a_sound_estimator_passes():
+    grid = {"C": [1.0, 2.0]}
+    tools = statuses(runs.used(LogisticRegression, grid, *table()))
+    assert set(tools) == set(TOOLS)
     assert {name for name, found in tools.items() if found[0] == "failed"} == NOT_FOR_CLASSIFIERS
-    rows = statuses(compliance.used(LogisticRegression, grid, *compliance.images()))
+    rows = statuses(runs.used(LogisticRegression, grid, *images()))
     assert rows["GridSearchCV"] == ("failed", "ValueError")  # it takes no images
     assert "ColumnTransformer with categories" not in rows
 
 
-def test_one_estimator_is_run_anew_and_the_others_are_kept(load, tmp_path, monkeypatch):
-    compliance, path = load("compliance"), tmp_path / "compliance.csv"
-    runs = []
+def test_one_estimator_is_run_anew_and_the_others_are_kept(tmp_path, monkeypatch):
+    path, calls = tmp_path / "compliance.csv", []
 
     def checks(make):
-        runs.append(make)
-        yield (f"check_{len(runs)}", "passed" if len(runs) < 3 else "failed", "ValueError", "`no`")
+        calls.append(make)
+        yield (
+            f"check_{len(calls)}",
+            "passed" if len(calls) < 3 else "failed",
+            "ValueError",
+            "`no`",
+        )
 
-    monkeypatch.setattr(compliance, "checked", checks)
-    subjects = {name: compliance.Subject("scikit-learn", Broken) for name in "ab"}
-    monkeypatch.setattr(compliance, "SUBJECTS", subjects)
-    compliance.run(["a", "b"], path)
-    compliance.run(["a"], path)
-    rows = compliance.read(path)
+    monkeypatch.setattr(runs, "checked", checks)
+    subjects = {name: Subject("scikit-learn", Broken) for name in "ab"}
+    monkeypatch.setattr(runs, "SUBJECTS", subjects)
+    runs.run(["a", "b"], path)
+    runs.run(["a"], path)
+    rows = read(path)
     assert [(row["estimator"], row["check"]) for row in rows] == [
         ("a", "check_3"),
         ("b", "check_2"),
     ]
-    block = compliance.block(path)
-    assert "* - ``check_3``\n     - ``ValueError``\n     - –" in block
+    table = pages.failed_checks(rows).rst()
+    assert "* - ``check_3``\n     - ``ValueError``\n     - –" in table
+    assert pages.totals(rows).body == [
+        ("``a``", rows[0]["version"], "0", "1", "0"),
+        ("``b``", rows[1]["version"], "1", "0", "0"),
+    ]

@@ -1,7 +1,6 @@
 """The evidence's machinery: splits, rivals, scores, statistics, choices. The rows are its own."""
 
-import importlib.util
-import sys
+import re
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,30 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
+from benchmarks.evidence import arms, choice, fits, ideas, readme, rivals, sets, statistics
+from benchmarks.evidence.settings import BASE
+from benchmarks.package import holm
 from sklearn_maxl import MAXLClassifier
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
 ADAM = partial(torch.optim.Adam, lr=0.003)
-OWN = ("_runs", "_sets", "_rivals", "_ideas", "_statistics", "_measure", "evidence")
 
 
-@pytest.fixture
-def load(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    for name in OWN:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return importlib.import_module
-
-
-def statistics():
-    spec = importlib.util.spec_from_file_location("_statistics", FOLDER / "_statistics.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_splits_share_no_sample_and_follow_their_seed(load):
-    sets = load("_sets")
+def test_splits_share_no_sample_and_follow_their_seed():
     first, again, other = (sets.split("digits-images", 200, seed, "test") for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.X, again.X)
     assert not np.array_equal(first.X, other.X)
@@ -47,8 +31,7 @@ def test_splits_share_no_sample_and_follow_their_seed(load):
     assert len(sets.split("wine", 200, 0, "test").y) == 89  # no more than half of a set trains
 
 
-def test_official_test_samples_are_for_reports_only(load, monkeypatch):
-    sets = load("_sets")
+def test_official_test_samples_are_for_reports_only(monkeypatch):
     rng = np.random.RandomState(0)
     arrays = {
         subset: (rng.randint(256, size=(40, 1, 4, 4)).astype(np.uint8), np.arange(40) % 2, None)
@@ -63,16 +46,15 @@ def test_official_test_samples_are_for_reports_only(load, monkeypatch):
     assert all(x.tobytes() in known for x in decision.X_test)
 
 
-def test_images_are_halved_to_the_mean_of_their_pixels(load):
+def test_images_are_halved_to_the_mean_of_their_pixels():
     X = np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4)
-    assert load("_sets").halved(X).tolist() == [[[[2, 4], [10, 12]]]]  # 2.5 is rounded to even
+    assert sets.small(X).tolist() == [[[[2, 4], [10, 12]]]]  # 2.5 is rounded to even
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"label_smoothing": 0.1}, {"mixup": 0.2}, {"turned": True}, {"members": 2}]
 )
-def test_every_rival_learns(load, options, images):
-    rivals = load("_rivals")
+def test_every_rival_learns(options, images):
     X, y = images
     p = rivals.predict_proba(rivals.Rival(**options), X, y, X, 0, optimizer=ADAM, max_epochs=30)
     assert p.shape == (200, 10)
@@ -80,8 +62,7 @@ def test_every_rival_learns(load, options, images):
     assert (p.argmax(1) == y).mean() > 0.8
 
 
-def test_a_rival_without_anything_is_the_single_task(load, images):
-    rivals = load("_rivals")
+def test_a_rival_without_anything_is_the_single_task(images):
     X, y = images
     loop = np.mean(
         [
@@ -101,21 +82,20 @@ def test_a_rival_without_anything_is_the_single_task(load, images):
     assert abs(loop - ours) < 0.03
 
 
-def test_every_arm_of_a_table_and_of_images_fits(load):
-    evidence = load("evidence")
-    images = load("_sets").split("digits-images", 100, 0, "test")
+def test_every_arm_of_a_table_and_of_images_fits():
+    images = sets.split("digits-images", 100, 0, "test")
     finer = 2 * images.y + np.arange(len(images.y)) % 2
     cases = [
         ("digits-images", 100, images, finer),
-        ("wine", 50, load("_sets").split("wine", 50, 0, "test"), None),
+        ("wine", 50, sets.split("wine", 50, 0, "test"), None),
     ]
     for name, _, data, labels in cases:
         shared = {"max_epochs": 1}
-        choice = evidence.candidates(name)[1]
-        known = evidence.arms("cifar100-20" if labels is not None else name, choice, shared)
+        candidate = choice.candidates(name)[1]
+        known = arms.arms("cifar100-20" if labels is not None else name, candidate, shared)
         for arm in known.values():
             part = data.__class__(data.X, data.y, data.X_test[:50], data.y_test[:50], labels)
-            accuracy, loss, gap, seconds, code = evidence.fitted_scores(part, arm, shared, 0)
+            accuracy, loss, gap, seconds, code = fits.fitted_scores(part, arm, shared, 0)
             assert 0 <= accuracy <= 1
             assert 0 <= gap <= 1
             assert loss > 0
@@ -123,8 +103,8 @@ def test_every_arm_of_a_table_and_of_images_fits(load):
             assert code
 
 
-def test_calibration_error_is_the_gap_of_confidence_and_accuracy(load):
-    scores = load("evidence").scores
+def test_calibration_error_is_the_gap_of_confidence_and_accuracy():
+    scores = fits.scores
     p = np.array([[0.8, 0.2]] * 10)
     y = np.array([0] * 6 + [1] * 4)
     accuracy, loss, gap = scores(y, p)
@@ -133,8 +113,7 @@ def test_calibration_error_is_the_gap_of_confidence_and_accuracy(load):
     assert scores(np.array([0, 1]), np.eye(2))[2] == 0
 
 
-def test_the_single_task_is_chosen_by_accuracy_then_by_loss(load):
-    evidence = load("evidence")
+def test_the_single_task_is_chosen_by_accuracy_then_by_loss():
 
     def row(candidate, accuracy, loss):
         gamma, lr, decay, network = map(str, candidate)
@@ -142,31 +121,30 @@ def test_the_single_task_is_chosen_by_accuracy_then_by_loss(load):
                 "weight_decay": decay, "network": network, "accuracy": accuracy,
                 "log_loss": loss}  # fmt: skip
 
-    candidates = evidence.candidates("wine")
+    candidates = choice.candidates("wine")
     assert [c[3] for c in candidates] == ["auto"] * 12 + ["mlp"] * 12
-    assert {c[3] for c in evidence.candidates("digits-images")} == {"auto"}
+    assert {c[3] for c in choice.candidates("digits-images")} == {"auto"}
     rows = [row(c, "0.5", "1.0") for c in candidates]
     rows[3] |= {"accuracy": "0.7", "log_loss": "0.9"}
     rows[17] |= {"accuracy": "0.7", "log_loss": "0.8"}
-    assert evidence.chosen(rows, "wine", 5) == candidates[17]
-    assert evidence.single(candidates[17])["backbone"] == "mlp"
+    assert choice.chosen(rows, "wine", 5) == candidates[17]
+    assert choice.single(candidates[17])["backbone"] == "mlp"
 
 
 def test_p_values_are_scipys_and_holms():
-    s = statistics()
     rng = np.random.RandomState(0)
     a, b = rng.rand(2, 10)
-    assert s.p_value(a - b) == pytest.approx(ttest_rel(a, b).pvalue)
-    assert s.p_value(np.zeros(5)) == 1.0
-    assert s.p_value(np.full(5, 0.1)) == 0.0
+    assert statistics.p_value(a - b) == pytest.approx(ttest_rel(a, b).pvalue)
+    assert statistics.p_value(np.zeros(5)) == 1.0
+    assert statistics.p_value(np.full(5, 0.1)) == 0.0
     # The example of Holm's procedure: 0.01 x 4, 0.015 x 3, 0.03 x 2, 0.04 x 1, never falling.
-    np.testing.assert_allclose(s.holm([0.03, 0.01, 0.04, 0.015]), [0.06, 0.04, 0.06, 0.045])
+    np.testing.assert_allclose(holm([0.03, 0.01, 0.04, 0.015]), [0.06, 0.04, 0.06, 0.045])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 @settings(deadline=None)
 def test_holm_lies_between_no_correction_and_bonferronis(p):
-    corrected = statistics().holm(p)
+    corrected = holm(p)
     assert (corrected >= np.asarray(p) - 1e-12).all()
     assert (corrected <= np.minimum(1, len(p) * np.asarray(p)) + 1e-12).all()
 
@@ -174,27 +152,24 @@ def test_holm_lies_between_no_correction_and_bonferronis(p):
 def test_wins_and_losses_need_a_corrected_significance():
     noise = np.random.RandomState(0).normal(0, 0.01, (3, 10))
     differences = [noise[0] - noise[0].mean(), 0.05 + noise[1], -0.05 + noise[2]]
-    assert statistics().wins_ties_losses(differences) == (1, 1, 1)
+    assert statistics.wins_ties_losses(differences) == (1, 1, 1)
 
 
 def test_critical_difference_is_demsars():
-    s = statistics()
     # Demsar (JMLR 2006), section 3.2.4: four classifiers on 14 data sets.
-    assert s.critical_difference(4, 14) == pytest.approx(1.25, abs=0.01)
-    ranks = s.average_ranks({"a": np.array([0.9, 0.8]), "b": np.array([0.9, 0.7])})
+    assert statistics.critical_difference(4, 14) == pytest.approx(1.25, abs=0.01)
+    ranks = statistics.average_ranks({"a": np.array([0.9, 0.8]), "b": np.array([0.9, 0.7])})
     assert ranks == {"a": 1.25, "b": 1.75}
 
 
-def test_a_row_names_the_code_without_a_git_checkout_too(load, monkeypatch):
-    evidence = load("evidence")
+def test_a_row_names_the_code_without_a_git_checkout_too(monkeypatch):
     monkeypatch.setenv("GIT_DIR", "no/such/folder")
-    assert evidence.version() == version("sklearn_maxl")
+    assert fits.version() == version("sklearn_maxl")
     monkeypatch.setenv("PATH", "")
-    assert evidence.version() == version("sklearn_maxl")
+    assert fits.version() == version("sklearn_maxl")
 
 
-def test_turned_digits_are_the_digits_turned_by_their_label(load):
-    sets = load("_sets")
+def test_turned_digits_are_the_digits_turned_by_their_label():
     X, digit, _ = sets.whole("turned-digits-digit", "train")
     _, turn, _ = sets.whole("turned-digits-turn", "train")
     upright, y, _ = sets.whole("digits-images", "train")
@@ -204,8 +179,7 @@ def test_turned_digits_are_the_digits_turned_by_their_label(load):
     np.testing.assert_array_equal(back, upright)
 
 
-def test_every_idea_is_another_fit_and_leaves_nothing_behind(load, iris):
-    ideas = load("_ideas")
+def test_every_idea_is_another_fit_and_leaves_nothing_behind(iris):
 
     def fit(**params):
         settings = {"max_epochs": 3, "lr": 0.01, "meta_every": 1, **params}
@@ -224,8 +198,7 @@ def test_every_idea_is_another_fit_and_leaves_nothing_behind(load, iris):
     np.testing.assert_array_equal(fit(), plain)
 
 
-def test_one_inner_step_is_the_exact_meta_gradient(load, iris):
-    ideas = load("_ideas")
+def test_one_inner_step_is_the_exact_meta_gradient(iris):
     settings = {"max_epochs": 5, "meta_every": 1, "meta_scale": "inverse_lr"}
 
     def labels():
@@ -239,8 +212,7 @@ def test_one_inner_step_is_the_exact_meta_gradient(load, iris):
         assert np.abs(labels() - exact).max() > 1e-4
 
 
-def test_labels_over_hidden_values_leave_the_trunk_alone(load, iris):
-    ideas = load("_ideas")
+def test_labels_over_hidden_values_leave_the_trunk_alone(iris):
     params = ideas.SETTINGS_OF_LABELS["labels over hidden values"]
     net = MAXLClassifier("mlp", max_epochs=2, random_state=0, **params).fit(*iris).net_
     trunk = net.generator_.trunk
@@ -250,8 +222,7 @@ def test_labels_over_hidden_values_leave_the_trunk_alone(load, iris):
     assert set(trunk.parameters()) <= held
 
 
-def test_both_heads_predict_probabilities(load, iris):
-    ideas = load("_ideas")
+def test_both_heads_predict_probabilities(iris):
     clf = MAXLClassifier(max_epochs=5, random_state=0).fit(*iris)
     alone = clf.predict_proba(iris[0])
     blocks = clf.predict_auxiliary(iris[0]).reshape(150, 3, -1).sum(2)
@@ -261,8 +232,7 @@ def test_both_heads_predict_probabilities(load, iris):
     np.testing.assert_allclose(both, product / product.sum(1, keepdims=True), rtol=1e-4)
 
 
-def test_surgery_leaves_no_conflict_with_the_primary_gradient(load):
-    ideas = load("_ideas")
+def test_surgery_leaves_no_conflict_with_the_primary_gradient():
     g, h = torch.tensor([1.0, 0.0]), torch.tensor([-2.0, 3.0])
     torch.testing.assert_close(ideas.project(h, g), torch.tensor([0.0, 3.0]))
     torch.testing.assert_close(ideas.drop(h, g), torch.zeros(2))
@@ -271,3 +241,14 @@ def test_surgery_leaves_no_conflict_with_the_primary_gradient(load):
     Y = ideas.hard(logits, mask)
     assert torch.equal(Y.max(1).values, torch.ones(4))
     assert torch.equal(Y.argmax(1), logits[:, :3].argmax(1))
+
+
+def test_the_readme_says_what_the_rows_say():
+    text = readme.README.read_text()
+    assert readme.renewed(text) == text
+
+
+def test_the_page_on_choosing_names_the_settings_that_all_have():
+    page = (Path(__file__).parents[1] / "docs" / "choosing.rst").read_text()
+    settings = ", ".join(f"``{name}={value!r}``" for name, value in BASE.items())
+    assert settings in re.sub(r"\s+", " ", page)

@@ -42,7 +42,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), and for tables (2-D
         `X`) an MLP: in regression "mlp", which has 100 units, and in classification one of
         400 units with a dropout of 0.5, which of the ones tried on the data sets for
-        tuning gains most with auxiliary labels (``benchmarks/evidence.py tune``). A
+        tuning gains most with auxiliary labels (``python -m benchmarks.evidence tune``). A
         backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
         reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one
         sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).
@@ -50,7 +50,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     focal_gamma : float, default=0.0
         Exponent of the focal loss of both tasks; 0 is cross-entropy, 2 the
         paper's. Cross-entropy is the default because single-task training is at
-        least as good with it when labels are few (``benchmarks/few_labels.py``).
+        least as good with it when labels are few (``python -m benchmarks.studies.few_labels``).
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, in both losses.
     input_shape : tuple of int, default=None
@@ -85,7 +85,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         the log-probability, one half from 10 points on. A step costs twice as much and a
         prediction as many times as there are views. "auto": "rotations" for images, None
         for everything else, because they help where labels are few
-        (``benchmarks/evidence.py``). None: the paper's, the auxiliary task sees what the
+        (``python -m benchmarks.evidence``). None: the paper's, the auxiliary task sees what the
         primary one does and the primary head predicts.
     optimizer : {"auto", "adam", "sgd", "adamw"}, object of `sklearn_maxl.optimizers` or \
             callable, default="auto"
@@ -94,12 +94,12 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         exactly. With the object, a grid search reaches ``optimizer__weight_decay``.
         "auto" is AdamW with a weight decay of 0.1 to classify the rows of tables: as
         accurate as Adam on the data sets for tuning, with better probabilities
-        (``benchmarks/evidence.py tune``); for everything else it is "adam". The
+        (``python -m benchmarks.evidence tune``); for everything else it is "adam". The
         paper's is "sgd".
     lr : float or "auto", default="auto"
         Learning rate of the multi-task network. "auto" is 0.003 for images and signals: of
         0.001, 0.003 and 0.01 the one with the best mean accuracy on the data sets for
-        tuning (``benchmarks/evidence.py tune``). For tables, which differ in the rate that
+        tuning (``python -m benchmarks.evidence tune``). For tables, which differ in the rate that
         they need, a fit first tries those three: it trains the single task without each
         of five folds, or without fewer of them once 300 rows are predicted, and takes the
         highest rate that is not worse than the best by more than half a standard error.

@@ -38,7 +38,7 @@ class Defaults:
     rates_are_tried: bool = False
 
 
-# Chosen on the data sets for tuning, by `benchmarks/evidence.py tune`. On tables: of the networks
+# Chosen on the data sets for tuning, by `python -m benchmarks.evidence tune`. On tables: of the networks
 # tried, the one that gains most with auxiliary labels, which a plain one of its size does not;
 # and the weight decay with the best probabilities, because networks see few rows many times and
 # grow surer than they should. The rates of regression and of its tables are scikit-learn's.

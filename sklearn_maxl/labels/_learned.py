@@ -34,7 +34,7 @@ class Learned(Stateless):
     every : int, default=8
         The label generator learns in one of so many steps. 1 is the paper's. With 8 a
         fit costs 1.7 times the operations of a single-task one instead of 4 on images; the
-        accuracy differs by at most 1.5 standard errors (``benchmarks/cheaper.py``).
+        accuracy differs by at most 1.5 standard errors (``python -m benchmarks.studies.cheaper``).
     entropy_weight : float, default=0.2
         Weight lambda of the entropy term that keeps all auxiliary classes in use.
         0.2 is the paper's.

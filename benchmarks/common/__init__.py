@@ -1,0 +1,1 @@
+"""What the folders share: rows, runs that resume, tables, means and errors."""

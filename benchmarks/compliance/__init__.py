@@ -1,0 +1,1 @@
+"""scikit-learn's checks and tools on our estimators and on others: what passes, what fails."""

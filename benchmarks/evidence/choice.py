@@ -1,0 +1,49 @@
+"""The best single task of a set: its candidates, and which one validation chose."""
+
+from functools import partial
+from itertools import product
+from typing import Any
+
+import torch
+
+from benchmarks.common.rows import Rows, numbers, where
+from benchmarks.evidence.sets import is_table
+
+# The single task's candidates; tables have two networks, the default and one of 100 units.
+GRID = list(product((0.0, 2.0), (1e-3, 3e-3, 1e-2), (0.0, 0.1)))
+
+Choice = tuple[float, float, float, str]
+
+
+def candidates(name: str) -> list[Choice]:
+    """Focal gamma, learning rate, weight decay and network of each candidate."""
+    networks = ("auto", "mlp") if is_table(name) else ("auto",)
+    return [(*point, network) for network in networks for point in GRID]
+
+
+def single(choice: Choice | None = None, **parameters: Any) -> dict[str, Any]:
+    """Settings of a single task: the defaults', or those that validation chose."""
+    if choice is None:
+        return {"auxiliary": None, **parameters}
+    gamma, lr, decay, network = choice
+    optimizer = partial(torch.optim.AdamW, weight_decay=decay)
+    settings = {"auxiliary": None, "focal_gamma": gamma, "lr": lr, "optimizer": optimizer}
+    own = {} if network == "auto" else {"backbone": network}  # images have one that all share
+    return {**settings, **own, **parameters}
+
+
+def chosen(rows: Rows, name: str, n: int) -> Choice:
+    """The candidate with the best mean accuracy; of equal ones, with the lower log-loss."""
+    of_set = where(rows, data_set=name, n=n)
+
+    def worth(candidate: Choice) -> tuple[float, float]:
+        mine = [row for row in of_set if candidate_of(row) == candidate]
+        return numbers(mine, "accuracy").mean(), -numbers(mine, "log_loss").mean()
+
+    return max(candidates(name), key=worth)
+
+
+def candidate_of(row: dict[str, str]) -> Choice:
+    """The candidate that a row is of."""
+    gamma, lr, decay = (float(row[name]) for name in ("focal_gamma", "lr", "weight_decay"))
+    return gamma, lr, decay, row["network"]

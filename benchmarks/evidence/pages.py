@@ -1,0 +1,44 @@
+"""What the documentation shows of the evidence: tables, figures and numbers by name."""
+
+from functools import partial
+
+from benchmarks.common.figures import draw
+from benchmarks.common.rows import results
+from benchmarks.evidence import choosing, tables
+from benchmarks.evidence.arms import DECIDING, OTHER_SIZES, SMALL_TABLES, WITHOUT_UPRIGHT
+from benchmarks.evidence.facts import facts
+from benchmarks.evidence.ranks import ranks
+from benchmarks.evidence.sets import TABLES as TABLE_SETS
+from benchmarks.evidence.settings import (
+    DECAY_CHANGES,
+    IMAGE_IDEAS,
+    ON_IMAGES,
+    ON_TABLES,
+    TABLE_IDEAS,
+)
+
+TABLES = {
+    "arms": tables.arms,
+    "image_summary": partial(tables.summary, DECIDING),
+    "images": partial(tables.images, DECIDING),
+    "other_sizes": partial(tables.images, OTHER_SIZES),
+    "without_upright": partial(tables.images, WITHOUT_UPRIGHT),
+    "table_summary": partial(tables.summary, SMALL_TABLES),
+    "tables": tables.tables,
+    "rates": tables.rates_chosen,
+    "guard": tables.guarded,
+    "cost": tables.cost,
+    "best_singles": tables.chosen_singles,
+    "settings_of_images": partial(choosing.settings, of_tables=False),
+    "settings_of_tables": partial(choosing.settings, of_tables=True),
+    "rates_tried": choosing.rates_tried,
+    "decay": partial(choosing.effects, [*DECAY_CHANGES], next(iter(DECAY_CHANGES)), TABLE_SETS),
+    "ideas_on_tables": partial(choosing.effects, [*TABLE_IDEAS], ON_TABLES, TABLE_SETS),
+    "ideas_on_images": partial(choosing.effects, [*IMAGE_IDEAS], ON_IMAGES, ["digits-images"]),
+    "heads": lambda: choosing.heads(results("short_trainings")),
+}
+FIGURES = {
+    "ranks_images": partial(draw, partial(ranks, DECIDING)),
+    "ranks_tables": partial(draw, partial(ranks, SMALL_TABLES)),
+}
+FACTS = facts

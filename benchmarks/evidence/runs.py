@@ -1,0 +1,148 @@
+"""The parts of the evidence, each resumable and with one CSV row a run."""
+
+import time
+import warnings
+from functools import partial
+from itertools import product
+
+from sklearn.model_selection import train_test_split
+
+from benchmarks.common.operations import operations
+from benchmarks.common.resume import resume
+from benchmarks.common.rows import RESULTS, results
+from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, arms, classifier
+from benchmarks.evidence.choice import Choice, candidates, chosen, single
+from benchmarks.evidence.fits import fitted_scores, version
+from benchmarks.evidence.ideas import idea_of
+from benchmarks.evidence.sets import Split, is_table, shared_settings, split
+from benchmarks.evidence.settings import BASE, DECISIVE, SETTINGS, TUNING
+from benchmarks.package import CANDIDATES
+
+TUNING_SEEDS = range(100, 108)
+CHOICE_SEEDS = range(200, 203)
+MANY = 1_000  # with more training samples than this, one seed: a fifth of them is enough
+VALUES = ["accuracy", "log_loss", "calibration_error", "seconds", "version"]
+
+
+def tune(seeds: int, wanted: list[str] | None, jobs: int) -> None:
+    """Settings on the sets for tuning, on `seeds` seeds at most."""
+    runs = [
+        (*key, setting, seed)
+        for i, seed in enumerate(TUNING_SEEDS)
+        for keys, n_seeds, settings in TUNING
+        for key in keys
+        for setting in sorted(settings, key=lambda setting: setting not in DECISIVE)
+        if i < min(n_seeds, seeds) and (wanted is None or setting in wanted)
+    ]
+    keys = ["data_set", "n", "setting", "seed"]
+    once = list(dict.fromkeys(runs))  # a setting may be in two of the lists
+    resume(RESULTS / "evidence_tuning.csv", keys, VALUES, once, tuning_run, jobs)
+
+
+def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
+    # Tables were tuned with 100 units where a setting does not say otherwise.
+    network = {"backbone": "mlp"} if is_table(name) else {}
+    shared = {**network, **shared_settings(name, n), **BASE}
+    arm = {**BASE, **SETTINGS[setting]}
+    with idea_of(setting):
+        return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
+
+
+def choose(sets: list[tuple[str, int]], jobs: int) -> None:
+    """The single task's candidates on a fifth of the training part."""
+    runs = [
+        (name, n, *candidate, seed)
+        for (name, n), seed in product(sets, CHOICE_SEEDS)
+        for candidate in candidates(name)
+        if n <= MANY or seed == CHOICE_SEEDS[0]
+    ]
+    keys = ["data_set", "n", "focal_gamma", "lr", "weight_decay", "network", "seed"]
+    resume(RESULTS / "evidence_single.csv", keys, VALUES, runs, choice_run, jobs)
+
+
+def choice_run(
+    name: str, n: int, gamma: float, lr: float, decay: float, network: str, seed: int
+) -> tuple:
+    data = split(name, n, seed, "validation")
+    X, X_val, y, y_val = train_test_split(
+        data.X, data.y, test_size=0.2, stratify=data.y, random_state=seed
+    )
+    held = Split(X, y, X_val, y_val)
+    return fitted_scores(held, single((gamma, lr, decay, network)), shared_settings(name, n), seed)
+
+
+def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
+    """What ``lr="auto"`` chooses on the training parts of tables."""
+    runs = [(*key, seed) for seed in range(seeds) for key in sets if is_table(key[0])]
+    values = ["lr", *(f"score, lr={lr}" for lr in CANDIDATES), "seconds", "version"]
+    path = RESULTS / "evidence_rates.csv"
+    resume(path, ["data_set", "n", "seed"], values, runs, rates_run, jobs)
+
+
+def rates_run(name: str, n: int, seed: int) -> tuple:
+    warnings.simplefilter("ignore")
+    data = split(name, n, seed, "test")
+    start = time.perf_counter()
+    clf = classifier(single(), shared_settings(name, n), seed).fit(data.X, data.y)
+    seconds = time.perf_counter() - start
+    found = [round(clf.history_.lr_scores[lr], 6) for lr in CANDIDATES]
+    return clf.lr_, *found, round(seconds, 2), version()
+
+
+def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jobs: int) -> None:
+    """All arms on the test samples."""
+    rows = results("evidence_single")
+    choices = {key: chosen(rows, *key) for key in sets}
+    rate = {
+        (row["data_set"], int(row["n"]), int(row["seed"])): float(row["lr"])
+        for row in results("evidence_rates")
+    }
+    missing = {key for key in sets if is_table(key[0])} - {key[:2] for key in rate}
+    if missing:
+        raise SystemExit(f"Run the part rates first, for {sorted(missing)}.")
+    runs = [
+        (name, n, arm, seed)
+        for seed in range(seeds)
+        for name, n in sets
+        for arm in arms(name, choices[name, n], shared_settings(name, n))
+        if wanted is None or arm in wanted
+    ]
+    keys = ["data_set", "n", "arm", "seed"]
+    run = partial(report_run, choices=choices, rate=rate)
+    resume(RESULTS / "evidence.csv", keys, VALUES, runs, run, jobs)
+
+
+def report_run(
+    name: str,
+    n: int,
+    arm: str,
+    seed: int,
+    *,
+    choices: dict[tuple[str, int], Choice],
+    rate: dict[tuple[str, int, int], float],
+) -> tuple:
+    shared = shared_settings(name, n)
+    settings = arms(name, choices[name, n], shared)[arm]
+    lr = rate[name, n, seed] if is_table(name) else "auto"
+    return fitted_scores(split(name, n, seed, "test"), settings, shared, seed, lr)
+
+
+def cost() -> None:
+    """Operations of an epoch of each arm that is a setting of the estimator."""
+    runs = [
+        (name, n, arm)
+        for name, n in [*DECIDING, ("vehicle", 200)]
+        for arm, settings in arms(name, candidates(name)[0], {}).items()
+        if isinstance(settings, dict) and arm in COUNTED
+    ]
+    path = RESULTS / "evidence_cost.csv"
+    resume(path, ["data_set", "n", "arm"], ["operations", "version"], runs, cost_run, 1)
+
+
+def cost_run(name: str, n: int, arm: str) -> tuple:
+    warnings.simplefilter("ignore")
+    data = split(name, n, SEEDS[0], "validation")
+    shared = {**shared_settings(name, n), "max_epochs": 1}
+    settings = arms(name, candidates(name)[0], shared)[arm]
+    clf = classifier({"lr": 1e-2, **settings, "max_epochs": 1}, shared, 0)
+    return operations(lambda: clf.fit(data.X, data.y)), version()

@@ -1,0 +1,1 @@
+"""Time, operations and memory of everything that trains or predicts."""

@@ -1,0 +1,94 @@
+"""The settings of `auxiliary`, and how often and how the labels are learned."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from benchmarks.speed.cases import Case, Estimator, Run, cases, compare_epochs
+from benchmarks.speed.rows import Row, summarize
+from benchmarks.speed.timing import timed
+
+ARMS: dict[str, dict[str, Any]] = {
+    "None": {"auxiliary": None},
+    "uniform": {"auxiliary": "uniform"},
+    "random": {"auxiliary": "random"},
+    "kmeans": {"auxiliary": "kmeans"},
+    "human": {"auxiliary": "human"},
+    "maxl": {"meta_every": 1},
+    "maxl, meta_every=2": {"meta_every": 2},
+    "maxl, meta_every=4": {"meta_every": 4},
+    "maxl, meta_every=8": {"meta_every": 8},
+    "maxl, alternation='epoch'": {"meta_every": 1, "alternation": "epoch"},
+    "maxl, auxiliary_weight_range=3": {"meta_every": 1, "auxiliary_weight_range": 3.0},
+    "maxl, gradient_similarity_every=1": {"meta_every": 1, "gradient_similarity_every": 1},
+}
+
+FITS = ("None", "uniform", "kmeans", "maxl")  # arms that are measured as whole fits too
+
+
+LOWER = {
+    f"{name}, precision='bfloat16'": {**ARMS[name], "precision": "bfloat16"}
+    for name in ("None", "maxl")
+}
+COMPILED = {
+    "None": ARMS["None"],
+    "None, compile=True": {**ARMS["None"], "compile": True},
+    "maxl": ARMS["maxl"],
+    "maxl, compile=True": {**ARMS["maxl"], "compile": True},
+}
+
+
+def arms(run: Run) -> list[Row]:
+    """Every arm for an epoch, some as a whole fit, and how fast the machine multiplies."""
+    rows = matrix_products(run)
+    for case in cases(run):
+        # Eight steps: one of them is an update of the generator with meta_every=8.
+        steps = run.size(8, 1)
+        case = replace(case, samples=max(case.samples, steps * case.batch_size))
+        rows += compare_epochs(run, "arms", case, {**ARMS, **LOWER}, "None")
+        if case.name.startswith("VGG") and run.device == "cpu":
+            continue  # 200 steps of an autoencoder of that size say nothing new
+        rows += whole_fits(run, case)
+        rows += compiled_epochs(run, case)
+    return rows
+
+
+def compiled_epochs(run: Run, case: Case) -> list[Row]:
+    """Epochs of one long fit, without the first two, in which a step is compiled.
+
+    Not interleaved: a program that torch has compiled belongs to its fit.
+    """
+    seconds = {}
+    for name, settings in COMPILED.items():
+        backend = settings.get("compile") and run.size(True, "eager")
+        settings = {**settings, "max_epochs": 2 + run.size(8, 1), "compile": backend or False}
+        one = Estimator(case, run.device, **settings)
+        one.fit()
+        seconds[name] = one.clf.history_["time"][2:].tolist()
+    name = f"{case.name}: later epochs of one fit"
+    return summarize("arms", run.device, name, "None", seconds, case.samples)
+
+
+def whole_fits(run: Run, case: Case) -> list[Row]:
+    """Fits from the start: k-means has clusters to find before the first step."""
+    epochs = run.size(10, 1)
+    fresh = {name: Estimator(case, run.device, max_epochs=epochs, **ARMS[name]) for name in FITS}
+    seconds = run.time({name: timed(one.fit, run.device) for name, one in fresh.items()}, 3)
+    name = f"{case.name}: a fit of {epochs} epochs"
+    return summarize("arms", run.device, name, "None", seconds, epochs * case.samples)
+
+
+def matrix_products(run: Run) -> list[Row]:
+    """The rate of a large matrix product: what can be hoped for on this machine."""
+    n = run.size(1024, 64, 8192)
+    products, counts = {}, {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.ones(n, n, dtype=dtype, device=run.device)
+        name = str(dtype).removeprefix("torch.")
+        products[name] = timed(partial(torch.mm, a, a), run.device, run.size(10, 1))
+        counts[name] = 2 * n**3
+    seconds = run.time(products, 5)
+    case = f"matrix product, {n} x {n}"
+    return summarize("arms", run.device, case, "float32", seconds, "", counts)

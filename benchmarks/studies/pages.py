@@ -1,0 +1,187 @@
+"""What the documentation shows of the studies: their tables and numbers, from the rows alone."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from benchmarks.common.means import mean_and_error
+from benchmarks.common.rows import (
+    Rows,
+    column,
+    grouped,
+    machine_of,
+    numbers,
+    results,
+    unique,
+    where,
+)
+from benchmarks.common.tables import Table
+
+
+def few_labels(rows: Rows) -> Table:
+    """Each arm beside the single task with the same loss, and with cross-entropy."""
+    body = []
+    arms = ("None", "uniform", "random", "kmeans", "maxl")
+    settings, gammas = unique(rows, "setting"), unique(rows, "focal_gamma")
+    for setting, gamma, arm in product(settings, gammas, arms):
+
+        def score(arm: str, gamma: str, setting: str = setting) -> np.ndarray:
+            return column(rows, "accuracy", setting=setting, focal_gamma=gamma, arm=arm)
+
+        mine = where(rows, setting=setting, focal_gamma=gamma, arm=arm)
+        values, single = score(arm, gamma), (arm, gamma) == ("None", "0.0")
+        same_loss = "" if arm == "None" else mean_and_error(values - score("None", gamma), sign="+")
+        plain = "" if single else mean_and_error(values - score("None", "0.0"), sign="+")
+        loss, seconds = numbers(mine, "log_loss").mean(), numbers(mine, "seconds").mean()
+        scores = (mean_and_error(values), same_loss, plain, f"{loss:.3f}", f"{seconds:.1f}")
+        body.append((setting, gamma, f"``{arm}``", *scores))
+    head = ("setting", "``focal_gamma``", "``auxiliary``", "accuracy in %",
+            "minus single task, same loss", "minus single task, cross-entropy", "log-loss",
+            "seconds")  # fmt: skip
+    return Table(head, body)
+
+
+def options(rows: Rows) -> Table:
+    """Each option beside the single task, and what it chose."""
+    body = []
+    for name, setting in product(unique(rows, "data_set"), unique(rows, "setting")):
+        mine = where(rows, data_set=name, setting=setting)
+        values = numbers(mine, "accuracy")
+        single = numbers(where(rows, data_set=name, setting="auxiliary=None"), "accuracy")
+        alone = setting == "auxiliary=None"
+        difference = "" if alone else mean_and_error(values - single, sign="+")
+        chosen = [row["chosen"] for row in mine]
+        told = ", ".join(f"{chosen.count(c)} x {c}" for c in sorted(set(chosen)))
+        told = told.replace("_", " ") if setting in ("psi='auto'", "guard=True") else ""
+        body.append((name, f"``{setting}``", mean_and_error(values), difference, told))
+    return Table(("data set", "setting", "accuracy in %", "minus single task", "chosen"), body)
+
+
+def cheaper(rows: Rows, costs: Rows) -> Table:
+    """Each variant beside the exact step, over the seeds that all variants have."""
+    scores = ("validation_accuracy", "test_accuracy")
+    count = {(r["data_set"], r["variant"]): float(r["operation_ratio"]) for r in costs}
+    body = []
+    for data_set in unique(rows, "data_set"):
+        runs = {(r["variant"], r["seed"]): r for r in where(rows, data_set=data_set)}
+        variants = dict.fromkeys(variant for variant, _ in runs)
+        seeds = [s for v, s in runs if v == "maxl" and all((w, s) in runs for w in variants)]
+        for variant in variants:
+            cells = []
+            for name in scores:
+                values, exact = (
+                    numbers([runs[v, s] for s in seeds], name) for v in (variant, "maxl")
+                )
+                own = variant == "maxl"
+                cells.append(mean_and_error(values) if own else _difference(values, exact))
+            operations = f"{count[data_set, variant]:.2f}"
+            body.append((f"{data_set}, {len(seeds)} seeds", variant, operations, *cells))
+    return Table(("data set", "variant", "operations", "validation", "test"), body)
+
+
+def stacked_seeds(rows: Rows) -> Table:
+    """Time of the stack, and the largest difference."""
+    names = ("network", "arm", "n_seeds", "time_ratio", "largest_difference")
+    head = ("network", "``auxiliary``", "seeds", "time", "largest difference")
+    return Table(head, [[row[name] for name in names] for row in rows])
+
+
+def cifar100_hierarchy(rows: Rows) -> Table:
+    """Each arm beside the single task, over the seeds that both have."""
+    keys = ("level", "finer", "fraction", "network", "preset", "epochs")
+    body = []
+    for setting, mine in grouped(rows, *keys).items():
+        level, finer, fraction, *recipe = setting
+        title = ", ".join([f"{level} of {finer}", f"{float(fraction):.0%}", *recipe])
+        single = {r["seed"]: float(r["accuracy"]) for r in where(mine, arm="None")}
+        for (arm,), own in grouped(mine, "arm").items():
+            shared = [row for row in own if row["seed"] in single]
+            base = np.array([single[row["seed"]] for row in shared])
+            body.append(
+                (
+                    title,
+                    f"``{arm}``",
+                    mean_and_error(numbers(own, "accuracy")),
+                    "" if arm == "None" else _difference(numbers(shared, "accuracy"), base),
+                    f"{len(own)}",
+                    f"{np.median(numbers(own, 'seconds')):.0f}",
+                )
+            )
+    head = ("classes, share of the training images, network, recipe, epochs", "``auxiliary``",
+            "accuracy in %", "minus single task", "seeds", "seconds")  # fmt: skip
+    return Table(head, body)
+
+
+def regression(rows: Rows) -> Table:
+    """Each method beside the single task."""
+    body = []
+    for name, method in product(unique(rows, "data_set"), unique(rows, "method")):
+        values, single = (
+            numbers(where(rows, data_set=name, method=m), "r2") for m in (method, "None")
+        )
+        difference = "" if method == "None" else _difference(values, single)
+        body.append((name, f"``{method}``", mean_and_error(values), difference))
+    return Table(("data set", "``auxiliary``, or method", "100 R2", "minus single task"), body)
+
+
+def hidden_clusters(rows: Rows) -> Table:
+    """Agreement of the labels with the clusters, and what else a fit gives."""
+    body = []
+    for (setting,), mine in grouped(rows, "setting").items():
+        fitted = [row for row in mine if row["accuracy"]]
+        entropy = f"{numbers(fitted, 'label_entropy').mean():.2f}" if fitted else ""
+        found = mean_and_error(numbers(mine, "agreement"), 1)
+        body.append((setting, found, entropy, mean_and_error(numbers(fitted, "accuracy"))))
+    return Table(("setting", "agreement", "entropy of a label", "accuracy in %"), body)
+
+
+def bundled_sets(rows: Rows) -> Table:
+    """Each method, and its difference to the last one."""
+    *methods, last = unique(rows, "method")
+    body = []
+    for name in unique(rows, "data_set"):
+        score = {
+            m: numbers(where(rows, data_set=name, method=m), "accuracy") for m in (*methods, last)
+        }
+        differences = (_difference(score[m], score[last]) for m in methods)
+        body.append((name, *map(mean_and_error, score.values()), *differences))
+    heads = (*(f"``{m}``" for m in (*methods, last)),
+             *(f"``{m}`` minus MLPClassifier" for m in methods))  # fmt: skip
+    return Table(("data set", *heads), body)
+
+
+def _difference(values: np.ndarray, base: np.ndarray) -> str:
+    return mean_and_error(values - base, sign="+")
+
+
+# Names of studies, and of the files with their rows.
+OF_ROWS: dict[str, Callable[..., Table]] = {
+    "few_labels": few_labels,
+    "options": options,
+    "cheaper": cheaper,
+    "stacked_seeds": stacked_seeds,
+    "cifar100_hierarchy": cifar100_hierarchy,
+    "regression": regression,
+    "hidden_clusters": hidden_clusters,
+    "bundled_sets": bundled_sets,
+}
+FILES = {"cheaper": ("cheaper", "cheaper_cost")}
+
+
+def of_file(name: str) -> Table:
+    """A table of the committed rows."""
+    return OF_ROWS[name](*map(results, FILES.get(name, (name,))))
+
+
+def facts() -> dict[str, str]:
+    """The machine of each study, and how many seeds it has."""
+    found = {f"{name}.machine": machine_of(name) for name in OF_ROWS}
+    for name in ("few_labels", "options", "regression", "hidden_clusters"):
+        found[f"{name}.seeds"] = f"{len(unique(results(name), 'seed'))}"
+    return found
+
+
+TABLES = {name: partial(of_file, name) for name in OF_ROWS}
+FACTS = facts
