@@ -145,10 +145,10 @@ def random_batches(X: Tensor, y: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
             yield X[rows], y[rows]
 
 
-def train_plain(
+def train_single_task(
     network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], optimizer: Optimizer
 ) -> None:
-    """The single task: the primary loss alone."""
+    """Train by the primary loss alone."""
     for x, y in batches:
         optimizer.zero_grad()
         F.cross_entropy(network(x)[0], y).backward()
@@ -173,7 +173,7 @@ def main() -> None:
             generator_optimizer = torch.optim.Adam(generator.parameters(), lr=0.001)
             train(network, generator, batches, optimizer, generator_optimizer)
         else:
-            train_plain(network, batches, optimizer)
+            train_single_task(network, batches, optimizer)
         with torch.no_grad():
             right = network(X_test)[0].argmax(1) == y_test
         name = "with auxiliary labels" if auxiliary_labels else "without"

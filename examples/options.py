@@ -81,10 +81,10 @@ show(
 # -------------------------
 # The parameters of the label generator belong to ``Learned``.
 
-sharp = Learned(information_weight=0.5, lr=0.01)
+sharp = Learned(every=1, information_weight=0.5, lr=0.01)
 clf = show("sharp labels", MAXLClassifier(auxiliary=sharp, **SMALL))
 print(f"    entropy of a label: {clf.history_[-1]['label_entropy']:.2f} of at most 1.61")
-weighted = MAXLClassifier(auxiliary=Learned(weight_range=3.0), **SMALL)
+weighted = MAXLClassifier(auxiliary=Learned(every=1, weight_range=3.0), **SMALL)
 clf = show("learned weights, 1/8 to 8", weighted)
 weights = clf.net_.apply(clf.net_.generator_.weights, X_train)
 print(f"    weights from {weights.min():.2f} to {weights.max():.2f}")

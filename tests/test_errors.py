@@ -27,6 +27,14 @@ def with_value(value):
     return changed
 
 
+class OnlyFitAndAssign:
+    def fit(self, task):
+        raise AssertionError
+
+    def assign(self, rows, rng):
+        raise AssertionError
+
+
 # parameters, X, y, further arguments of fit, what the message says
 WRONG_FITS = {
     "NaN": ({}, with_value(np.nan), Y, {}, r"Input X contains NaN.*imputer transformer"),
@@ -116,8 +124,21 @@ WRONG_FITS = {
     "arm class": (
         {"auxiliary": KMeans}, X, Y, {}, r"auxiliary is the class KMeans; pass an object, KMeans",
     ),
+    "arm of no base": (
+        {"auxiliary": OnlyFitAndAssign()}, X, Y, {},
+        r"auxiliary is a OnlyFitAndAssign; base it on sklearn_maxl\.labels\.Labels",
+    ),
     "arm number": ({"auxiliary": 3}, X, Y, {}, r"'auxiliary' parameter of MAXLClassifier must"),
     "unknown optimizer": ({"optimizer": "lbfgs"}, X, Y, {}, r"'optimizer' parameter"),
+    "optimizer class": ({"optimizer": SGD}, X, Y, {}, r"optimizer is the class SGD.*SGD\(\)"),
+    "negative momentum of the generator": (
+        {"auxiliary": Learned(optimizer=SGD(momentum=-1))}, X, Y, {},
+        r"'momentum' parameter of SGD must",
+    ),
+    "no number for the generator": (
+        {"auxiliary": Learned(optimizer=SGD(weight_decay="much"))}, X, Y, {},
+        r"'weight_decay' parameter of SGD must",
+    ),
     "negative momentum": (
         {"optimizer": SGD(momentum=-1)}, X, Y, {}, r"'momentum' parameter of SGD must",
     ),
@@ -281,6 +302,16 @@ def test_a_failing_partial_fit_leaves_the_fitted_estimator_as_it_was():
         clf.partial_fit(X, Y)
     np.testing.assert_array_equal(clf.predict_proba(X), before)
     assert torch.isfinite(clf.net_.module_.primary_head.bias).all()
+
+
+def test_errors_name_the_arm_that_was_fitted():
+    clf = MAXLClassifier(auxiliary="human", max_epochs=1, lr=0.01)
+    clf.fit(X, Y, auxiliary_labels=Y).set_params(auxiliary="maxl")
+    with pytest.raises(AttributeError, match="generate_auxiliary_labels") as caught:
+        clf.generate_auxiliary_labels(X, Y)
+    said = str(caught.value.__cause__)
+    assert "has no such method" in said
+    assert "auxiliary='maxl' has no" not in said
 
 
 def test_methods_follow_the_arm_that_was_fitted():

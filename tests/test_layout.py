@@ -7,6 +7,7 @@ from torch import nn
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._networks.layout import choose_layout, in_layout_of
+from sklearn_maxl._networks.trunk import build_trunk
 from sklearn_maxl.backbones import VGG16, ConvNet, ResNet50
 from sklearn_maxl.labels import Learned
 
@@ -77,3 +78,11 @@ def test_networks_of_both_kinds_train_side_by_side(generator):
     clf.fit(X, np.arange(40) % 2)
     assert not clf.net_.module_.trunk.channels_last
     assert clf.net_.generator_.trunk.channels_last == (generator is not None)
+
+
+@pytest.mark.parametrize(("n", "stride", "chosen"), [(8, 2, False), (16, 2, True), (8, 1, True)])
+def test_a_convolution_that_would_write_past_its_memory_keeps_its_layout(n, stride, chosen):
+    """oneDNN's issue 6035; where it bites, the process ends."""
+    layers = [nn.Conv2d(1, n, 3), nn.Conv2d(n, 4, 1, stride), nn.Flatten()]
+    trunk, _ = build_trunk(lambda shape: nn.Sequential(*layers), (1, 8, 8), "backbone")
+    assert trunk.channels_last is chosen

@@ -163,7 +163,7 @@ def outputs(estimator, X, y):
     if hasattr(estimator, "generate_auxiliary_labels"):
         found["generate_auxiliary_labels"] = estimator.generate_auxiliary_labels(X, y)
     if estimator.net_.has_generator_:
-        samples = np.asarray(X)
+        samples = np.array(X)
         found["weights"] = estimator.net_.apply(estimator.net_.generator_.weights, samples)
     return found
 
@@ -1009,6 +1009,11 @@ def test_hostile_entries_of_tensors_are_refused(path, entry):
     assert "its tensors are damaged" in refused(path, sealed({"module.a": entry}))
 
 
+def text_for_centres(header, tensors):
+    del tensors["labels.centres.0"]
+    header["labels"]["state"]["centres.0"] = "ab"
+
+
 def test_hostile_clusters_and_bins_are_refused(path):
     fitted(backbone="mlp", auxiliary="kmeans", psi=2, max_epochs=1).save(path)
     kmeans = path.read_bytes()
@@ -1037,8 +1042,8 @@ def test_hostile_clusters_and_bins_are_refused(path):
         (setting("labels", "state", "channels_last", 1), "not those of an autoencoder"),
         (setting("labels", "state", "channels_last", True), "no images to lay out"),
         (setting("labels", "state", "_frame", 1), "unknown parts"),
-        (setting("labels", "state", "centres.0", "ab"), "."),
-        (setting("labels", "psi", [1, 3, 2]), "does not fit its psi"),
+        (text_for_centres, "more or less centres than its psi 2"),
+        (setting("labels", "psi", [1, 3, 2]), "more or less centres than its psi 1"),
         (setting("labels", "kind", "parameters", {"k": {"value": 1}}), "not those of KMeans"),
     ):
         path.write_bytes(kmeans)

@@ -15,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.callbacks import GradientSimilarity
+from sklearn_maxl.labels import Learned
 from sklearn_maxl.plots import (
     AuxiliaryUseDisplay,
     EmbeddingDisplay,
@@ -44,7 +46,7 @@ def quick(**params):
 
 @pytest.fixture(scope="module")
 def clf():
-    return quick(early_stopping=True, gradient_similarity_every=2).fit(X, y)
+    return quick(early_stopping=True, callbacks=[GradientSimilarity(2)]).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +205,7 @@ def test_several_fits_are_a_mean_with_a_band():
 
 
 def test_epochs_without_a_meta_step_leave_a_gap():
-    fit = quick(meta_every=8, batch_size=150).fit(X, y)
+    fit = quick(auxiliary=Learned(every=8), batch_size=150).fit(X, y)
     shown = TrainingCurveDisplay.from_estimator([fit, fit])
     assert np.isfinite(shown.lines_["meta_loss"].get_ydata()).tolist() == [True, False, False]
 
@@ -373,7 +375,7 @@ def test_epochs_without_a_value_are_left_out():
 
 
 def test_a_similarity_that_was_not_recorded_is_named():
-    with pytest.raises(ValueError, match=r"not recorded.*gradient_similarity_every=10"):
+    with pytest.raises(ValueError, match=r"not recorded.*GradientSimilarity\(every=10\)"):
         GradientSimilarityDisplay.from_estimator(quick().fit(X, y))
 
 

@@ -121,6 +121,12 @@ def test_a_grid_reaches_sources_of_labels_as_a_whole(iris):
             "optimizer='sgd' is short .* pass optimizer=SGD[(][)] from sklearn_maxl.optimizers",
         ),
         ({"auxiliary": Learned()}, "auxiliary__meta_every", "Invalid parameter 'meta_every' .*"),
+        ({"auxiliary": None}, "auxiliary__every", "auxiliary=None .* auxiliary__every"),
+        ({"auxiliary": Learned()}, "auxiliary__generator__dropout", "generator=None .*__dropout"),
+        (
+            {"auxiliary": Learned()}, "auxiliary__optimizer__momentum",
+            "optimizer='adam' is short for .*__momentum",
+        ),
         ({}, "meta_every", "Invalid parameter 'meta_every' for estimator MAXLClassifier"),
     ],
 )  # fmt: skip

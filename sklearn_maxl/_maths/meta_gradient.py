@@ -236,6 +236,8 @@ def derivative_by_two_backward_passes(
         moved = [t[name] for name in u]
         g = torch.autograd.grad(f, moved, c, create_graph=True, allow_unused=True)
         pairs = [(a, b) for a, b in zip(g, u.values(), strict=True) if a is not None]
+        if not pairs:
+            return [torch.zeros_like(f)]
         along = torch.stack([(a * b).sum() for a, b in pairs]).sum()
         (df,) = torch.autograd.grad(along, c, allow_unused=True, materialize_grads=True)
     return [df]

@@ -17,6 +17,8 @@ def choose_layout(trunk: nn.Module, input_shape: tuple[int, ...]) -> None:
     trunk.channels_last = False  # type: ignore[assignment]
     if not has_choice(trunk, input_shape) or next(trunk.parameters()).is_meta:
         return
+    if any(map(writes_past_its_memory, trunk.modules())):
+        return
     probe = torch.linspace(-1, 1, 2 * int(torch.Size(input_shape).numel()))
     probe = probe.view(2, *input_shape)
     with torch.no_grad():
@@ -35,6 +37,19 @@ def choose_layout(trunk: nn.Module, input_shape: tuple[int, ...]) -> None:
 def has_choice(trunk: nn.Module, input_shape: tuple[int, ...]) -> bool:
     """Whether there are convolutions over images, which a layout can make faster."""
     return len(input_shape) == 3 and any(isinstance(m, nn.Conv2d) for m in trunk.modules())
+
+
+def writes_past_its_memory(layer: nn.Module) -> bool:
+    """Whether a layer's backward pass may crash the process with channels last.
+
+    On CPUs oneDNN, which torch computes convolutions with, writes past its workspace for
+    convolutions of a single pixel with a stride and fewer inputs than fill a register of 16
+    (github.com/uxlfoundation/oneDNN/issues/6035).
+    """
+    if not isinstance(layer, nn.Conv2d):
+        return False
+    n_inputs = layer.in_channels // layer.groups
+    return max(layer.kernel_size) == 1 and max(layer.stride) > 1 and n_inputs < 16
 
 
 def set_layout(trunk: nn.Module, channels_last: bool) -> None:

@@ -161,7 +161,7 @@ class Bins:
         bins.mean, bins.scale = finite(state["mean"], n), positive(state["scale"], n)
         bins.direction = finite(state["direction"], n)
         edges = np.asarray(state["edges"])
-        bins.edges = finite(edges, edges.shape[:1])
+        bins.edges = finite(edges, (edges.size,))
         if (np.diff(bins.edges) <= 0).any():
             raise ValueError("its bins are not in order")
         bins.names = np.arange(len(bins.edges) + 1)

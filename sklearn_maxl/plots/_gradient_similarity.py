@@ -44,7 +44,9 @@ class GradientSimilarityDisplay(Display):
     >>> from sklearn_maxl import MAXLClassifier
     >>> from sklearn_maxl.plots import GradientSimilarityDisplay
     >>> X, y = load_iris(return_X_y=True)
-    >>> clf = MAXLClassifier(max_epochs=5, gradient_similarity_every=2, random_state=0)
+    >>> from sklearn_maxl.callbacks import GradientSimilarity
+    >>> similarity = GradientSimilarity(every=2)
+    >>> clf = MAXLClassifier(max_epochs=5, callbacks=[similarity], random_state=0)
     >>> display = GradientSimilarityDisplay.from_estimator(clf.fit(X, y))
     >>> display.gradient_similarity.shape
     (5,)
@@ -62,7 +64,7 @@ class GradientSimilarityDisplay(Display):
         Parameters
         ----------
         estimator : MAXLClassifier or MAXLRegressor
-            Fitted with ``gradient_similarity_every``.
+            Fitted with the callback `GradientSimilarity`.
         ax : matplotlib axes, default=None
             Where to plot; None makes a figure.
 
@@ -76,8 +78,8 @@ class GradientSimilarityDisplay(Display):
         values = np.array(rows, dtype=np.float64)
         if not np.isfinite(values).any():
             raise ValueError(
-                "gradient_similarity was not recorded in this fit; set gradient_similarity_every, "
-                "such as gradient_similarity_every=10, and fit again."
+                "gradient_similarity was not recorded in this fit; pass callbacks="
+                "[sklearn_maxl.callbacks.GradientSimilarity(every=10)] and fit again."
             )
         return cls(values).plot(ax=ax)
 
