@@ -52,12 +52,12 @@ os.environ["SKLEARN_MAXL_DOCS"] = ".."  # HTML representations link from there t
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"[/\\](plot_\w+|options)\.py$",
+    "filename_pattern": r"[/\\](plot_\w+|options|method_on_one_page)\.py$",
     "within_subsection_order": "_gallery.place",
     "reset_modules": ("matplotlib", "_gallery.reset_random"),
     "reset_argv": "_gallery.arguments",
     "doc_module": ("sklearn_maxl",),
-    "prefer_full_module": {r"sklearn_maxl\.(backbones|comparison|plots)"},
+    "prefer_full_module": {r"sklearn_maxl\.(backbones|callbacks|comparison|functional|labels|optimizers|plots)"},
     "backreferences_dir": "auto_examples/backreferences",
     "image_srcset": ["2x"],
     "ignore_repr_types": r"matplotlib|Display",  # what draws says nothing else

@@ -41,8 +41,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **Task.** Trunk of the multi-task network: "mlp", "convnet", "vgg16" or "resnet50";
         "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), and for tables (2-D
         `X`) an MLP: in regression "mlp", which has 100 units, and in classification one of
-        400 units with a dropout of 0.5, which of the ones tried on the data sets for
-        tuning gains most with auxiliary labels (``python -m benchmarks.evidence tune``). A
+        400 units with a dropout of 0.5. Of the networks tried on the data sets for tuning,
+        it gains most by auxiliary labels (``python -m benchmarks.evidence tune``). A
         backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
         reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one
         sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).
@@ -103,7 +103,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         they need, a fit first tries those three: it trains the single task without each
         of five folds, or without fewer of them once 300 rows are predicted, and takes the
         highest rate that is not worse than the best by more than half a standard error.
-        ``lr_`` tells it. The fit is then to the bit that of the number, and a number saves
+        ``lr_`` tells it. The same number, given as `lr`, makes the same fit to the bit and saves
         the trials: up to 15 trainings of a plain network, fewer with more rows (3 from
         1,500 on). `partial_fit`, and a table where no class has five rows, take 0.01. In
         regression it is 0.001, Adam's usual one.
@@ -158,8 +158,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         With 1, a line per epoch goes to the logger "sklearn_maxl".
     random_state : int, RandomState instance or None, default=None
         Seed of everything random. The same integer gives bitwise the same result
-        on machines of the same kind. No global random state is read or changed,
-        for None neither.
+        on machines of the same kind. No global random state is read or changed, not even
+        with None.
 
     Attributes
     ----------

@@ -131,8 +131,8 @@ def fitted_from_parts(
     kind = Bins if regression else Classes
     targets = kind.from_state(_state(header, "targets"), name)
     stored = field(header, "labels", dict, None)
-    holder = None if stored is None else _holder(stored, given)
-    _check_networks(given, parameters, holder, stored)
+    holder = None if stored is None else _holder(stored, given, name)
+    _check_networks(given, parameters, stored, name)
     settings = resolve({**parameters, "auxiliary": holder}, shape, regression)
     settings = replace(settings, lr=_rate(header), undecided=())
     scaling = _scaling(tensors)
@@ -148,13 +148,13 @@ def fitted_from_parts(
     return Fitted(settings, targets, scaling, labels, net)
 
 
-def _holder(stored: Plain, given: Mapping[str, object]) -> Labels:
+def _holder(stored: Plain, given: Mapping[str, object], name: str) -> Labels:
     """The source of labels that was fitted, as a holder of its parameters."""
     if stored.get("kind") is None:
         if given["auxiliary"] is None:
             raise ValueError(
                 "its source of auxiliary labels is of your own making, which a file can't hold; "
-                "pass the one that was fitted: load(path, auxiliary=...)"
+                f"pass the one that was fitted: {name}.load(path, auxiliary=...)"
             )
         return given["auxiliary"]  # type: ignore[return-value]
     holder = value_from_plain(stored["kind"], not_stored(stored))
@@ -167,17 +167,17 @@ def _holder(stored: Plain, given: Mapping[str, object]) -> Labels:
 
 
 def _check_networks(
-    given: Mapping[str, object], parameters: Plain, holder: Labels | None, stored: Plain | None
+    given: Mapping[str, object], parameters: Plain, stored: Plain | None, name: str
 ) -> None:
     """Refuse to make another network than the one that the weights are of."""
     lacking = [] if "backbone" in parameters else ["backbone"]
     left_out = [] if stored is None else not_stored(stored)
     if "generator" in left_out and given["auxiliary__generator"] is None:
         lacking.append("generator")
-    for name in lacking:
+    for network in lacking:
         raise ValueError(
-            f"its {name} is a network of your own, which a file can't hold; pass the one that "
-            f"was fitted: load(path, {name}=...)"
+            f"its {network} is a network of your own, which a file can't hold; pass the one that "
+            f"was fitted: {name}.load(path, {network}=...)"
         )
 
 

@@ -15,7 +15,7 @@ from .._tasks.auxiliary import Ints, Psi, resolve_psi
 
 @dataclass(frozen=True)
 class LabelTask:
-    """What `Labels.fit` is told of the fit that the labels are for.
+    """What `Labels.fit` is given: the classes, the samples, and what a network needs.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class LabelTask:
     psi : int, sequence of int, or mapping of class to int
         Auxiliary classes per class that the estimator asks for.
     rows : Arrays
-        All training samples: ``X`` (n, ...), ``y`` (n,) by the number of the class,
-        ``weight`` (n,) or None, ``auxiliary_labels`` (n,) or None.
+        All samples of the fit, also those that it holds out: ``X`` (n, ...), ``y`` (n,) by
+        the number of the class, ``weight`` (n,) or None, ``auxiliary_labels`` (n,) or None.
     frame : Frame
         What makes a trunk like that of the multi-task network.
     device : str, default="cpu"
@@ -140,7 +140,7 @@ class Labels(BaseEstimator):
         Parameters
         ----------
         state : dict of str to object
-            From a file, whose writer nobody knows.
+            From a file that anybody may have written.
         task : LabelTask
             What the labels are for, without samples.
 

@@ -40,8 +40,8 @@ class Learned(Stateless):
         0.2 is the paper's.
     information_weight : float, default=0.0
         Weight of the mutual information of sample and label, which makes single
-        labels sharp. The entropy term alone is content with labels that are the
-        same for all samples of a class. 0 is the paper's.
+        labels sharp. The entropy term alone does not: it is lowest, too, where all samples
+        of a class have the same even label. 0 is the paper's.
     weight_range : float, default=0.0
         Range R of learned weights of the samples in the auxiliary loss, which lie
         between 2**-R and 2**R and are a second output of the label generator; the idea
