@@ -57,7 +57,9 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib", "_gallery.reset_random"),
     "reset_argv": "_gallery.arguments",
     "doc_module": ("sklearn_maxl",),
-    "prefer_full_module": {r"sklearn_maxl\.(backbones|callbacks|comparison|functional|labels|optimizers|plots)"},
+    "prefer_full_module": {
+        r"sklearn_maxl\.(backbones|callbacks|comparison|functional|labels|optimizers|plots)"
+    },
     "backreferences_dir": "auto_examples/backreferences",
     "image_srcset": ["2x"],
     "ignore_repr_types": r"matplotlib|Display",  # what draws says nothing else

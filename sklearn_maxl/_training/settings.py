@@ -38,10 +38,10 @@ class Defaults:
     rates_are_tried: bool = False
 
 
-# Chosen on the data sets for tuning, by `python -m benchmarks.evidence tune`. On tables: of the networks
-# tried, the one that gains most with auxiliary labels, which a plain one of its size does not;
-# and the weight decay with the best probabilities, because networks see few rows many times and
-# grow surer than they should. The rates of regression and of its tables are scikit-learn's.
+# Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`). On tables these are
+# the network that gains most by auxiliary labels, of those tried, and the weight decay with the
+# best probabilities: networks see few rows many times and grow surer than they should. The rate
+# of regression is Adam's usual one.
 DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): Defaults(
         MLP((400,), dropout=0.5), AdamW(weight_decay=0.1), 0.01, rates_are_tried=True
