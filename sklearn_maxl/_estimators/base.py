@@ -25,9 +25,9 @@ from .._environment.private_sklearn import (
     HasMethods,
     Interval,
     StrOptions,
-    check_parameters,
     fit_context,
 )
+from .._environment.short_names import Shorthand, refuse_inner_parameters
 from .._environment.threads import torch_threads
 from .._persistence.save_load import load, save
 from .._tasks.auxiliary import Ints, resolve_psi
@@ -49,28 +49,32 @@ from .validation import looks_channels_last, validate_samples
 
 Known = Targets | np.ndarray | None  # targets of an earlier call, or their names
 
-# Parameters that may be a name, and the classes that the names are short for.
-NAMES: dict[str, dict[str, type[BaseEstimator]]] = {
-    "backbone": backbones.NAMED,
-    "auxiliary": labels.NAMED,
-    "optimizer": optimizers.NAMED,
+SHORTHANDS = {
+    "backbone": Shorthand(backbones.NAMED, "backbones"),
+    "auxiliary": Shorthand(labels.NAMED, "labels"),
+    "optimizer": Shorthand(optimizers.NAMED, "optimizers"),
 }
-MODULES = {"backbone": "backbones", "auxiliary": "labels", "optimizer": "optimizers"}
 
 
 def _has_auxiliary_labels(self: "BaseMAXL") -> bool:
     """Condition for `predict_auxiliary`."""
     if self._labels() is None:
-        raise AttributeError("auxiliary=None has no such method; it needs auxiliary labels.")
+        raise AttributeError(
+            "auxiliary=None has no such method; it needs a source of auxiliary labels, such as "
+            "auxiliary='maxl'."
+        )
     return True
 
 
 def _gives_auxiliary_labels(self: "BaseMAXL") -> bool:
     """Condition for `generate_auxiliary_labels`."""
-    if not gives_soft_labels(self._labels()):
+    source = self._labels()
+    if not gives_soft_labels(source):
+        kinds = {kind: repr(name) for name, kind in labels.NAMED.items()}
+        name = kinds[type(source)] if type(source) in kinds else source
         raise AttributeError(
-            f"auxiliary={self.auxiliary!r} has no such method; it needs labels that exist for any "
-            "sample, such as 'maxl', 'uniform' or 'kmeans'."
+            f"auxiliary={name} has no such method; it needs labels that "
+            "exist for any sample, such as those of 'maxl', 'uniform' or 'kmeans'."
         )
     return True
 
@@ -194,17 +198,7 @@ class BaseMAXL(
         ValueError
             If there is no such parameter.
         """
-        for name in params:
-            outer, _, inner = name.partition("__")
-            value = params.get(outer, getattr(self, outer, None))
-            if inner and outer in NAMES and isinstance(value, str):
-                kind = NAMES[outer].get(value)
-                example = f"{kind.__name__}()" if kind else "an object of that module"
-                raise ValueError(
-                    f"{outer}={value!r} is short for an object with its defaults and has no "
-                    f"parameters to set; for {name}, pass {outer}={example} from "
-                    f"sklearn_maxl.{MODULES[outer]}."
-                )
+        refuse_inner_parameters(self, params, SHORTHANDS)
         return super().set_params(**params)
 
     def _store(self, parameters: dict[str, object]) -> None:
@@ -336,17 +330,13 @@ class BaseMAXL(
 
     def _settings(self, arrays: Arrays, targets: Targets, planned: bool = True) -> Settings:
         """The parameters, resolved for some samples."""
-        settings = resolve(
+        return resolve(
             self.get_params(deep=False),
             tuple(arrays.X.shape[1:]),
             targets.regression,
             planned=planned,
             step_class=self.step_class,
         )
-        for holder in (settings.labels, settings.optimizer):
-            if isinstance(holder, BaseEstimator):
-                check_parameters(holder)
-        return settings
 
     def _going_on(self, settings: Settings) -> Settings:
         """Settings of a warm start; refuses those where labels would mean something else."""

@@ -111,7 +111,8 @@ def _our_header(head: bytes) -> Plain:
             "update sklearn_maxl"
         )
     if number != FORMAT:
-        raise ValueError(f"there is no format {number}")
+        early = f"it has format {number}, of a version before 0.1.0; fit and save again"
+        raise ValueError(early if number == 1 else f"there is no format {number}")
     del header["format"]
     field(header, "sha256", str)
     return header

@@ -224,7 +224,10 @@ def _labels(
     )
     arrays = {name: t.numpy() for name, t in _take_out("labels", tensors).items()}
     assert settings.labels is not None
-    labels = restored_copy(settings.labels, {**_state(stored, "state"), **arrays}, task)
+    values = _state(stored, "state")
+    if values.keys() & arrays.keys():
+        raise ValueError("its auxiliary labels hold a value twice")
+    labels = restored_copy(settings.labels, {**values, **arrays}, task)
     if not np.array_equal(labels.psi_, resolve_psi(settings.psi, targets.names)):
         raise ValueError("its auxiliary labels don't fit its psi")
     return labels

@@ -58,8 +58,10 @@ def value_from_plain(stored: object, left_out: list[str]) -> object:
     if stored.keys() == {"value"}:
         return decode(stored["value"])
     name = field(stored, "holder", str)
-    if name not in HOLDERS or stored.keys() != {"holder", "parameters"}:
+    if name not in HOLDERS:
         raise ValueError(f"there is no {name[:60]} in sklearn_maxl")
+    if stored.keys() != {"holder", "parameters"}:
+        raise ValueError(f"its {name} is not stored as its parameters")
     cls, inner = HOLDERS[name], field(stored, "parameters", dict)
     known = set(cls().get_params(deep=False))
     if inner.keys() | {n for n in left_out if "__" not in n} != known:

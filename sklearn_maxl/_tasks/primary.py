@@ -71,7 +71,9 @@ class Classes:
     @classmethod
     def from_state(cls, state: Mapping[str, object], name: str) -> Self:
         """Undo `state`, whoever wrote the file."""
-        classes = state["names"] if state.keys() == {"names"} else None
+        if state.keys() != {"names"}:
+            raise ValueError(f"its targets are not those of a {name}")
+        classes = state["names"]
         row = classes if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
         if row is None or not np.array_equal(np.unique(row), row):
             raise ValueError("its classes are no sorted array of distinct labels")

@@ -61,8 +61,10 @@ class History(list[Row]):
     def from_state(cls, state: Mapping[str, object]) -> Self:
         """Undo `state`, whoever wrote the file."""
         rows = state.get("rows")
-        if state.keys() != {"rows", *FOUND} or not isinstance(rows, list) or not rows:
+        if not isinstance(rows, list) or not rows:
             raise ValueError("its history has no rows")
+        if state.keys() != {"rows", *FOUND}:
+            raise ValueError(f"its history is not made of rows, {' and '.join(FOUND)}")
         numbers = (int, float, np.number, np.ndarray)
         for row in rows:
             values = row.values() if isinstance(row, dict) else [None]

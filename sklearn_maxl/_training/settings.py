@@ -5,15 +5,18 @@ translation is a field of the same name here, and nothing else. A trial on the s
 ``dataclasses.replace(settings, lr=0.001)``.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import torch
+from sklearn.base import BaseEstimator
 
 from .._data.augment import Augment, resolve_augment
 from .._data.batches import batch_size_for
 from .._environment.devices import resolve_device
+from .._environment.private_sklearn import check_parameters
 from .._maths.step import Recipe
 from .._networks.trunk import Frame, Scaling
 from .._tasks.auxiliary import Psi
@@ -177,6 +180,9 @@ def resolve(
     auto = DEFAULTS[kind, "numbers" if regression else "classes"]
     labels = make_labels(parameters["auxiliary"])
     learned = labels if isinstance(labels, Learned) else None
+    for holder in (labels, parameters["optimizer"], learned and learned.optimizer):
+        if isinstance(holder, BaseEstimator):
+            check_parameters(holder)
     undecided = []
     lr, psi, schedule = (parameters[name] for name in ("lr", "psi", "schedule"))
     if isinstance(lr, str):
@@ -237,7 +243,8 @@ def make_labels(auxiliary: str | Labels | None) -> Labels | None:
             f"auxiliary is a {type(auxiliary).__name__}; base it on sklearn_maxl.labels.Labels, "
             "which has what training asks a source of labels for."
         )
-    return LABELS[auxiliary]() if isinstance(auxiliary, str) else auxiliary
+    # A copy, so that what changes in the parameter later does not change a fit of before.
+    return LABELS[auxiliary]() if isinstance(auxiliary, str) else copy.copy(auxiliary)
 
 
 def _trunk(backbone: object, name: str, input_shape: tuple[int, ...]) -> Build:

@@ -1,7 +1,7 @@
 """What a fit decides by trials on held-out samples, before its own training."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import choose_lr, choose_psi
 from .fitted import Fitted
@@ -49,6 +49,7 @@ def fit(settings: Settings, plan: Plan, task: Task) -> Fitted:
     found = {}
     for name in settings.undecided:
         settings, found[TRIALS[name].found_in] = TRIALS[name].decide(settings, plan, task)
+    settings = replace(settings, undecided=())
     with task.training("training", settings.max_epochs) as training:
         fitted = run(settings, plan, task=training)
     vars(fitted.history).update(found)

@@ -37,6 +37,7 @@ class Uniform(Stateless):
         Returns
         -------
         array of shape (n, sum of `psi_`), float32
+            All mass of a label lies in the block of the sample's class.
         """
         share = 1 / self.psi_.astype(np.float32)
         return (Hierarchy(self.psi_).mask[y] * share[y, None]).astype(np.float32)

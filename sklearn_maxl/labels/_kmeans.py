@@ -83,6 +83,7 @@ class KMeans(Labels):
         Returns
         -------
         array of shape (n, sum of `psi_`), float32
+            All mass of a label lies in the block of the sample's class.
         """
         return Hierarchy(self.psi_).one_hot(y, self._nearest(X, y))
 
@@ -111,9 +112,10 @@ class KMeans(Labels):
             centres = stored.pop(f"centres.{i}", None)  # none, if no sample was seen yet
             if centres is None:
                 continue
-            if not isinstance(centres, np.ndarray) or not 1 <= len(np.atleast_1d(centres)) <= psi:
-                raise ValueError(f"class number {i} has more or less centres than its psi {psi}")
-            self.centres_[i] = finite(centres, (len(centres), len(mean)))
+            n = len(centres) if isinstance(centres, np.ndarray) and centres.ndim else 0
+            if not 1 <= n <= psi:
+                raise ValueError(f"class number {i} has {n} centres, but psi is {psi}")
+            self.centres_[i] = finite(centres, (n, len(mean)))
         weights = {
             name.removeprefix("encoder."): torch.as_tensor(value)
             for name, value in stored.items()

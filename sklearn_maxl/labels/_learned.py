@@ -1,10 +1,12 @@
 """Labels that a network invents: what configures the label generator and its training."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from .. import backbones
 from .._data.batches import META_BATCHES
 from .._environment.private_sklearn import HasMethods, Interval, StrOptions
+from .._environment.short_names import Shorthand, refuse_inner_parameters
 from .._maths.losses import REGULARISERS
 from .._maths.meta_gradient import META_GRADIENTS
 from .._maths.step import PASSES
@@ -12,6 +14,11 @@ from ..backbones import Backbone
 from ..optimizers import NAMED as OPTIMIZERS
 from ..optimizers import MakeOptimizer
 from ._labels import Stateless
+
+SHORTHANDS = {
+    "generator": Shorthand(backbones.NAMED, "backbones"),
+    "optimizer": Shorthand(OPTIMIZERS, "optimizers"),
+}
 
 
 class Learned(Stateless):
@@ -116,6 +123,10 @@ class Learned(Stateless):
         self.meta_scale = meta_scale
         self.meta_batch = meta_batch
         self.alternation = alternation
+
+    def set_params(self, **params: object) -> Self:
+        refuse_inner_parameters(self, params, SHORTHANDS)
+        return super().set_params(**params)
 
     @property
     def regularisers(self) -> dict[str, float]:
