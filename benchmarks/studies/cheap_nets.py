@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from skorch.callbacks import Callback
 from sklearn.base import clone
+from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from benchmarks.common.steps import auxiliary_term, gradient, with_step
