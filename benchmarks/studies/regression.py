@@ -2,7 +2,8 @@
 
 Claim: R2 with the defaults is at least that of the single task minus one standard error.
 Friedman's first function has a deviation of about 5, and so has its noise. Labels are learned in
-every step. The rows of ``guard=True`` are of an option that is gone. An ``MLPRegressor`` (inputs and target scaled) and ridge regression stand beside.
+every step; the rows of ``guard=True`` are of an option that is gone. An ``MLPRegressor`` (inputs
+and target scaled) and ridge regression stand beside.
 """
 
 import time
