@@ -6,7 +6,7 @@ Nothing else here imports one: what is renamed in the package is renamed in this
 from sklearn_maxl._data.arrays import moments
 from sklearn_maxl._data.batches import TrainingData, batch_sizes, shuffled
 from sklearn_maxl._data.samples import Samples, rows_at_once
-from sklearn_maxl._maths.at_parameters import AtParameters, Parameters, parameters_of
+from sklearn_maxl._maths.at_parameters import AtParameters, Parameters
 from sklearn_maxl._maths.meta_gradient import MetaProblem, exact, label_gradient
 from sklearn_maxl._maths.step import (
     AuxiliaryTask,

@@ -215,7 +215,7 @@ def test_labels_over_hidden_values_leave_the_trunk_alone(iris):
 
 def test_both_heads_predict_probabilities(iris):
     clf = ideas.BothHeads(max_epochs=5, random_state=0).fit(*iris)
-    alone = MAXLClassifier.predict_proba(clf, iris[0])
+    alone = np.exp(MAXLClassifier.predict_log_proba(clf, iris[0]))
     blocks = clf.predict_auxiliary(iris[0]).reshape(150, 3, -1).sum(2)
     product = np.sqrt(alone * blocks)
     expected = product / product.sum(1, keepdims=True)

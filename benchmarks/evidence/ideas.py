@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from scipy.special import log_softmax
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -129,11 +130,12 @@ def unrolled(k: int, problem: MetaProblem) -> tuple[Tensor, Tensor]:
 class BothHeads(MAXLClassifier):
     """Predicts the mean of what the two heads say of the classes, in log-probabilities."""
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         starts = np.cumsum(self.psi_) - self.psi_
         blocks = np.add.reduceat(self.predict_auxiliary(X), starts, axis=1)
-        both = np.sqrt(super().predict_proba(X) * blocks)
-        return both / both.sum(1, keepdims=True)
+        tiny = np.finfo(blocks.dtype).tiny
+        mean = (super().predict_log_proba(X) + np.log(blocks.clip(tiny))) / 2
+        return log_softmax(mean, axis=1)
 
 
 class OfHidden(nn.Module):

@@ -45,7 +45,6 @@ from benchmarks.studies.earlier import EARLIER, labels_of
 from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, ConvNet
-from sklearn_maxl.optimizers import make_optimizer
 
 # Backbone, samples, epochs; fewer samples for the slower one.
 NETWORKS = {"MLP (100,)": (MLP(), None, 3), "ConvNet (8, 16)": (ConvNet((8, 16)), 512, 2)}
@@ -92,12 +91,11 @@ class Stack:
         self.recipe, self.settings = first.recipe_, first.settings
         self.random_states = [net.random_state for net in nets]
         self.f = Stacked([net.module_ for net in nets])
-        self.optimizer = first.optimizer(list(self.f.t.values()), lr=first.lr)
-        self.optimizers, self.g = [self.optimizer], None
-        if first.has_generator_:
-            self.g, learned = Stacked([net.generator_ for net in nets]), self.settings.learned
-            make = make_optimizer(learned.optimizer)
-            self.optimizers.append(make(list(self.g.t.values()), lr=learned.lr))
+        self.g = Stacked([net.generator_ for net in nets]) if first.has_generator_ else None
+        self.optimizers = [
+            type(optimizer)(list(stacked.t.values()), **optimizer.defaults)
+            for optimizer, stacked in zip(first.optimizers(), (self.f, self.g), strict=False)
+        ]
 
     def train(self, samples: Samples, epochs: int) -> None:
         for _ in range(epochs):
@@ -135,20 +133,11 @@ class Stack:
 
     def _meta_gradient(self, x: Tensor, y: Tensor) -> Tensor:
         """The exact one. Running statistics stay as they are."""
+        recipe, coefficient = self.recipe, coefficient_of(Batch(x[0], y[0]), self.recipe)
 
-        def terms(t: Parameters) -> Tensor:
-            return self.f(
-                lambda f, t, x, y: (
-                    coefficient_of(Batch(x, y), self.recipe)
-                    * auxiliary_losses(f, t, Batch(x, y), self.recipe)
-                ),
-                *(t, x, y),
-            )[0]
-
-        def loss(t: Parameters) -> Tensor:
-            return self.f(lambda f, t, x, y: meta_loss(f, t, Batch(x, y), self.recipe), t, x, y)[
-                0
-            ].sum()
+        def each(function: Callable[..., Tensor], t: Parameters) -> Tensor:
+            losses, _ = self.f(lambda f, t, x, y: function(f, t, Batch(x, y), recipe), t, x, y)
+            return losses
 
         def forward_mode(function: Any, t: Parameters, u: Parameters) -> tuple[Tensor]:
             # By torch's own rules: vmap does not know the package's.
@@ -156,8 +145,13 @@ class Stack:
 
         t = {name: p.detach() for name, p in self.f.t.items()}
         G = {name: p.grad for name, p in self.f.t.items()}
-        step = VirtualStep(self.optimizer, self.f.t)
-        return label_gradient(terms, loss, t, G, step, forward_mode)[1]
+        step = VirtualStep(self.optimizers[0], self.f.t)
+        _, dM_dY = label_gradient(
+            lambda t: coefficient * each(auxiliary_losses, t),
+            lambda t: each(meta_loss, t).sum(),
+            *(t, G, step, forward_mode),
+        )
+        return dM_dY
 
     def probabilities(self, seed: int, X: Tensor) -> Tensor:
         """Of one seed's network, in eval mode."""
