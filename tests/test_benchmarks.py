@@ -9,9 +9,8 @@ from benchmarks.common.means import mean_and_error
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import column
 from benchmarks.common.tables import Table
+from benchmarks.studies import cheaper, pages, paper_table1, stacked_seeds
 from benchmarks.studies import cifar100_hierarchy as cifar
-from benchmarks.studies import paper_table1
-from benchmarks.studies.pages import cheaper
 
 
 def square(calls, fail_at, arm, seed):
@@ -76,7 +75,7 @@ def test_variants_are_compared_over_the_seeds_that_all_of_them_have():
     costs = [
         {"data_set": "digits", "variant": v, "operation_ratio": "2.5"} for v in ("maxl", "head")
     ]
-    assert list(cheaper(rows, costs).body) == [
+    assert list(pages.cheaper(rows, costs).body) == [
         ("digits, 2 seeds", "maxl", "2.50", "60.00 ± 10.00", "60.00 ± 10.00"),
         ("digits, 2 seeds", "head", "2.50", "+10.00 ± 0.00", "+10.00 ± 0.00"),
     ]
@@ -121,3 +120,21 @@ def test_arms_of_cifar_share_a_stratified_subset(monkeypatch):
         assert 0 <= accuracy <= 1
         assert loss > 0
         assert seconds >= 0
+
+
+def test_every_cheap_variant_fits_and_without_a_switch_it_is_the_packages_step(monkeypatch, images):
+    monkeypatch.setitem(cheaper.VARIANTS, "no switch", cheaper.Variant(cheaper.learned(), {}))
+    X, y = images
+    probabilities = {
+        name: cheaper.fit("digits", name, 0, X[:100], y[:100], max_epochs=2).predict_proba(X)
+        for name in cheaper.VARIANTS
+    }
+    np.testing.assert_array_equal(probabilities.pop("no switch"), probabilities.pop("maxl"))
+    assert all(np.isfinite(p).all() for p in probabilities.values())
+
+
+@pytest.mark.parametrize("arm", [None, "maxl"])
+@pytest.mark.parametrize("network", stacked_seeds.NETWORKS)
+def test_stacked_networks_predict_what_their_own_runs_do(network, arm):
+    *_, difference = stacked_seeds.compare(network, arm, 2, 1)
+    assert difference < 1e-6

@@ -1,7 +1,6 @@
 """The evidence's machinery: splits, rivals, scores, statistics, choices. The rows are its own."""
 
 import re
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,11 +12,12 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from benchmarks.evidence import arms, choice, fits, ideas, readme, rivals, sets, statistics
-from benchmarks.evidence.settings import BASE
+from benchmarks.evidence.settings import BASE, OF_TABLES
 from benchmarks.package import holm
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.labels import Learned
 
-ADAM = partial(torch.optim.Adam, lr=0.003)
+RATE = {"lr": 0.003, "optimizer": "adam"}
 
 
 def test_splits_share_no_sample_and_follow_their_seed():
@@ -56,7 +56,7 @@ def test_images_are_halved_to_the_mean_of_their_pixels():
 )
 def test_every_rival_learns(options, images):
     X, y = images
-    p = rivals.predict_proba(rivals.Rival(**options), X, y, X, 0, optimizer=ADAM, max_epochs=30)
+    p = rivals.predict_proba(rivals.Rival(**options), X, y, X, 0, max_epochs=30, **RATE)
     assert p.shape == (200, 10)
     np.testing.assert_allclose(p.sum(1), 1)
     assert (p.argmax(1) == y).mean() > 0.8
@@ -66,8 +66,8 @@ def test_a_rival_without_anything_is_the_single_task(images):
     X, y = images
     loop = np.mean(
         [
-            (rivals.predict_proba(rivals.Rival(), X[:100], y[:100], X[100:], seed, optimizer=ADAM,
-                                  max_epochs=30).argmax(1) == y[100:]).mean()
+            (rivals.predict_proba(rivals.Rival(), X[:100], y[:100], X[100:], seed, max_epochs=30,
+                                  **RATE).argmax(1) == y[100:]).mean()
             for seed in range(6)
         ]
     )  # fmt: skip
@@ -179,37 +179,28 @@ def test_turned_digits_are_the_digits_turned_by_their_label():
     np.testing.assert_array_equal(back, upright)
 
 
-def test_every_idea_is_another_fit_and_leaves_nothing_behind(iris):
+def test_every_idea_is_another_fit(iris):
+    def fit(settings):
+        shared = {"backbone": "mlp", "max_epochs": 3, "lr": 0.01, "auxiliary": Learned(every=1)}
+        return arms.classifier(settings, shared, 0).fit(*iris).predict_proba(iris[0])
 
-    def fit(**params):
-        settings = {"max_epochs": 3, "lr": 0.01, "meta_every": 1, **params}
-        clf = MAXLClassifier(**{"backbone": "mlp", **settings}, random_state=0)
-        return clf.fit(*iris).predict_proba(iris[0])
-
-    plain = fit()
-    for idea in (*ideas.CONTEXTS, *ideas.CONTEXTS_OF_TABLES):
-        with ideas.idea_of(f"maxl, {idea}"):
-            other = fit()
+    plain = fit({})
+    for idea, changes in OF_TABLES.items():
+        other = fit(changes)
         assert np.isfinite(other).all(), idea
         assert not np.array_equal(other, plain) or idea.startswith("surgery"), idea
-    of_settings = {**ideas.SETTINGS, **ideas.SETTINGS_OF_LABELS, **ideas.SETTINGS_OF_TABLES}
-    for idea, params in of_settings.items():
-        assert not np.array_equal(fit(**params), plain), idea
-    np.testing.assert_array_equal(fit(), plain)
+    np.testing.assert_array_equal(fit({}), plain)
 
 
 def test_one_inner_step_is_the_exact_meta_gradient(iris):
-    settings = {"max_epochs": 5, "meta_every": 1, "meta_scale": "inverse_lr"}
-
-    def labels():
-        clf = MAXLClassifier(**settings, random_state=0)
+    def labels(settings):
+        learned = Learned(every=1, meta_scale="inverse_lr")
+        clf = arms.classifier(settings, {"auxiliary": learned, "max_epochs": 5}, 0)
         return clf.fit(*iris).generate_auxiliary_labels(*iris)
 
-    exact = labels()
-    with ideas.inner_steps(1):
-        np.testing.assert_allclose(labels(), exact, atol=1e-5)
-    with ideas.inner_steps(2):
-        assert np.abs(labels() - exact).max() > 1e-4
+    exact = labels({})
+    np.testing.assert_allclose(labels(ideas.changed(ideas.InnerSteps, k=1)), exact, atol=1e-5)
+    assert np.abs(labels(ideas.STEPS["2 inner steps"]) - exact).max() > 1e-4
 
 
 def test_labels_over_hidden_values_leave_the_trunk_alone(iris):
@@ -223,24 +214,39 @@ def test_labels_over_hidden_values_leave_the_trunk_alone(iris):
 
 
 def test_both_heads_predict_probabilities(iris):
-    clf = MAXLClassifier(max_epochs=5, random_state=0).fit(*iris)
-    alone = clf.predict_proba(iris[0])
+    clf = ideas.BothHeads(max_epochs=5, random_state=0).fit(*iris)
+    alone = np.exp(MAXLClassifier.predict_log_proba(clf, iris[0]))
     blocks = clf.predict_auxiliary(iris[0]).reshape(150, 3, -1).sum(2)
-    with ideas.idea_of("maxl, both heads predict"):
-        both = clf.predict_proba(iris[0])
     product = np.sqrt(alone * blocks)
-    np.testing.assert_allclose(both, product / product.sum(1, keepdims=True), rtol=1e-4)
+    expected = product / product.sum(1, keepdims=True)
+    np.testing.assert_allclose(clf.predict_proba(iris[0]), expected, rtol=1e-4)
 
 
 def test_surgery_leaves_no_conflict_with_the_primary_gradient():
     g, h = torch.tensor([1.0, 0.0]), torch.tensor([-2.0, 3.0])
     torch.testing.assert_close(ideas.project(h, g), torch.tensor([0.0, 3.0]))
     torch.testing.assert_close(ideas.drop(h, g), torch.zeros(2))
+
+
+def test_surgery_without_conflicts_is_the_packages_step(iris):
+    def fit(**settings):
+        clf = arms.classifier(settings, {"backbone": "mlp", "max_epochs": 3}, 0)
+        return clf.fit(*iris).predict_proba(iris[0])
+
+    unchanged = ideas.changed(ideas.Surgery, operation=lambda auxiliary, primary: auxiliary)
+    np.testing.assert_allclose(fit(**unchanged), fit(), rtol=1e-4)
+
+
+def test_labels_at_a_temperature_are_the_softmax_there():
     logits = torch.randn(4, 6)
-    mask = torch.tensor([[True] * 3 + [False] * 3] * 4)
-    Y = ideas.hard(logits, mask)
-    assert torch.equal(Y.max(1).values, torch.ones(4))
-    assert torch.equal(Y.argmax(1), logits[:, :3].argmax(1))
+    outside = torch.tensor([[False] * 3 + [True] * 3] * 4)
+    Y = torch.softmax(logits.masked_fill(outside, -torch.inf), dim=1).requires_grad_()
+    expected = torch.softmax((logits / 3).masked_fill(outside, -torch.inf), dim=1)
+    torch.testing.assert_close(ideas.tempered(3.0, Y), expected)
+    (gradient,) = torch.autograd.grad(ideas.tempered(3.0, Y)[:, 0].sum(), Y)
+    assert gradient.isfinite().all()
+    assert torch.equal(ideas.hard(Y).max(1).values, torch.ones(4))
+    assert torch.equal(ideas.hard(Y).argmax(1), logits[:, :3].argmax(1))
 
 
 def test_the_readme_says_what_the_rows_say():

@@ -111,7 +111,8 @@ def gradients(case, **settings):
 
 def paper_case(net, entropy_weight):
     case = make_case(net, gamma=2.0, optimizer="sgd")
-    recipe = replace(case.recipe, auxiliary_weight=1.0, entropy_weight=entropy_weight)
+    terms = {"entropy_weight": entropy_weight}
+    recipe = replace(case.recipe, auxiliary_weight=1.0, regularisers=terms)
     return case._replace(recipe=recipe)
 
 

@@ -6,6 +6,7 @@ from benchmarks.evidence.choice import Choice, single
 from benchmarks.evidence.rivals import Rival
 from benchmarks.evidence.sets import BUNDLED, IMAGES, TABLES, is_table
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.labels import Learned
 
 SEEDS = range(10)
 # Half of wine's rows are fewer than 200.
@@ -45,9 +46,8 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
         "mixup": Rival(mixup=0.2),
         "two networks": Rival(members=2),
         "random": {"auxiliary": "random", **NO_VIEWS},
-        "learned weights": {"auxiliary_weight_range": 3.0},
+        "learned weights": {"auxiliary": Learned(weight_range=3.0)},
         "maxl, paper": {"preset": "neurips2019"},
-        "guard": {"guard": True},
     }
     if is_table(name):
         # What was the default before: one rate for all tables, and then a smaller network too.
@@ -55,13 +55,13 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
             everywhere[f"single, {of}"] = single(**earlier)
             everywhere[f"uniform, {of}"] = {"auxiliary": "uniform", **earlier}
             everywhere[f"maxl, {of}"] = earlier
-        return {**everywhere, "guard, lr=0.01": {"guard": True, **EARLIER_DEFAULTS["lr=0.01"]}}
+        return everywhere
     images: dict[str, dict[str, Any] | Rival] = {
         "uniform, views": {"auxiliary": "uniform"},
         "maxl, no views": dict(NO_VIEWS),
         "turned": Rival(turned=True),
         "best single, equal time": single(choice, max_epochs=3 * epochs),
-        "frozen generator": {"meta_every": 10**9, "generator_lr": 1e-12},
+        "frozen generator": {"auxiliary": Learned(every=10**9, lr=1e-12)},
         "kmeans": {"auxiliary": "kmeans", **NO_VIEWS},
     }
     if name.startswith("cifar100"):
@@ -72,11 +72,12 @@ def arms(name: str, choice: Choice, shared: dict[str, Any]) -> dict[str, dict[st
 
 
 def classifier(settings: dict[str, Any], shared: dict[str, Any], seed: int) -> MAXLClassifier:
-    """An estimator with the shared settings and those of an arm."""
+    """An estimator with the shared settings and those of an arm; `kind` is a class of its own."""
     settings = dict(settings)
+    kind = settings.pop("kind", MAXLClassifier)
     fixed = {**shared, "random_state": seed, "device": "cpu"}
     if "preset" in settings:
         # The network and the budget of the other arms, everything else to the letter.
         fixed = {"backbone": "auto", "max_epochs": 100, "augment": None, **fixed}
         return MAXLClassifier.from_preset(settings["preset"], **fixed)
-    return MAXLClassifier(**{**fixed, **settings})
+    return kind(**{**fixed, **settings})

@@ -1,13 +1,11 @@
 """The best single task of a set: its candidates, and which one validation chose."""
 
-from functools import partial
 from itertools import product
 from typing import Any
 
-import torch
-
 from benchmarks.common.rows import Rows, numbers, where
 from benchmarks.evidence.sets import is_table
+from sklearn_maxl.optimizers import AdamW
 
 # The single task's candidates; tables have two networks, the default and one of 100 units.
 GRID = list(product((0.0, 2.0), (1e-3, 3e-3, 1e-2), (0.0, 0.1)))
@@ -26,8 +24,7 @@ def single(choice: Choice | None = None, **parameters: Any) -> dict[str, Any]:
     if choice is None:
         return {"auxiliary": None, **parameters}
     gamma, lr, decay, network = choice
-    optimizer = partial(torch.optim.AdamW, weight_decay=decay)
-    settings = {"auxiliary": None, "focal_gamma": gamma, "lr": lr, "optimizer": optimizer}
+    settings = {"auxiliary": None, "focal_gamma": gamma, "lr": lr, "optimizer": AdamW(decay)}
     own = {} if network == "auto" else {"backbone": network}  # images have one that all share
     return {**settings, **own, **parameters}
 

@@ -10,14 +10,14 @@ from benchmarks.common.means import mean_and_error
 from benchmarks.common.rows import Rows, grouped, numbers, results
 from benchmarks.common.tables import Table
 from benchmarks.evidence.sets import OTHERWISE, TUNED_ON, is_table
-from benchmarks.evidence.settings import CHANGES, RATES_TRIED, VIEW_CHANGES, rate_setting
+from benchmarks.evidence.settings import CHANGES, GONE, RATES_TRIED, VIEW_CHANGES, rate_setting
 
 HEADS = ("joint", "half", "primary", "rule", "no_views")
 
 
 def settings(of_tables: bool) -> Table:
     """Effect of each change on the sets for tuning, to the setting that it changes."""
-    everything = [*CHANGES, *VIEW_CHANGES]
+    everything = [*CHANGES, *GONE, *VIEW_CHANGES]
     found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
     for row in results("evidence_tuning"):
         if row["setting"] in everything and is_table(row["data_set"]) == of_tables:

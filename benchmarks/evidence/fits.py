@@ -3,7 +3,6 @@
 import subprocess
 import time
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import sklearn_maxl
 from benchmarks.evidence.arms import classifier
 from benchmarks.evidence.rivals import Rival, predict_proba
 from benchmarks.evidence.sets import Split
-from benchmarks.package import resolve_lr, resolve_optimizer
 
 
 def scores(y: np.ndarray, probabilities: np.ndarray) -> tuple[float, float, float]:
@@ -37,11 +35,7 @@ def fitted_scores(
     warnings.simplefilter("ignore")
     start = time.perf_counter()
     if isinstance(arm, Rival):
-        shape = data.X.shape[1:]
-        optimizer, lr = resolve_optimizer("auto", shape), resolve_lr(lr, shape)
-        probabilities = predict_proba(
-            arm, data.X, data.y, data.X_test, seed, optimizer=partial(optimizer, lr=lr), **shared
-        )
+        probabilities = predict_proba(arm, data.X, data.y, data.X_test, seed, lr=lr, **shared)
         seconds = time.perf_counter() - start
     else:
         clf = classifier(arm if "preset" in arm else {"lr": lr, **arm}, shared, seed)

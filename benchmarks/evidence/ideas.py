@@ -1,48 +1,44 @@
 """Ideas that the package does not have, for a trial on the sets for tuning.
 
-Each is a context in which a fit is another one. The gradient surgeries change the step of the
-multi-task network alone: the meta-gradient stays that of the unchanged step.
+Each is settings of an arm: another step, a callback, a network. The gradient surgeries change the
+step of the multi-task network alone: the meta-gradient stays that of the unchanged step.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import skorch.callbacks
 import torch
+from numpy.typing import ArrayLike
+from scipy.special import log_softmax
+from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.common.steps import auxiliary_term, gradient, with_step
 from benchmarks.package import (
+    AuxiliaryTask,
     Batch,
-    Functional,
+    MAXLNet,
     MetaProblem,
-    MultiTaskNet,
-    Recipe,
-    block_columns,
-    block_sums,
-    focal_losses,
-    generator_step,
+    Record,
+    Step,
     primary_loss,
     rule_for,
-    weighted_mean,
-    with_generator_step,
-    with_multi_task_step,
-    with_prediction,
-    with_softmax_of_labels,
 )
+from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP
+from sklearn_maxl.labels import Learned
 
 
-class FadingWeight(skorch.callbacks.Callback):
+class FadingWeight(Callback):
     """The auxiliary weight falls to zero, in a straight line over the epochs."""
 
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_begin(self, net: MAXLNet, **kwargs: Any) -> None:
         left = 1 - len(net.epochs_) / net.max_epochs
-        net.recipe = replace(net.recipe, auxiliary_weight=left)
+        net.recipe_ = replace(net.recipe_, auxiliary_weight=left)
 
 
 def project(auxiliary: Tensor, primary: Tensor) -> Tensor:
@@ -55,44 +51,57 @@ def drop(auxiliary: Tensor, primary: Tensor) -> Tensor:
     return torch.zeros_like(auxiliary)
 
 
-def operated_step(
-    operation: Callable[[Tensor, Tensor], Tensor],
-    f: Functional,
-    batch: Batch,
-    A: Tensor,
-    recipe: Recipe,
-) -> dict[str, Tensor]:
-    """`multi_task_step` that changes the auxiliary gradient of the trunk where it conflicts."""
-    outputs, logits = f(*batch.inputs)
-    primary = primary_loss(outputs, batch, recipe)
-    losses = (A * focal_losses(logits, recipe.focal_gamma)).sum(1)
-    auxiliary = weighted_mean(losses, batch.weight)
-    parameters = list(f.t.values())
-    g, h = (
-        torch.autograd.grad(
-            loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
-        )
-        for loss in (primary, recipe.auxiliary_weight * auxiliary)
-    )
-    shared = [i for i, name in enumerate(f.t) if name.startswith("trunk.")]
-    flat_g, flat_h = (torch.cat([x[i].flatten() for i in shared]) for x in (g, h))
-    if flat_g @ flat_h < 0:
-        flat_h = operation(flat_h, flat_g)
-    kept = dict(zip(shared, flat_h.split([h[i].numel() for i in shared]), strict=True))
-    for i, p in enumerate(parameters):
-        p.grad = g[i] + (kept[i].view_as(p) if i in kept else h[i])
-    return {"primary_loss": primary.detach(), "auxiliary_loss": auxiliary.detach()}
+class Surgery(Step):
+    """Changes the auxiliary gradient of the trunk where it conflicts with the primary one."""
+
+    operation: ClassVar[Callable[[Tensor, Tensor], Tensor]]
+
+    def multi_task_gradients(self, train: Batch, A: Tensor | None) -> Record:
+        if A is None:
+            return super().multi_task_gradients(train, A)
+        outputs = self.f(self.f.t, *train.inputs)
+        rest, record = auxiliary_term(outputs, train, A, self.recipe)
+        primary = gradient(primary_loss(outputs[0], train, self.recipe), self.f.t)
+        auxiliary = gradient(rest, self.f.t)
+        shared = [name for name in self.f.t if name.startswith("trunk.")]
+        g, h = (torch.cat([x[name].flatten() for name in shared]) for x in (primary, auxiliary))
+        if g @ h < 0:
+            parts = self.operation(h, g).split([auxiliary[name].numel() for name in shared])
+            auxiliary.update(zip(shared, parts, strict=True))
+        for name, p in self.f.t.items():
+            p.grad = primary[name] + auxiliary[name].view_as(p)
+        return record
 
 
-def tempered(temperature: float, logits: Tensor, mask: Tensor) -> Tensor:
-    """The labels' softmax at a temperature."""
-    return torch.softmax((logits / temperature).masked_fill(~mask, -torch.inf), dim=1)
+class OtherLabels(Step):
+    """Changes the soft labels."""
+
+    change: ClassVar[Callable[[Tensor], Tensor]]
+
+    def auxiliary_task(self, batch: Batch, learn: bool) -> AuxiliaryTask | None:
+        task = super().auxiliary_task(batch, learn)
+        return None if task is None else task._replace(Y=self.change(task.Y))
 
 
-def hard(logits: Tensor, mask: Tensor) -> Tensor:
+def tempered(temperature: float, Y: Tensor) -> Tensor:
+    """The labels as their softmax gives them at a temperature."""
+    logits = Y.clamp_min(torch.finfo(Y.dtype).tiny).log() / temperature
+    return torch.softmax(logits.masked_fill(Y == 0, -torch.inf), dim=1)
+
+
+def hard(Y: Tensor) -> Tensor:
     """One auxiliary class a sample; gradients pass as if the label were soft."""
-    Y = tempered(1, logits, mask)
     return F.one_hot(Y.argmax(1), Y.shape[1]) + (Y - Y.detach())
+
+
+class InnerSteps(Step):
+    """Takes the meta loss after several virtual steps."""
+
+    k: ClassVar[int]
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self.meta_gradient = partial(unrolled, self.k)
 
 
 def unrolled(k: int, problem: MetaProblem) -> tuple[Tensor, Tensor]:
@@ -118,18 +127,15 @@ def unrolled(k: int, problem: MetaProblem) -> tuple[Tensor, Tensor]:
     return M.detach(), dM_dA
 
 
-def unrolled_step(k: int, problem: MetaProblem, *rest: Any) -> dict[str, Tensor]:
-    """`generator_step` with another meta-gradient."""
-    return generator_step(problem, *rest[:-1], partial(unrolled, k))
+class BothHeads(MAXLClassifier):
+    """Predicts the mean of what the two heads say of the classes, in log-probabilities."""
 
-
-def both_heads(net: MultiTaskNet, x: Tensor) -> Tensor:
-    """Log-probabilities of the classes: the mean of what the two heads say."""
-    features = net.transform(x)
-    assert net.auxiliary_head is not None
-    own = torch.log_softmax(net.primary_head(features), dim=1)
-    sums = block_sums(net.auxiliary_head(features), block_columns(net.blocks))
-    return (own + torch.log_softmax(sums, dim=1)) / 2
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+        starts = np.cumsum(self.psi_) - self.psi_
+        blocks = np.add.reduceat(self.predict_auxiliary(X), starts, axis=1)
+        tiny = np.finfo(blocks.dtype).tiny
+        mean = (super().predict_log_proba(X) + np.log(blocks.clip(tiny))) / 2
+        return log_softmax(mean, axis=1)
 
 
 class OfHidden(nn.Module):
@@ -149,10 +155,10 @@ class OfHidden(nn.Module):
         return self.layers(hidden)
 
 
-class ShowHidden(skorch.callbacks.Callback):
+class ShowHidden(Callback):
     """Gives `OfHidden` the trunk that it reads."""
 
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, net: MAXLNet, **kwargs: Any) -> None:
         net.generator_.trunk.others = [net.module_.trunk]
 
 
@@ -189,37 +195,33 @@ def swapped(x: Tensor) -> Tensor:
     return torch.where(torch.rand_like(x) < 0.1, others, x)
 
 
-def surgery(operation: Callable[[Tensor, Tensor], Tensor]) -> AbstractContextManager[Any]:
-    return with_multi_task_step(partial(operated_step, operation))
+def changed(step: type[Step], **attributes: Any) -> dict[str, Any]:
+    """Settings of an arm whose step has these attributes."""
+    own = {k: staticmethod(v) if callable(v) else v for k, v in attributes.items()}
+    return {"kind": with_step(type(step.__name__, (step,), own))}
 
 
-def inner_steps(k: int) -> AbstractContextManager[Any]:
-    return with_generator_step(partial(unrolled_step, k))
-
-
-# What is changed in the code, and what in the settings.
-CONTEXTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
-    "surgery: project": partial(surgery, project),
-    "surgery: drop": partial(surgery, drop),
-    "hard labels": partial(with_softmax_of_labels, hard),
-    "temperature 0.3": partial(with_softmax_of_labels, partial(tempered, 0.3)),
-    "temperature 3": partial(with_softmax_of_labels, partial(tempered, 3.0)),
-    "2 inner steps": partial(inner_steps, 2),
-    "4 inner steps": partial(inner_steps, 4),
-}
-CONTEXTS_OF_TABLES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
-    "both heads predict": partial(with_prediction, both_heads),
+# Of the step of learned labels; `kind` is the class of the estimator.
+STEPS: dict[str, dict[str, Any]] = {
+    "surgery: project": changed(Surgery, operation=project),
+    "surgery: drop": changed(Surgery, operation=drop),
+    "hard labels": changed(OtherLabels, change=hard),
+    "temperature 0.3": changed(OtherLabels, change=partial(tempered, 0.3)),
+    "temperature 3": changed(OtherLabels, change=partial(tempered, 3.0)),
+    "2 inner steps": changed(InnerSteps, k=2),
+    "4 inner steps": changed(InnerSteps, k=4),
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "auxiliary weight falls to 0": {"callbacks": [FadingWeight()]},
-    "labels change once an epoch": {"alternation": "epoch"},
+    "labels change once an epoch": {"auxiliary": Learned(alternation="epoch")},
 }
-# What concerns the labels alone, and what the single task can have too.
+# What concerns the labels of tables alone, and what the single task can have too.
 SETTINGS_OF_LABELS: dict[str, dict[str, Any]] = {
-    "generator of 10 units": {"generator": MLP((10,))},
-    "generator of 400 units": {"generator": MLP((400,))},
-    "generator of 2 layers": {"generator": MLP((100, 100))},
-    "labels over hidden values": {"generator": OfHidden, "callbacks": [ShowHidden()]},
+    "both heads predict": {"kind": BothHeads},
+    "generator of 10 units": {"auxiliary": Learned(MLP((10,)))},
+    "generator of 400 units": {"auxiliary": Learned(MLP((400,)))},
+    "generator of 2 layers": {"auxiliary": Learned(MLP((100, 100)))},
+    "labels over hidden values": {"auxiliary": Learned(OfHidden), "callbacks": [ShowHidden()]},
 }
 SETTINGS_OF_TABLES: dict[str, dict[str, Any]] = {
     "dropout 0.1": {"backbone": MLP(dropout=0.1)},
@@ -235,15 +237,3 @@ SETTINGS_OF_TABLES: dict[str, dict[str, Any]] = {
     "noise": {"augment": noisy},
     "swapped values": {"augment": swapped},
 }
-
-
-@contextmanager
-def idea_of(setting: str) -> Iterator[None]:
-    """The context of the idea that a setting's name ends with, if any."""
-    name = setting.rsplit(", ", 1)[-1]
-    contexts = {**CONTEXTS, **CONTEXTS_OF_TABLES}
-    if name not in contexts:
-        yield
-        return
-    with contexts[name]():
-        yield

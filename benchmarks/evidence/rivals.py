@@ -4,7 +4,6 @@ One short loop of its own, with the estimator's trunk, standardisation, batches 
 optimizer, so that an arm differs from the single task in one thing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.package import (
+    Settings,
     batch_sizes,
     make_multi_task_net,
     moments,
-    resolve_batch_size,
-    resolve_views,
+    resolve,
+    rotations,
 )
-from sklearn_maxl import backbones
+from sklearn_maxl import MAXLClassifier
 
 
 @dataclass(frozen=True)
@@ -52,25 +52,22 @@ def predict_proba(
     y: np.ndarray,
     X_test: np.ndarray,
     seed: int,
-    *,
-    optimizer: Callable[..., torch.optim.Optimizer],
-    backbone: Any = "auto",
-    max_epochs: int = 100,
+    **parameters: Any,
 ) -> np.ndarray:
-    """Train the rival's networks and return class probabilities of `X_test`."""
+    """Train the rival's networks and return class probabilities of `X_test`.
+
+    `parameters` are the estimator's.
+    """
+    single = MAXLClassifier(auxiliary=None, **parameters).get_params(deep=False)
+    settings = resolve(single, X.shape[1:], regression=False)
     sums = 0.0
     for member in range(rival.members):
         rng = np.random.RandomState(seed + 10_000 * member)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 10_000 * member)  # of the first weights, and of dropout
-            net = make_multi_task_net(
-                backbones.builder(backbone, X.shape[1:]),
-                X.shape[1:],
-                moments(X, None),
-                len(np.unique(y)),
-            )
-            steps = optimizer(net.parameters())
-            train(net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, steps, max_epochs)
+            frame = settings.frame("backbone", moments(X, None))
+            net = make_multi_task_net(frame, len(np.unique(y)), None)
+            train(net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, settings)
         sums = sums + probabilities(net, rival, torch.from_numpy(X_test))
     return sums / rival.members
 
@@ -81,14 +78,14 @@ def train(
     X: Tensor,
     y: Tensor,
     rng: np.random.RandomState,
-    optimizer: torch.optim.Optimizer,
-    max_epochs: int,
+    settings: Settings,
 ) -> None:
-    """Train one network."""
-    views = resolve_views("rotations", tuple(X.shape[1:])) if rival.turned else None
-    sizes = batch_sizes(len(y), resolve_batch_size("auto", len(y)))
+    """Train one network, at one rate throughout."""
+    views = rotations(settings.input_shape) if rival.turned else None
+    sizes = batch_sizes(len(y), settings.batch_size_of(len(y)))
+    optimizer = settings.optimizer(net.parameters(), lr=settings.lr)
     net.train()
-    for _ in range(max_epochs):
+    for _ in range(settings.max_epochs):
         for index in torch.from_numpy(rng.permutation(len(y))).split(sizes):
             x, target = net.prepare(X[index]), F.one_hot(y[index], net.primary_head.out_features)
             if views is not None:
@@ -106,7 +103,7 @@ def train(
 
 def probabilities(net: nn.Module, rival: Rival, X: Tensor) -> np.ndarray:
     """Class probabilities, batch by batch; of the mean log-probability over the turns."""
-    views = resolve_views("rotations", tuple(X.shape[1:])) if rival.turned else None
+    views = rotations(tuple(X.shape[1:])) if rival.turned else None
     net.eval()
     parts = []
     with torch.inference_mode():

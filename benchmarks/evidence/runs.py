@@ -13,7 +13,6 @@ from benchmarks.common.rows import RESULTS, results
 from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, arms, classifier
 from benchmarks.evidence.choice import Choice, candidates, chosen, single
 from benchmarks.evidence.fits import fitted_scores, version
-from benchmarks.evidence.ideas import idea_of
 from benchmarks.evidence.sets import Split, is_table, shared_settings, split
 from benchmarks.evidence.settings import BASE, DECISIVE, SETTINGS, TUNING
 from benchmarks.package import CANDIDATES
@@ -44,8 +43,7 @@ def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
     network = {"backbone": "mlp"} if is_table(name) else {}
     shared = {**network, **shared_settings(name, n), **BASE}
     arm = {**BASE, **SETTINGS[setting]}
-    with idea_of(setting):
-        return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
+    return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
 
 
 def choose(sets: list[tuple[str, int]], jobs: int) -> None:

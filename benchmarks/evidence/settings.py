@@ -1,19 +1,17 @@
 """What tuning tries: settings on top of `BASE`, one change each."""
 
-from functools import partial
 from typing import Any
 
-import torch
-
+from benchmarks.evidence.ideas import SETTINGS as IDEAS
 from benchmarks.evidence.ideas import (
-    CONTEXTS,
-    CONTEXTS_OF_TABLES,
     SETTINGS_OF_LABELS,
     SETTINGS_OF_TABLES,
+    STEPS,
 )
-from benchmarks.evidence.ideas import SETTINGS as IDEAS
 from benchmarks.evidence.sets import OTHERWISE, TUNED_ON
 from benchmarks.package import CANDIDATES
+from sklearn_maxl.labels import Learned
+from sklearn_maxl.optimizers import AdamW
 
 TUNING_TABLES = [(name, 200) for name in TUNED_ON]
 MORE_ROWS = [(name, 1000) for name in TUNED_ON]
@@ -27,47 +25,48 @@ CHANGES: dict[str, dict[str, Any]] = {
     "single, schedule='constant'": {"auxiliary": None, "schedule": "constant"},
     "uniform": {"auxiliary": "uniform"},
     "maxl": {},
-    "maxl, meta_every=1": {"meta_every": 1},
-    "maxl, frozen generator": {"meta_every": 10**9, "generator_lr": 1e-12},
+    "maxl, meta_every=1": {"auxiliary": Learned(every=1)},
+    "maxl, frozen generator": {"auxiliary": Learned(every=10**9, lr=1e-12)},
     "maxl, focal_gamma=1": {"focal_gamma": 1.0},
     "maxl, focal_gamma=2": {"focal_gamma": 2.0},
-    "maxl, meta_batch='next'": {"meta_batch": "next"},
-    "maxl, meta_batch='holdout'": {"meta_batch": "holdout"},
-    "maxl, meta_scale='inverse_lr'": {"meta_scale": "inverse_lr"},
-    "maxl, entropy_weight=0": {"entropy_weight": 0.0},
-    "maxl, information_weight=0.1": {"information_weight": 0.1},
+    "maxl, meta_batch='holdout'": {"auxiliary": Learned(meta_batch="holdout")},
+    "maxl, meta_scale='inverse_lr'": {"auxiliary": Learned(meta_scale="inverse_lr")},
+    "maxl, entropy_weight=0": {"auxiliary": Learned(entropy_weight=0.0)},
+    "maxl, information_weight=0.1": {"auxiliary": Learned(information_weight=0.1)},
     "maxl, auxiliary_weight=0.3": {"auxiliary_weight": 0.3},
     "maxl, auxiliary_weight=3": {"auxiliary_weight": 3.0},
-    "maxl, auxiliary_weight_range=3": {"auxiliary_weight_range": 3.0},
+    "maxl, auxiliary_weight_range=3": {"auxiliary": Learned(weight_range=3.0)},
     "maxl, psi=2": {"psi": 2},
     "maxl, psi=10": {"psi": 10},
-    "maxl, generator_lr=0.01": {"generator_lr": 1e-2},
-    "maxl, generator_optimizer='sgd'": {"generator_optimizer": "sgd"},
+    "maxl, generator_lr=0.01": {"auxiliary": Learned(lr=1e-2)},
+    "maxl, generator_optimizer='sgd'": {"auxiliary": Learned(optimizer="sgd")},
     "maxl, lr=0.001": {"lr": 1e-3},
     "maxl, lr=0.01": {"lr": 1e-2},
 }
+# Has rows, and is no option any more: the meta loss on the batch of the next step.
+GONE = ("maxl, meta_batch='next'",)
+VIEWS = {"views": "rotations"}
 VIEW_CHANGES: dict[str, dict[str, Any]] = {
-    "uniform, views": {"auxiliary": "uniform", "views": "rotations"},
-    "uniform, views, psi=1": {"auxiliary": "uniform", "views": "rotations", "psi": 1},
-    "maxl, views": {"views": "rotations"},
-    "maxl, views, meta_every=1": {"views": "rotations", "meta_every": 1},
-    "maxl, views, psi=2": {"views": "rotations", "psi": 2},
-    "maxl, views, information_weight=0.1": {"views": "rotations", "information_weight": 0.1},
-    "maxl, views, meta_scale='inverse_lr'": {"views": "rotations", "meta_scale": "inverse_lr"},
-    "maxl, views, auxiliary_weight=3": {"views": "rotations", "auxiliary_weight": 3.0},
-    "maxl, views, lr=0.001": {"views": "rotations", "lr": 1e-3},
-    "maxl, views, lr=0.01": {"views": "rotations", "lr": 1e-2},
-    "maxl, views, schedule='constant'": {"views": "rotations", "schedule": "constant"},
+    "uniform, views": {"auxiliary": "uniform", **VIEWS},
+    "uniform, views, psi=1": {"auxiliary": "uniform", **VIEWS, "psi": 1},
+    "maxl, views": VIEWS,
+    "maxl, views, meta_every=1": {**VIEWS, "auxiliary": Learned(every=1)},
+    "maxl, views, psi=2": {**VIEWS, "psi": 2},
+    "maxl, views, information_weight=0.1": {**VIEWS, "auxiliary": Learned(information_weight=0.1)},
+    "maxl, views, meta_scale='inverse_lr'": {
+        **VIEWS,
+        "auxiliary": Learned(meta_scale="inverse_lr"),
+    },
+    "maxl, views, auxiliary_weight=3": {**VIEWS, "auxiliary_weight": 3.0},
+    "maxl, views, lr=0.001": {**VIEWS, "lr": 1e-3},
+    "maxl, views, lr=0.01": {**VIEWS, "lr": 1e-2},
+    "maxl, views, schedule='constant'": {**VIEWS, "schedule": "constant"},
 }
 
 
 def with_decay(weight_decay: float, **settings: Any) -> dict[str, Any]:
     """A setting at the learning rate of tables, with AdamW."""
-    return {
-        "lr": 1e-2,
-        "optimizer": partial(torch.optim.AdamW, weight_decay=weight_decay),
-        **settings,
-    }
+    return {"lr": 1e-2, "optimizer": AdamW(weight_decay), **settings}
 
 
 # At the learning rate that tables have by default, on more seeds.
@@ -81,15 +80,12 @@ DECAY_CHANGES: dict[str, dict[str, Any]] = {
     "maxl, lr=0.01, weight_decay=0.1, auxiliary_weight=0.3": with_decay(0.1, auxiliary_weight=0.3),
 }
 
-# What the package does not have: `_ideas`.
+# What the package does not have: `ideas`.
 ON_TABLES, ON_IMAGES = "maxl, lr=0.01, weight_decay=0.1", "maxl, views"
 WIDE = ("400 units", "400 units with dropout 0.3", "400 units with dropout 0.5")
+OF_TABLES = {**STEPS, **IDEAS, **SETTINGS_OF_LABELS, **SETTINGS_OF_TABLES}
 TABLE_IDEAS: dict[str, dict[str, Any]] = {
-    **{f"{ON_TABLES}, {idea}": with_decay(0.1) for idea in (*CONTEXTS, *CONTEXTS_OF_TABLES)},
-    **{
-        f"{ON_TABLES}, {idea}": with_decay(0.1, **settings)
-        for idea, settings in {**IDEAS, **SETTINGS_OF_LABELS, **SETTINGS_OF_TABLES}.items()
-    },
+    **{f"{ON_TABLES}, {idea}": with_decay(0.1, **settings) for idea, settings in OF_TABLES.items()},
     **{
         f"single, lr=0.01, weight_decay=0.1, {idea}": with_decay(0.1, auxiliary=None, **settings)
         for idea, settings in SETTINGS_OF_TABLES.items()
@@ -124,8 +120,7 @@ TABLE_RATES: dict[str, dict[str, Any]] = {
     for lr in RATES_TRIED
 }
 IMAGE_IDEAS: dict[str, dict[str, Any]] = {
-    **{f"{ON_IMAGES}, {idea}": {"views": "rotations"} for idea in CONTEXTS},
-    **{f"{ON_IMAGES}, {idea}": {"views": "rotations", **s} for idea, s in IDEAS.items()},
+    f"{ON_IMAGES}, {idea}": {**VIEWS, **settings} for idea, settings in {**STEPS, **IDEAS}.items()
 }
 
 # Where every run takes tens of seconds, the settings that decide, and fewer seeds.

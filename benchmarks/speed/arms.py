@@ -9,6 +9,7 @@ import torch
 from benchmarks.speed.cases import Case, Estimator, Run, cases, compare_epochs
 from benchmarks.speed.rows import Row, summarize
 from benchmarks.speed.timing import timed
+from sklearn_maxl.labels import Learned
 
 ARMS: dict[str, dict[str, Any]] = {
     "None": {"auxiliary": None},
@@ -16,13 +17,10 @@ ARMS: dict[str, dict[str, Any]] = {
     "random": {"auxiliary": "random"},
     "kmeans": {"auxiliary": "kmeans"},
     "human": {"auxiliary": "human"},
-    "maxl": {"meta_every": 1},
-    "maxl, meta_every=2": {"meta_every": 2},
-    "maxl, meta_every=4": {"meta_every": 4},
-    "maxl, meta_every=8": {"meta_every": 8},
-    "maxl, alternation='epoch'": {"meta_every": 1, "alternation": "epoch"},
-    "maxl, auxiliary_weight_range=3": {"meta_every": 1, "auxiliary_weight_range": 3.0},
-    "maxl, gradient_similarity_every=1": {"meta_every": 1, "gradient_similarity_every": 1},
+    "maxl": {"auxiliary": Learned(every=1)},
+    **{f"maxl, meta_every={k}": {"auxiliary": Learned(every=k)} for k in (2, 4, 8)},
+    "maxl, alternation='epoch'": {"auxiliary": Learned(every=1, alternation="epoch")},
+    "maxl, auxiliary_weight_range=3": {"auxiliary": Learned(every=1, weight_range=3.0)},
 }
 
 FITS = ("None", "uniform", "kmeans", "maxl")  # arms that are measured as whole fits too
@@ -32,43 +30,20 @@ LOWER = {
     f"{name}, precision='bfloat16'": {**ARMS[name], "precision": "bfloat16"}
     for name in ("None", "maxl")
 }
-COMPILED = {
-    "None": ARMS["None"],
-    "None, compile=True": {**ARMS["None"], "compile": True},
-    "maxl": ARMS["maxl"],
-    "maxl, compile=True": {**ARMS["maxl"], "compile": True},
-}
 
 
 def arms(run: Run) -> list[Row]:
     """Every arm for an epoch, some as a whole fit, and how fast the machine multiplies."""
     rows = matrix_products(run)
     for case in cases(run):
-        # Eight steps: one of them is an update of the generator with meta_every=8.
+        # Eight steps: one of them is an update of the generator with every=8.
         steps = run.size(8, 1)
         case = replace(case, samples=max(case.samples, steps * case.batch_size))
         rows += compare_epochs(run, "arms", case, {**ARMS, **LOWER}, "None")
         if case.name.startswith("VGG") and run.device == "cpu":
             continue  # 200 steps of an autoencoder of that size say nothing new
         rows += whole_fits(run, case)
-        rows += compiled_epochs(run, case)
     return rows
-
-
-def compiled_epochs(run: Run, case: Case) -> list[Row]:
-    """Epochs of one long fit, without the first two, in which a step is compiled.
-
-    Not interleaved: a program that torch has compiled belongs to its fit.
-    """
-    seconds = {}
-    for name, settings in COMPILED.items():
-        backend = settings.get("compile") and run.size(True, "eager")
-        settings = {**settings, "max_epochs": 2 + run.size(8, 1), "compile": backend or False}
-        one = Estimator(case, run.device, **settings)
-        one.fit()
-        seconds[name] = one.clf.history_["time"][2:].tolist()
-    name = f"{case.name}: later epochs of one fit"
-    return summarize("arms", run.device, name, "None", seconds, case.samples)
 
 
 def whole_fits(run: Run, case: Case) -> list[Row]:

@@ -101,14 +101,9 @@ def compare_epochs(
     fresh = {name: Estimator(case, run.device, **settings) for name, settings in methods.items()}
     # The memory first: it is that of fits from the start.
     peaks = {name: peak_memory(one.fit, run.device) for name, one in fresh.items()}
-    counts = {name: operations(one.more) for name, one in fresh.items() if not compiled(one)}
+    counts = {name: operations(one.more) for name, one in fresh.items()}
     seconds = run.time({name: one.epoch for name, one in fresh.items()}, rounds)
     return summarize(section, run.device, case.name, base, seconds, case.samples, counts, peaks)
-
-
-def compiled(one: Estimator) -> bool:
-    """Whether kernels are compiled: their operations go unseen."""
-    return bool(one.clf.get_params().get("compile"))
 
 
 def cases(run: Run) -> list[Case]:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.common.operations import operations
-from benchmarks.package import INFERENCE_VALUES
+from benchmarks.package import rows_at_once
 from benchmarks.speed.cases import Case, Estimator, Run
 from benchmarks.speed.memory import peak_memory
 from benchmarks.speed.rows import Row, summarize
@@ -50,7 +50,7 @@ def compare_predictions(run: Run, name: str, clf: MAXLClassifier, X: np.ndarray)
 def bare_probabilities(net: nn.Module, X: np.ndarray, device: str) -> np.ndarray:
     """The network in the same batches as the estimator's, and nothing else."""
     net.eval()
-    size = max(1, INFERENCE_VALUES // int(np.prod(X.shape[1:])))
+    size = rows_at_once(X.shape[1:])
     with torch.inference_mode():
         parts = [
             torch.softmax(net.primary(part.to(device)), 1).cpu()

@@ -13,22 +13,17 @@ from benchmarks.speed.memory import peak_memory
 from benchmarks.speed.reference_steps import Reference
 from benchmarks.speed.rows import Row, summarize
 from benchmarks.speed.timing import Seconds, timed
+from sklearn_maxl.labels import Learned
+from sklearn_maxl.optimizers import SGD
 
-PAPER: dict[str, Any] = {
-    "optimizer": "sgd",
-    "lr": 0.01,
-    "generator_optimizer": partial(torch.optim.SGD, weight_decay=5e-4),
-    "generator_lr": 1e-3,
-    "focal_gamma": 2.0,
-    "meta_every": 1,
-}
+PAPER: dict[str, Any] = {"optimizer": "sgd", "lr": 0.01, "focal_gamma": 2.0}
+LEARNED = partial(Learned, optimizer=SGD(weight_decay=5e-4), lr=1e-3, every=1)
 
 OURS: dict[str, dict[str, Any]] = {
     "single task": {"auxiliary": None},
-    "exact": {},
-    "exact, alternation='epoch'": {"alternation": "epoch"},
-    "double_backward": {"meta_gradient": "double_backward"},
-    "finite_difference": {"meta_gradient": "finite_difference"},
+    "exact": {"auxiliary": LEARNED()},
+    "exact, alternation='epoch'": {"auxiliary": LEARNED(alternation="epoch")},
+    "double_backward": {"auxiliary": LEARNED(meta_gradient="double_backward")},
 }
 
 THEIRS: dict[str, dict[str, Any]] = {

@@ -1,57 +1,51 @@
 """MAXL steps that do less than the package's: what `cheaper` compares.
 
-`CheapNet` is the package's net with one step of its own. Its switches are class
-attributes; with none of them set it takes the package's step, to the bit.
+`CheapStep` has switches; with none of them set it is the package's step, to the bit.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import copy
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from skorch import NeuralNet
+from sklearn.base import clone
+from skorch.callbacks import Callback
 from torch import Tensor, nn
 
+from benchmarks.common.steps import auxiliary_term, gradient, with_step
 from benchmarks.package import (
+    AtParameters,
     AuxiliaryTask,
     Batch,
-    Functional,
     MAXLNet,
-    MetaProblem,
     Parameters,
+    Record,
+    Step,
     TrainingData,
     VirtualStep,
-    directional_derivative,
     exact,
-    focal_losses,
-    generator_step,
     label_statistics,
-    masked_softmax,
     meta_problem,
-    parameters_of,
     primary_loss,
-    scale_of,
-    weighted_mean,
-    with_net,
+    shuffled,
 )
+from sklearn_maxl import MAXLClassifier
 
-Record = dict[str, Tensor]
 
+class OnFeatures(nn.Module):
+    """A generator's trunk of a hidden layer, or of none, on the multi-task network's features.
 
-class LabelHead(nn.Module):
-    """Soft labels from features of another network: Mask SoftMax of a small head."""
+    `CheapStep` gives it the features; images, which the package tries it out with, count as zeros.
+    """
 
-    def __init__(self, n_features: int, hidden: int, blocks: Tensor):
+    def __init__(self, n_features: int, hidden: int, input_shape: tuple[int, ...]):
         super().__init__()
         layers = [nn.Linear(n_features, hidden), nn.ReLU()] if hidden else []
-        self.head = nn.Sequential(*layers, nn.Linear(hidden or n_features, blocks.shape[1]))
-        self.register_buffer("blocks", blocks.clone())
+        self.layers, self.n_features = nn.Sequential(*layers), n_features
 
-    def task(self, features: Tensor, y: Tensor) -> tuple[Tensor, None]:
-        """Labels, as the package's generator has them; no weights."""
-        return masked_softmax(self.head(features), self.blocks[y]), None
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x if x.ndim == 2 else x.new_zeros(len(x), self.n_features))
 
 
 class LastBlock(nn.Module):
@@ -67,22 +61,42 @@ class LastBlock(nn.Module):
         return self.primary_head(features), self.auxiliary_head(features)
 
 
-class Pending(NamedTuple):
-    """A generator update that waits for the primary gradient of the next batch."""
+class DenseAtFirst(Callback):
+    """The generator learns in every step, in a part of the epochs at the begin."""
 
-    problem: MetaProblem
-    slope: dict[str, Any]
-    task: AuxiliaryTask
+    def __init__(self, part: float):
+        self.part = part
+
+    def on_epoch_begin(self, net: MAXLNet, **kwargs: Any) -> None:
+        if not net.epochs_:
+            self.labels = net.settings.labels
+        early = len(net.epochs_) < self.part * net.max_epochs
+        labels = clone(self.labels).set_params(every=1) if early else self.labels
+        net.settings = replace(net.settings, labels=labels)
 
 
-class CheapNet(MAXLNet):
-    """`MAXLNet` whose meta pass can be made smaller.
+class Attend(Callback):
+    """Gives a `CheapStep` what it can't see: the net, and which samples a batch holds."""
+
+    def on_train_begin(self, net: MAXLNet, X: TrainingData, **kwargs: Any) -> None:
+        net.pending_, train = None, X.train
+        net.cache_ = net.module_.labels_at(train.y, None)  # uniform at first
+
+    def on_epoch_begin(self, net: MAXLNet, dataset_train: TrainingData, **kwargs: Any) -> None:
+        size, rng = net.settings.batch_size_of(len(dataset_train)), copy.deepcopy(net.random_state)
+        self.indices = iter(shuffled(dataset_train.train, size, rng))
+
+    def on_batch_begin(self, net: MAXLNet, **kwargs: Any) -> None:
+        net.step_.net, net.step_.index = net, next(self.indices)
+
+
+class CheapStep(Step):
+    """The package's step, whose meta pass can be made smaller.
 
     Attributes
     ----------
-    head : int or None
-        Labels come from a head on the detached features of the multi-task net, with so
-        many hidden units (0: linear); None leaves the label generator.
+    on_features : bool
+        The generator reads the detached features of the multi-task network (`OnFeatures`).
     v_at : {"virtual step", "now", "next step"}
         Where the primary gradient of the meta loss is taken: where the package does;
         at the weights before the step, on the training batch; or from the training pass
@@ -95,87 +109,61 @@ class CheapNet(MAXLNet):
     last_block : bool
         Only the parameters from the last convolution or linear layer of the trunk on
         count as moved by the labels; what comes before is not passed through again.
-    dense : float
-        Part of the epochs, at the begin, in which every step updates the generator.
     """
 
-    head: int | None = None
+    on_features = False
     v_at = "virtual step"
     part = 1.0
     cached = False
     last_block = False
-    dense = 0.0
-    stochastic_ = False  # none of the networks here draws random numbers
 
-    def initialize_module(self) -> "CheapNet":
-        if self.head is None:
-            super().initialize_module()
-        else:
-            NeuralNet.initialize_module(self)
-            net = self.module_
-            head = partial(LabelHead, net.n_features, self.head, net.blocks)
-            self.generator_ = self.initialized_instance(head, {})
-        trunk = self.module_.trunk
-        learned = [i for i, m in enumerate(trunk) if isinstance(m, nn.Conv2d | nn.Linear)]
-        self.cut_, self.pending_ = learned[-1], None
-        return self
+    net: MAXLNet
+    index: Tensor
 
-    def train_for(self, data: TrainingData, epochs: int, *task: Any) -> None:
-        """Let every batch know which samples it holds: `labels` is of no other use here."""
-        if self.cached:
-            index = torch.arange(len(data.train), device=data.train.y.device)
-            data = replace(data, train=replace(data.train, labels=index))
-            self.cache_ = self.module_.uniform_labels(data.train.y)
-        super().train_for(data, epochs, *task)
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        # Not the package's `WithFallback`: its check holds G against the same samples' losses.
+        self.meta_gradient = exact
+        learned = (nn.Conv2d, nn.Linear)
+        self.cut = [i for i, m in enumerate(self.module.trunk) if isinstance(m, learned)][-1]
+        if self.last_block:
+            self.end = AtParameters(LastBlock(self.module, self.cut))
 
-    def train_step(self, batch: tuple[Batch, Batch], **fit_params: Any) -> dict[str, Any]:
-        early = len(self.epochs_) < self.dense * self.max_epochs
-        return self._step(*batch, early or self._is_due(self.meta_every))
-
-    def _step(self, train: Batch, meta: Batch, learn_labels: bool) -> dict[str, Any]:
-        f, due = self.module_, learn_labels
-        self.n_steps_ += 1
-        self.optimizer_.zero_grad()
-        hidden = f.trunk[: self.cut_](train.x)
-        features = f.trunk[self.cut_ :](hidden)
-        primary = primary_loss(f.primary_head(features), train, self.recipe)
-        record: Record = {"primary_loss": primary.detach()}
-        v = None
-        if self.pending_ is not None or (due and self.v_at == "now"):
-            v = gradient(primary, parameters_of(f))
-        if self.pending_ is not None:
-            record.update(self._late_update(v, primary.detach()))
-        task = self._labels(train, features.detach(), due)
-        losses = focal_losses(f.auxiliary_head(features), self.recipe.focal_gamma)
-        auxiliary = weighted_mean((task.Y.detach() * losses).sum(1), train.weight)
-        record["auxiliary_loss"] = auxiliary.detach()
-        if v is None:
-            (primary + self.recipe.auxiliary_weight * auxiliary).backward()
-        else:
-            (self.recipe.auxiliary_weight * auxiliary).backward()
-            add_gradient(parameters_of(f), v)
-        record.update(label_statistics(task.detach()))
-        if due:
-            record.update(self._learn(train, hidden.detach(), task, v, primary.detach()))
-        self.optimizer_.step()
-        if due and self.v_at != "next step":
-            self.generator_optimizer_.step()
-        return {"loss": record["primary_loss"], "record": record}
+    def gradients(self, train: Batch, meta: Batch, learn_labels: bool) -> Record:
+        self.f.clear_gradients()
+        net = self.module
+        hidden = net.trunk[: self.cut](train.x)
+        features = net.trunk[self.cut :](hidden)
+        outputs = net.primary_head(features), net.auxiliary_head(features)
+        primary, v, late = primary_loss(outputs[0], train, self.recipe), None, {}
+        if self.net.pending_ is not None or (learn_labels and self.v_at == "now"):
+            v = gradient(primary, self.f.t)
+        if self.net.pending_ is not None:
+            late = self._late_update(primary.detach(), v)
+        task = self._labels(train, features.detach(), learn_labels)
+        rest, record = auxiliary_term(outputs, train, task.Y.detach(), self.recipe)
+        (primary + rest if v is None else rest).backward()
+        for name, p in self.f.t.items() if v is not None else ():
+            p.grad = v[name] if p.grad is None else p.grad + v[name]
+        record.update(late, **label_statistics(task.detach()))
+        if learn_labels:
+            record.update(self._learn(train, hidden.detach(), task, primary.detach(), v))
+        return record
 
     def _labels(self, train: Batch, features: Tensor, learn: bool) -> AuxiliaryTask:
         """Labels of a batch, with a graph in the part that the generator learns on."""
         if self.cached and not learn:
-            return AuxiliaryTask(self.cache_[train.labels])
-        x = train.x if self.head is None else features
+            return AuxiliaryTask(self.net.cache_[self.index])
+        x = features if self.on_features else train.x
         n = self._part_of(len(train)) if learn else len(train)
         with torch.set_grad_enabled(learn):
-            Y, _ = self.generator_.task(x[:n], train.y[:n])
+            Y, _ = self.g(self.g.t, x[:n], train.y[:n])
         if n < len(train):
             with torch.no_grad():
-                rest, _ = self.generator_.task(x[n:], train.y[n:])
+                rest, _ = self.g(self.g.t, x[n:], train.y[n:])
             Y = torch.cat([Y, rest])
         if self.cached:
-            self.cache_[train.labels] = Y.detach()
+            self.net.cache_[self.index] = Y.detach()
         return AuxiliaryTask(Y)
 
     def _part_of(self, n: int) -> int:
@@ -186,86 +174,41 @@ class CheapNet(MAXLNet):
         train: Batch,
         hidden: Tensor,
         task: AuxiliaryTask,
-        v: Parameters | None,
         loss: Tensor,
+        v: Parameters | None,
     ) -> Record:
         """Gradient of the generator, or a note to take it in the next step."""
-        n = self._part_of(len(train))
-        f, step = self.f_, self.virtual_step_
+        n, f, x, virtual_step = self._part_of(len(train)), self.f, train.x, self.virtual_step
         if self.last_block:
-            f = Functional(LastBlock(self.module_, self.cut_))
-            step = VirtualStep(self.optimizer_, f.t)
-        x = hidden if self.last_block else train.x
-        batch = Batch(x[:n], train.y[:n], None if train.weight is None else train.weight[:n])
-        task = AuxiliaryTask(task.Y[:n])
-        problem = meta_problem(f, batch, batch, task.Y.detach(), self.recipe, step)
+            f, x, virtual_step = self.end, hidden, VirtualStep(self.optimizer, self.end.t)
+        batch, task = Batch(x[:n], train.y[:n]), AuxiliaryTask(task.Y[:n])
+        problem = meta_problem(f, batch, batch, task.Y.detach(), self.recipe, virtual_step)
+        self.g.clear_gradients()
         if self.v_at == "next step":
+            t = {name: p.detach().clone() for name, p in problem.t.items()}
             with torch.no_grad():
-                _, slope = problem.virtual_step(problem.G)
-            before = {name: p.detach().clone() for name, p in problem.t.items()}
-            self.pending_ = Pending(replace(problem, t=before), slope, task)
+                step = virtual_step(problem.G)
+            self.net.pending_ = replace(problem, t=t, virtual_step=lambda G: step), task
             return {}
-        # Not the package's `Dependable`: its check holds G against the same samples' losses.
-        meta_gradient = exact
         if self.v_at == "now":
-            with torch.no_grad():
-                _, slope = problem.virtual_step(problem.G)
-            meta_gradient = along(v, slope, loss)
-        return self._generator_gradient(problem, task, batch.weight, meta_gradient)
+            problem = replace(problem, meta_loss=along(loss, v))
+        return self.generator_gradient(problem, task, None)
 
-    def _late_update(self, v: Parameters, loss: Tensor) -> Record:
+    def _late_update(self, loss: Tensor, v: Parameters) -> Record:
         """The update that the last step left for the primary gradient of this one."""
-        problem, slope, task = self.pending_
-        self.pending_ = None
-        record = self._generator_gradient(problem, task, None, along(v, slope, loss))
-        self.generator_optimizer_.step()
+        problem, task = self.net.pending_
+        self.net.pending_ = None
+        record = self.generator_gradient(replace(problem, meta_loss=along(loss, v)), task, None)
+        self.net.generator_optimizer_.step()
+        self.g.clear_gradients()
         return record
 
-    def _generator_gradient(
-        self,
-        problem: MetaProblem,
-        task: AuxiliaryTask,
-        weight: Tensor | None,
-        meta_gradient: Callable[[MetaProblem], tuple[Tensor, Tensor]],
-    ) -> Record:
-        self.generator_optimizer_.zero_grad()
-        scale = scale_of(self.recipe, self.optimizer_)
-        return generator_step(problem, task, weight, self.recipe, scale, meta_gradient)
+
+def along(loss: Tensor, v: Parameters) -> Callable[[Parameters], Tensor]:
+    """A meta loss whose value and gradient are already there."""
+    return lambda t: loss + sum((v[name] * (p - p.detach())).sum() for name, p in t.items())
 
 
-def gradient(loss: Tensor, t: Parameters) -> dict[str, Tensor]:
-    """Gradient of one of two losses of the same pass; zeros where the loss does not reach."""
-    values = torch.autograd.grad(
-        loss, list(t.values()), retain_graph=True, allow_unused=True, materialize_grads=True
-    )
-    return dict(zip(t, values, strict=True))
-
-
-def add_gradient(t: Parameters, v: Parameters) -> None:
-    """Add to ``.grad``."""
-    for name, p in t.items():
-        p.grad = v[name] if p.grad is None else p.grad + v[name]
-
-
-def along(
-    v: Parameters, slope: dict[str, Any], loss: Tensor
-) -> Callable[[MetaProblem], tuple[Tensor, Tensor]]:
-    """A meta-gradient whose primary gradient is already there."""
-
-    def meta_gradient(problem: MetaProblem) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            u = {name: slope[name] * v[name] for name in slope}
-        (dl,) = directional_derivative(lambda t: (problem.auxiliary_losses(t),), problem.t, u)
-        return loss, problem.coefficient * dl
-
-    return meta_gradient
-
-
-@contextmanager
-def training_with(switches: dict[str, Any] | None) -> Iterator[None]:
-    """Have estimators train a `CheapNet` with these switches; None leaves the package's net."""
-    if switches is None:
-        yield
-        return
-    with with_net(type("CheapNet", (CheapNet,), switches)):
-        yield
+def cheap(**switches: Any) -> type[MAXLClassifier]:
+    """A classifier that takes a `CheapStep`; it needs the callback `Attend`."""
+    return with_step(type("CheapStep", (CheapStep,), switches))

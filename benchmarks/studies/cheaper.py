@@ -31,11 +31,12 @@ from benchmarks.common.operations import operations
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS
 from benchmarks.common.scores import accuracy_and_loss
-from benchmarks.studies.cheap_nets import training_with
+from benchmarks.studies.cheap_nets import Attend, DenseAtFirst, OnFeatures, cheap
 from benchmarks.studies.earlier import EARLIER
 from benchmarks.studies.pages import cheaper
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.labels import Learned
 
 CONVNET = ConvNet((16, 32, 64))
 SEEDS = range(10)
@@ -45,40 +46,51 @@ COST_EPOCHS = {"digits": 16, "fashion": 4}  # 64 steps
 Samples = tuple[np.ndarray, np.ndarray]
 
 
+def learned(every: int = 1, width: float = 1.0, **other: Any) -> dict[str, Any]:
+    """Parameters of learned labels, from a generator of that part of the width."""
+    return {"auxiliary": Learned(clone(CONVNET).set_params(width=width), every=every), **other}
+
+
+def on_features(hidden: int, every: int = 1) -> dict[str, Any]:
+    """The same from a small network on the features of the multi-task network."""
+    return {"auxiliary": Learned(partial(OnFeatures, CONVNET.channels[-1], hidden), every=every)}
+
+
 class Variant(NamedTuple):
-    """Parameters of the estimator, and switches of `CheapNet` (None: the package's net)."""
+    """Parameters of the estimator, and switches of `CheapStep` (None: the package's step)."""
 
     parameters: dict[str, Any]
     switches: dict[str, Any] | None = None
 
 
-LEAST = {"head": 64, "last_block": True, "v_at": "now"}
+HEAD = {"on_features": True}
+LEAST = {**HEAD, "last_block": True, "v_at": "now"}
 VARIANTS = {
     "single": Variant({"auxiliary": None}),
     "uniform": Variant({"auxiliary": "uniform"}),
-    "maxl": Variant({"meta_every": 1}),
-    "every 2": Variant({"meta_every": 2}),
-    "every 4": Variant({"meta_every": 4}),
-    "every 5": Variant({"meta_every": 5}),
-    "every 8": Variant({"meta_every": 8}),
-    "dense quarter, then every 8": Variant({"meta_every": 8}, {"dense": 0.25}),
-    "half batch": Variant({"meta_every": 1}, {"part": 0.5}),
-    "quarter batch": Variant({"meta_every": 1}, {"part": 0.25}),
-    "half generator": Variant({"meta_every": 1, "generator__width": 0.5}),
-    "quarter generator": Variant({"meta_every": 1, "generator__width": 0.25}),
-    "linear head": Variant({"meta_every": 1}, {"head": 0}),
-    "hidden head": Variant({"meta_every": 1}, {"head": 64}),
-    "v now": Variant({"meta_every": 1}, {"v_at": "now"}),
-    "v next step": Variant({"meta_every": 1}, {"v_at": "next step"}),
-    "cached, every 4": Variant({"meta_every": 4}, {"cached": True}),
-    "cached, every 8": Variant({"meta_every": 8}, {"cached": True}),
-    "last block": Variant({"meta_every": 1}, {"last_block": True}),
-    "every 4, half generator": Variant({"meta_every": 4, "generator__width": 0.5}),
-    "every 2, hidden head": Variant({"meta_every": 2}, {"head": 64}),
-    "every 4, hidden head": Variant({"meta_every": 4}, {"head": 64}),
-    "every 4, v next step": Variant({"meta_every": 4}, {"v_at": "next step"}),
-    "hidden head, last block, v now": Variant({"meta_every": 1}, LEAST),
-    "every 4, hidden head, last block, v now": Variant({"meta_every": 4}, LEAST),
+    "maxl": Variant(learned()),
+    "every 2": Variant(learned(2)),
+    "every 4": Variant(learned(4)),
+    "every 5": Variant(learned(5)),
+    "every 8": Variant(learned(8)),
+    "dense quarter, then every 8": Variant(learned(8, callbacks=[DenseAtFirst(0.25)])),
+    "half batch": Variant(learned(), {"part": 0.5}),
+    "quarter batch": Variant(learned(), {"part": 0.25}),
+    "half generator": Variant(learned(width=0.5)),
+    "quarter generator": Variant(learned(width=0.25)),
+    "linear head": Variant(on_features(0), HEAD),
+    "hidden head": Variant(on_features(64), HEAD),
+    "v now": Variant(learned(), {"v_at": "now"}),
+    "v next step": Variant(learned(), {"v_at": "next step"}),
+    "cached, every 4": Variant(learned(4), {"cached": True}),
+    "cached, every 8": Variant(learned(8), {"cached": True}),
+    "last block": Variant(learned(), {"last_block": True}),
+    "every 4, half generator": Variant(learned(4, 0.5)),
+    "every 2, hidden head": Variant(on_features(64, 2), HEAD),
+    "every 4, hidden head": Variant(on_features(64, 4), HEAD),
+    "every 4, v next step": Variant(learned(4), {"v_at": "next step"}),
+    "hidden head, last block, v now": Variant(on_features(64), LEAST),
+    "every 4, hidden head, last block, v now": Variant(on_features(64, 4), LEAST),
 }
 
 
@@ -127,11 +139,11 @@ SETS = {
 
 def fit(name: str, variant: str, seed: int, X: Any, y: Any, **other: Any) -> MAXLClassifier:
     parameters, switches = VARIANTS[variant]
-    clf = MAXLClassifier(random_state=seed, device="cpu", **EARLIER)
-    clf.set_params(**SETS[name].parameters, generator=clone(CONVNET))
-    clf.set_params(**parameters, **other)
-    with training_with(switches):
-        return clf.fit(X, y)
+    kind = MAXLClassifier
+    if switches is not None:
+        kind, parameters = cheap(**switches), {**parameters, "callbacks": [Attend()]}
+    clf = kind(random_state=seed, device="cpu", **EARLIER)
+    return clf.set_params(**SETS[name].parameters, **parameters).set_params(**other).fit(X, y)
 
 
 def run(name: str, variant: str, seed: int) -> tuple:

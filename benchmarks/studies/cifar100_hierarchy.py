@@ -23,7 +23,7 @@ from benchmarks.common.images import cifar100
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS
 from benchmarks.common.scores import accuracy_and_loss
-from benchmarks.studies.earlier import EARLIER
+from benchmarks.studies.earlier import EARLIER, labels_of
 from benchmarks.studies.pages import cifar100_hierarchy
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
@@ -59,10 +59,11 @@ def take(fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def classifier(network: str, preset: str, epochs: int, arm: str | None) -> MAXLClassifier:
-    settings = {"backbone": NETWORKS[network], "auxiliary": arm, "max_epochs": epochs}
+    settings = {"backbone": NETWORKS[network], "max_epochs": epochs}
     if preset == "default":
-        return MAXLClassifier(meta_every=1, **EARLIER, **settings)
-    return MAXLClassifier.from_preset(preset, **settings)
+        return MAXLClassifier(auxiliary=labels_of(arm), **EARLIER, **settings)
+    labels = {} if arm == "maxl" else {"auxiliary": arm}  # a preset has its own way to learn
+    return MAXLClassifier.from_preset(preset, **labels, **settings)
 
 
 def run(

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from benchmarks.common.scores import accuracy_and_loss
-from benchmarks.studies.earlier import EARLIER
+from benchmarks.studies.earlier import EARLIER, labels_of
 from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
@@ -36,7 +36,7 @@ def run(setting: str, gamma: float, arm: str | None, seed: int) -> tuple:
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, train_size=200, stratify=y, random_state=seed
     )
-    clf = MAXLClassifier(auxiliary=arm, focal_gamma=gamma, meta_every=1, random_state=seed)
+    clf = MAXLClassifier(auxiliary=labels_of(arm), focal_gamma=gamma, random_state=seed)
     clf.set_params(device="cpu", **EARLIER).set_params(**SETTINGS[setting])
     start = time.perf_counter()
     clf.fit(X_train, y_train)

@@ -16,16 +16,19 @@ from sklearn.metrics import adjusted_mutual_info_score
 from benchmarks.studies.earlier import EARLIER_ON_TABLES
 from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.labels import Learned
 
 CLASSES, CLUSTERS, FEATURES, SAMPLES = 3, 3, 10, 600
 SETTINGS = {
     "random labels": None,
-    "default": {},
-    "meta_scale='inverse_lr'": {"meta_scale": "inverse_lr"},
-    "information_weight=0.1": {"information_weight": 0.1},
-    "both": {"meta_scale": "inverse_lr", "information_weight": 0.1},
-    "information_weight=0.1, no meta-gradient": {"meta_scale": 0.0, "information_weight": 0.1},
-    "k-means": {"auxiliary": "kmeans"},
+    "default": Learned(every=1),
+    "meta_scale='inverse_lr'": Learned(every=1, meta_scale="inverse_lr"),
+    "information_weight=0.1": Learned(every=1, information_weight=0.1),
+    "both": Learned(every=1, meta_scale="inverse_lr", information_weight=0.1),
+    "information_weight=0.1, no meta-gradient": Learned(
+        every=1, meta_scale=0.0, information_weight=0.1
+    ),
+    "k-means": "kmeans",
 }
 SEEDS = range(10)
 
@@ -54,9 +57,8 @@ def run(setting: str, seed: int) -> tuple:
         labels = np.random.RandomState(seed).randint(CLUSTERS, size=len(y))
         return round(agreement(labels, hidden, y), 4), "", "", ""
     start = time.perf_counter()
-    clf = MAXLClassifier(psi=CLUSTERS, max_epochs=60, meta_every=1, random_state=seed)
-    clf.set_params(device="cpu", **EARLIER_ON_TABLES).set_params(**SETTINGS[setting])
-    clf.fit(X_train, y_train)
+    clf = MAXLClassifier(auxiliary=SETTINGS[setting], psi=CLUSTERS, max_epochs=60)
+    clf.set_params(device="cpu", random_state=seed, **EARLIER_ON_TABLES).fit(X_train, y_train)
     seconds = time.perf_counter() - start
     labels = clf.generate_auxiliary_labels(X, y).argmax(1)
     entropy = clf.history_[-1]["label_entropy"]

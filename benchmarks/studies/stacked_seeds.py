@@ -2,8 +2,8 @@
 
 Experiment, not part of the package: S networks of the same architecture, each with its own
 weights and its own batches, as one network with stacked parameters (`torch.func.vmap`).
-Single task and learned labels (the package's exact step: both gradients by autograd through
-the stack, the directional derivative by `torch.func.jvp`, Adam elementwise on the stack).
+Single task and learned labels (the package's exact step, its own functions under `vmap`; Adam
+elementwise on the stack).
 MLP (100,) on the digits table, batches of 128, and a small ConvNet on 512 digits as images.
 
 Each stacked network is compared to its own run through the package: the largest difference
@@ -15,30 +15,33 @@ ratios.
 
 import copy
 import time
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
-from torch import Tensor
+from skorch.callbacks import Callback
+from torch import Tensor, nn
 from torch.func import functional_call, jvp, stack_module_state, vmap
-from torch.nn import functional as F
 
 from benchmarks.package import (
+    Batch,
     MAXLNet,
+    Parameters,
     Samples,
     TrainingData,
     VirtualStep,
-    focal_losses,
+    auxiliary_losses,
+    coefficient_of,
+    label_gradient,
+    meta_loss,
     regulariser,
-    resolve_batch_size,
     shuffled,
-    untrained,
+    training_loss,
 )
-from benchmarks.studies.earlier import EARLIER
+from benchmarks.studies.earlier import EARLIER, labels_of
 from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import MLP, ConvNet
@@ -51,128 +54,132 @@ KEYS = ["network", "arm", "n_seeds"]
 VALUES = ["time_ratio", "seconds_separate", "seconds_stacked"]
 VALUES += ["largest_difference", "largest_difference_one_epoch"]
 
-Parameters = dict[str, Tensor]
+
+class Stacked:
+    """Networks of the same architecture, one a seed, as one function of stacked parameters."""
+
+    def __init__(self, modules: list[nn.Module]):
+        self.module = copy.deepcopy(modules[0]).train()
+        self.module.trunk.channels_last = False  # vmap can't ask for a layout
+        self.t, self.buffers = stack_module_state(modules)
+
+    def __call__(
+        self, function: Callable[..., Tensor], t: Parameters, *arrays: Tensor
+    ) -> tuple[Tensor, Parameters]:
+        """``function(f, t, ...)`` of each seed, and the buffers after its pass."""
+
+        def one(t: Parameters, buffers: Parameters, *arrays: Tensor) -> tuple[Tensor, Parameters]:
+            own = {name: b.clone() for name, b in buffers.items()}
+
+            def f(t: Parameters, *inputs: Tensor) -> Any:
+                return functional_call(self.module, {**t, **own}, inputs)
+
+            return function(f, t, *arrays), own
+
+        return vmap(one)(t, self.buffers, *arrays)
 
 
 class Stack:
-    """Fresh nets of the package as one net with a leading dimension of seeds."""
+    """Fresh nets of the package, trained together.
+
+    The step is made of the package's own functions under `torch.func.vmap`. A seed's losses depend
+    on its own part of the stack alone: the gradient of their sum is that of each.
+    """
 
     def __init__(self, nets: list[MAXLNet]):
         first = nets[0]
-        self.f, self.recipe = copy.deepcopy(first.module_), first.recipe
-        self.f.trunk.channels_last = False  # vmap can't ask for a layout
-        self.batch_size = first.train_batch_size
+        self.recipe, self.settings = first.recipe_, first.settings
         self.random_states = [net.random_state for net in nets]
-        self.t, self.buffers = stack_module_state([net.module_ for net in nets])
-        self.optimizer = first.optimizer(list(self.t.values()), lr=first.lr)
-        self.g = None
-        if first.has_generator_:
-            self.g = copy.deepcopy(first.generator_)
-            self.g.trunk.channels_last = False
-            self.phi, self.g_buffers = stack_module_state([net.generator_ for net in nets])
-            self.g_optimizer = first.generator_optimizer(
-                list(self.phi.values()), lr=first.generator_lr
-            )
+        self.f = Stacked([net.module_ for net in nets])
+        self.g = Stacked([net.generator_ for net in nets]) if first.has_generator_ else None
+        self.optimizers = [
+            type(optimizer)(list(stacked.t.values()), **optimizer.defaults)
+            for optimizer, stacked in zip(first.optimizers(), (self.f, self.g), strict=False)
+        ]
 
     def train(self, samples: Samples, epochs: int) -> None:
-        self.f.train()
-        if self.g is not None:
-            self.g.train()
         for _ in range(epochs):
             for x, y in self._batches(samples):
-                (self._primary_step if self.g is None else self._step)(x, y)
+                self._step(x, y)
 
     def _batches(self, samples: Samples) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of batches (S, n, ...), each seed's in the order of its own run."""
-        size = resolve_batch_size(self.batch_size, len(samples))
+        size = self.settings.batch_size_of(len(samples))
         orders = (shuffled(samples, size, rng) for rng in self.random_states)
         for index in zip(*orders, strict=True):
             at = torch.stack(index)
             yield samples.X[at], samples.y[at]
 
-    def _outputs(self, t: Parameters, x: Tensor) -> tuple[tuple[Tensor, Any], Parameters]:
-        """Both outputs, and the buffers after the pass; the own ones stay as they are."""
-
-        def one(t: Parameters, buffers: Parameters, x: Tensor) -> tuple:
-            buffers = {name: b.clone() for name, b in buffers.items()}
-            primary, auxiliary = functional_call(self.f, {**t, **buffers}, (x,))
-            return primary, () if auxiliary is None else auxiliary, buffers
-
-        *outputs, buffers = vmap(one)(t, self.buffers, x)
-        return outputs, buffers
-
-    def _primary_step(self, x: Tensor, y: Tensor) -> None:
-        self.optimizer.zero_grad()
-        (outputs, _), self.buffers = self._outputs(self.t, x)
-        mean_losses(outputs, y).backward()
-        self.optimizer.step()
-
-    def _auxiliary_losses(self, auxiliary: Tensor) -> Tensor:
-        """``l`` with w and 1/N multiplied in, for all seeds."""
-        flat = focal_losses(auxiliary.flatten(0, 1), self.recipe.focal_gamma)
-        return flat.view_as(auxiliary) * (self.recipe.auxiliary_weight / auxiliary.shape[1])
-
     def _step(self, x: Tensor, y: Tensor) -> None:
-        self.optimizer.zero_grad()
-        self.g_optimizer.zero_grad()
-        Y = self._labels(x, y)
-        (outputs, auxiliary), buffers = self._outputs(self.t, x)
-        losses = self._auxiliary_losses(auxiliary)
-        (mean_losses(outputs, y) + (Y.detach() * losses).sum()).backward()
-        Y.backward(self._meta_gradient(x, y) + self._regulariser_gradient(Y.detach()))
-        self.buffers = buffers
-        self.optimizer.step()
-        self.g_optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        labels = []
+        if self.g is not None:
+            Y, self.g.buffers = self.g(lambda g, phi, x, y: g(phi, x, y), self.g.t, x, y)
+            labels = [Y]
+        given = (Y.detach() for Y in labels)
+        losses, self.f.buffers = self.f(self._training_loss, self.f.t, x, y, *given)
+        losses.sum().backward()
+        for Y in labels:
+            R = vmap(lambda Y: regulariser(Y, None, self.recipe))(Y)
+            torch.autograd.backward([Y, R.sum()], [self._meta_gradient(x, y), None])
+        for optimizer in self.optimizers:
+            optimizer.step()
 
-    def _labels(self, x: Tensor, y: Tensor) -> Tensor:
-        def one(phi: Parameters, buffers: Parameters, x: Tensor, y: Tensor) -> tuple:
-            buffers = {name: b.clone() for name, b in buffers.items()}
-            return functional_call(self.g, {**phi, **buffers}, (x, y)), buffers
-
-        Y, self.g_buffers = vmap(one)(self.phi, self.g_buffers, x, y)
-        return Y
+    def _training_loss(
+        self, f: Callable[..., Any], t: Parameters, x: Tensor, y: Tensor, *A: Tensor
+    ) -> Tensor:
+        return training_loss(f, t, Batch(x, y), A[0] if A else None, self.recipe)[0]
 
     def _meta_gradient(self, x: Tensor, y: Tensor) -> Tensor:
-        """The exact one: a seed's losses depend on its own part of the stack alone."""
-        with torch.no_grad():
-            G = {name: p.grad for name, p in self.t.items()}
-            t_plus, slope = VirtualStep(self.optimizer, self.t)(G)
-        t_plus = {name: p.detach().requires_grad_() for name, p in t_plus.items()}
-        (outputs, _), _ = self._outputs(t_plus, x)
-        v = torch.autograd.grad(
-            mean_losses(outputs, y), list(t_plus.values()), materialize_grads=True
-        )  # fmt: skip
-        t = {name: p.detach() for name, p in self.t.items()}
-        u = {name: slope[name] * v_p for name, v_p in zip(t_plus, v, strict=True)}
-        _, dM_dY = jvp(lambda t: self._auxiliary_losses(self._outputs(t, x)[0][1]), (t,), (u,))
-        return dM_dY
+        """The exact one. Running statistics stay as they are."""
+        recipe, coefficient = self.recipe, coefficient_of(Batch(x[0], y[0]), self.recipe)
 
-    def _regulariser_gradient(self, Y: Tensor) -> Tensor:
-        Y.requires_grad_()
-        R = vmap(partial(regulariser, weight=None, recipe=self.recipe))(Y)
-        return torch.autograd.grad(R.sum(), Y)[0]
+        def each(function: Callable[..., Tensor], t: Parameters) -> Tensor:
+            losses, _ = self.f(lambda f, t, x, y: function(f, t, Batch(x, y), recipe), t, x, y)
+            return losses
+
+        def forward_mode(function: Any, t: Parameters, u: Parameters) -> tuple[Tensor]:
+            # By torch's own rules: vmap does not know the package's.
+            return jvp(function, ({name: t[name] for name in u},), (dict(u),))[1]
+
+        t = {name: p.detach() for name, p in self.f.t.items()}
+        G = {name: p.grad for name, p in self.f.t.items()}
+        step = VirtualStep(self.optimizers[0], self.f.t)
+        _, dM_dY = label_gradient(
+            lambda t: coefficient * each(auxiliary_losses, t),
+            lambda t: each(meta_loss, t).sum(),
+            *(t, G, step, forward_mode),
+        )
+        return dM_dY
 
     def probabilities(self, seed: int, X: Tensor) -> Tensor:
         """Of one seed's network, in eval mode."""
-        self.f.eval()
-        state = {name: a[seed].detach() for name, a in {**self.t, **self.buffers}.items()}
+        state = {name: a[seed].detach() for name, a in {**self.f.t, **self.f.buffers}.items()}
         with torch.no_grad():
-            return torch.softmax(functional_call(self.f, state, (X,))[0], dim=1)
+            outputs, _ = functional_call(self.f.module.eval(), state, (X,))
+        return torch.softmax(outputs, dim=1)
 
 
-def mean_losses(outputs: Tensor, y: Tensor) -> Tensor:
-    """Sum over the seeds of each one's mean cross-entropy."""
-    losses = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none")
-    return losses.view_as(y).mean(1).sum()
+class Catch(Callback):
+    """Keeps copies of nets as they are before the first step."""
+
+    def __init__(self) -> None:
+        self.nets: list[MAXLNet] = []
+
+    def on_train_begin(self, net: MAXLNet, **kwargs: Any) -> None:
+        self.nets.append(copy.deepcopy(net))
+        self.nets[-1].callbacks_ = []
 
 
 def fresh_net(network: str, arm: str | None, seed: int, X: np.ndarray, y: np.ndarray) -> MAXLNet:
     """What the package would train for this seed, before the first step."""
+    catch = Catch()
     clf = MAXLClassifier(
-        NETWORKS[network][0], auxiliary=arm, meta_every=1, batch_size=128, random_state=seed
-    ).set_params(device="cpu", **EARLIER)
-    with untrained():
-        return clf.fit(X, y).net_
+        NETWORKS[network][0], auxiliary=labels_of(arm), batch_size=128, max_epochs=1
+    )
+    clf.set_params(random_state=seed, device="cpu", callbacks=[catch], **EARLIER).fit(X, y)
+    return catch.nets[0]
 
 
 def data(network: str) -> tuple[np.ndarray, np.ndarray]:
