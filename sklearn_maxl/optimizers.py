@@ -129,7 +129,7 @@ NAMED: dict[str, type[Holder]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 
 def make_optimizer(optimizer: str | MakeOptimizer) -> MakeOptimizer:
     """Turn a name, a holder, an optimizer class or a function into ``f(parameters, lr=...)``."""
-    if isinstance(optimizer, type) and issubclass(optimizer, Holder):
-        name = optimizer.__name__
+    if optimizer in NAMED.values():
+        name = getattr(optimizer, "__name__", optimizer)
         raise ValueError(f"optimizer is the class {name}; pass an object, {name}().")
     return NAMED[optimizer]() if isinstance(optimizer, str) else optimizer

@@ -70,8 +70,8 @@ def _gives_auxiliary_labels(self: "BaseMAXL") -> bool:
     """Condition for `generate_auxiliary_labels`."""
     source = self._labels()
     if not gives_soft_labels(source):
-        kinds = {kind: repr(name) for name, kind in labels.NAMED.items()}
-        name = kinds[type(source)] if type(source) in kinds else source
+        kinds: dict[type, str] = {kind: repr(name) for name, kind in labels.NAMED.items()}
+        name = kinds.get(type(source), repr(source))
         raise AttributeError(
             f"auxiliary={name} has no such method; it needs labels that "
             "exist for any sample, such as those of 'maxl', 'uniform' or 'kmeans'."

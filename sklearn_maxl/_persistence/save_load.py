@@ -85,7 +85,9 @@ def from_parts(
     labels, generator = estimator.auxiliary, given["auxiliary__generator"]
     if isinstance(labels, Learned) and given["auxiliary"] is None and generator is not None:
         labels.generator = generator
-    check_parameters(estimator)
+    for holder in (estimator, *estimator.get_params(deep=False).values()):
+        if isinstance(holder, BaseEstimator):
+            check_parameters(holder)
     known = estimator.get_params(deep=False)
     if "backbone" not in parameters:
         del known["backbone"]
