@@ -9,10 +9,10 @@ from sklearn_maxl._data.samples import Samples, rows_at_once
 from sklearn_maxl._maths.at_parameters import AtParameters, Parameters
 from sklearn_maxl._maths.meta_gradient import MetaProblem, exact, label_gradient
 from sklearn_maxl._maths.step import (
-    AuxiliaryTask,
     Batch,
     Recipe,
     Record,
+    SoftLabels,
     auxiliary_losses,
     coefficient_of,
     label_statistics,

@@ -1,7 +1,8 @@
 """Optimizers as parameter holders: plain values that clone, search and save.
 
 ``optimizer="sgd"`` is short for ``optimizer=SGD()``; with the object, a grid search reaches
-``optimizer__momentum``. The learning rate is a parameter of the estimator.
+``optimizer__momentum``. The learning rate is a parameter of the estimator. How the
+meta-gradient follows their steps is in `_maths/virtual_step.py`.
 """
 
 from collections.abc import Callable, Iterable

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from sklearn_maxl._maths.at_parameters import AtParameters
 from sklearn_maxl._maths.meta_gradient import MetaProblem
-from sklearn_maxl._maths.step import AuxiliaryTask, Batch, Recipe, meta_problem, multi_task_step
+from sklearn_maxl._maths.step import Batch, Recipe, SoftLabels, meta_problem, multi_task_step
 from sklearn_maxl._maths.virtual_step import VirtualStep
 from sklearn_maxl._networks.label_generator import LabelGenerator
 from sklearn_maxl._networks.multi_task import MultiTaskNet
@@ -226,10 +226,10 @@ def make_case(
     return Case(f, g, batch, meta, opt, recipe)
 
 
-def task_of(g: LabelGenerator, batch: Batch) -> AuxiliaryTask:
+def task_of(g: LabelGenerator, batch: Batch) -> SoftLabels:
     """What the generator makes of a batch, with its graph."""
     x, block = batch.labelled
-    return AuxiliaryTask(*g.task(g.prepare(x), block))
+    return SoftLabels(*g.task(g.prepare(x), block))
 
 
 def problem_of_step(

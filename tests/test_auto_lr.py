@@ -19,7 +19,7 @@ from sklearn_maxl._training.choose_lr import (
     held_out_folds,
     n_held_out,
 )
-from sklearn_maxl._training.runs import stream
+from sklearn_maxl._training.plan import stream
 from sklearn_maxl._training.settings import resolve
 from sklearn_maxl._training.steps import Step
 from sklearn_maxl._training.trials import epochs_of_trainings

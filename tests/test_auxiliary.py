@@ -13,8 +13,8 @@ from sklearn_maxl._tasks.views import Views
 from sklearn_maxl.labels import (
     NAMED,
     Human,
+    LabelInput,
     Labels,
-    LabelTask,
     Learned,
     Random,
     Uniform,
@@ -199,7 +199,7 @@ def task(rows, psi=2, n_classes=None):
     """What a fit tells a source of labels."""
     classes = np.arange(len(psi) if n_classes is None else n_classes)
     frame = Frame(torch.nn.Linear, (1,), (np.zeros(1), np.ones(1)))
-    return LabelTask(classes, psi, rows, frame)
+    return LabelInput(classes, psi, rows, frame)
 
 
 RNG = np.random.RandomState(0)

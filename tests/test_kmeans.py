@@ -16,7 +16,7 @@ from sklearn_maxl._data.arrays import Arrays, moments
 from sklearn_maxl._networks.trunk import Frame
 from sklearn_maxl._tasks.auxiliary import Hierarchy
 from sklearn_maxl.backbones import MLP, ConvNet
-from sklearn_maxl.labels import KMeans, LabelTask, fitted_copy, restored_copy
+from sklearn_maxl.labels import KMeans, LabelInput, fitted_copy, restored_copy
 from sklearn_maxl.labels import _kmeans as _kmeans
 from sklearn_maxl.labels._kmeans import cluster_centres, comparable, feature_moments
 
@@ -32,7 +32,7 @@ def task_of(data, psi=2, classes=CLASSES, build=None, scaling=None, **params):
     shape = data.X.shape[1:]
     build = build or (MLP((20,)) if len(shape) == 1 else ConvNet((4, 8))).build
     frame = Frame(build, shape, moments(data.X, None) if scaling is None else scaling)
-    return LabelTask(classes, psi, data, frame, **params)
+    return LabelInput(classes, psi, data, frame, **params)
 
 
 def make_source(*args, **params):

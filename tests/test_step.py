@@ -13,9 +13,9 @@ from sklearn_maxl._maths.at_parameters import AtParameters
 from sklearn_maxl._maths.losses import REGULARISERS
 from sklearn_maxl._maths.meta_gradient import META_GRADIENTS
 from sklearn_maxl._maths.step import (
-    AuxiliaryTask,
     Batch,
     Recipe,
+    SoftLabels,
     generator_step,
     gradient_similarity,
     label_statistics,
@@ -29,7 +29,7 @@ from sklearn_maxl._maths.step import (
 def maxl(case, way="exact", Y=None):
     """Both gradients of one step; returns the record."""
     f, g, batch, meta, optimizer, recipe = case
-    task = task_of(g, batch) if Y is None else AuxiliaryTask(Y)
+    task = task_of(g, batch) if Y is None else SoftLabels(Y)
     A = task.targets.detach()
     replay()
     record = multi_task_step(AtParameters(f), batch, A, recipe)
@@ -232,14 +232,14 @@ def test_the_scale_divides_the_learning_rate_out_unless_there_is_none(lr):
 
 def test_label_statistics_sum_mass_and_average_entropy():
     Y = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
-    statistics = label_statistics(AuxiliaryTask(Y))
+    statistics = label_statistics(SoftLabels(Y))
     assert statistics["label_mass"].tolist() == [0.5, 0.5, 1.0]
     assert float(statistics["label_entropy"]) == pytest.approx(torch.log(torch.tensor(2.0)) / 2)
 
 
 def test_label_statistics_average_weights_and_their_squares():
     s = torch.tensor([1.0, 3.0])
-    statistics = label_statistics(AuxiliaryTask(torch.eye(2), s))
+    statistics = label_statistics(SoftLabels(torch.eye(2), s))
     assert float(statistics["generated_weight"]) == 2.0
     assert float(statistics["squared_generated_weight"]) == 5.0
 

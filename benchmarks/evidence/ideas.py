@@ -19,11 +19,11 @@ from torch.nn import functional as F
 
 from benchmarks.common.steps import auxiliary_term, gradient, with_step
 from benchmarks.package import (
-    AuxiliaryTask,
     Batch,
     MAXLNet,
     MetaProblem,
     Record,
+    SoftLabels,
     Step,
     primary_loss,
     rule_for,
@@ -78,7 +78,7 @@ class OtherLabels(Step):
 
     change: ClassVar[Callable[[Tensor], Tensor]]
 
-    def auxiliary_task(self, batch: Batch, learn: bool) -> AuxiliaryTask | None:
+    def auxiliary_task(self, batch: Batch, learn: bool) -> SoftLabels | None:
         task = super().auxiliary_task(batch, learn)
         return None if task is None else task._replace(Y=self.change(task.Y))
 

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from benchmarks.common.steps import auxiliary_term, gradient, with_step
 from benchmarks.package import (
     AtParameters,
-    AuxiliaryTask,
     Batch,
     MAXLNet,
     Parameters,
     Record,
+    SoftLabels,
     Step,
     TrainingData,
     VirtualStep,
@@ -150,10 +150,10 @@ class CheapStep(Step):
             record.update(self._learn(train, hidden.detach(), task, primary.detach(), v))
         return record
 
-    def _labels(self, train: Batch, features: Tensor, learn: bool) -> AuxiliaryTask:
+    def _labels(self, train: Batch, features: Tensor, learn: bool) -> SoftLabels:
         """Labels of a batch, with a graph in the part that the generator learns on."""
         if self.cached and not learn:
-            return AuxiliaryTask(self.net.cache_[self.index])
+            return SoftLabels(self.net.cache_[self.index])
         x = features if self.on_features else train.x
         n = self._part_of(len(train)) if learn else len(train)
         with torch.set_grad_enabled(learn):
@@ -164,7 +164,7 @@ class CheapStep(Step):
             Y = torch.cat([Y, rest])
         if self.cached:
             self.net.cache_[self.index] = Y.detach()
-        return AuxiliaryTask(Y)
+        return SoftLabels(Y)
 
     def _part_of(self, n: int) -> int:
         return max(2, round(self.part * n))  # batch normalisation needs two
@@ -173,7 +173,7 @@ class CheapStep(Step):
         self,
         train: Batch,
         hidden: Tensor,
-        task: AuxiliaryTask,
+        task: SoftLabels,
         loss: Tensor,
         v: Parameters | None,
     ) -> Record:
@@ -181,7 +181,7 @@ class CheapStep(Step):
         n, f, x, virtual_step = self._part_of(len(train)), self.f, train.x, self.virtual_step
         if self.last_block:
             f, x, virtual_step = self.end, hidden, VirtualStep(self.optimizer, self.end.t)
-        batch, task = Batch(x[:n], train.y[:n]), AuxiliaryTask(task.Y[:n])
+        batch, task = Batch(x[:n], train.y[:n]), SoftLabels(task.Y[:n])
         problem = meta_problem(f, batch, batch, task.Y.detach(), self.recipe, virtual_step)
         self.g.clear_gradients()
         if self.v_at == "next step":

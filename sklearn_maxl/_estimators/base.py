@@ -36,6 +36,7 @@ from .._training import runs, trials
 from .._training.fitted import Fitted, gives_soft_labels
 from .._training.history import History, share_in_use
 from .._training.net import MAXLNet
+from .._training.plan import make_plan
 from .._training.progress import NEEDED_AFTERWARDS, CallbackSupportMixin, fit_task
 from .._training.schedules import SCHEDULES, constant
 from .._training.settings import Settings, make_labels, resolve
@@ -272,7 +273,7 @@ class BaseMAXL(
                     fitted = runs.warm_start(self._fitted, settings, arrays, task)
                 else:
                     rng = _own_random_state(self.random_state)
-                    plan = runs.make_plan(settings, arrays, targets, rng)
+                    plan = make_plan(settings, arrays, targets, rng)
                     fitted = trials.fit(settings, plan, task)
                     _warn_of_collapse(fitted)
                 return self._keep(fitted)
@@ -301,7 +302,7 @@ class BaseMAXL(
                 hold = settings.schedule is constant
                 return self._keep(runs.train_part(fitted, arrays, hold_rates=hold))
             rng = _own_random_state(self.random_state)
-            plan = runs.make_plan(settings, arrays, targets, rng)
+            plan = make_plan(settings, arrays, targets, rng)
             return self._keep(runs.run(settings, plan, epochs=1))
 
     def _check(

@@ -67,7 +67,7 @@ class Batch:
         return self.y if self.block is None else self.block
 
 
-class AuxiliaryTask(NamedTuple):
+class SoftLabels(NamedTuple):
     """Soft labels ``Y`` (n, K) of a batch and, where they are learned, weights ``s`` (n,)."""
 
     Y: Tensor
@@ -78,9 +78,9 @@ class AuxiliaryTask(NamedTuple):
         """``A_nk = s_n Y_nk``: the auxiliary loss is linear in it."""
         return self.Y if self.s is None else self.s.unsqueeze(1) * self.Y
 
-    def detach(self) -> "AuxiliaryTask":
+    def detach(self) -> "SoftLabels":
         """The same without a graph."""
-        return AuxiliaryTask(self.Y.detach(), None if self.s is None else self.s.detach())
+        return SoftLabels(self.Y.detach(), None if self.s is None else self.s.detach())
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def meta_problem(
 
 def generator_step(
     problem: MetaProblem,
-    task: AuxiliaryTask,
+    task: SoftLabels,
     weight: Tensor | None,
     recipe: Recipe,
     scale: float,
@@ -276,7 +276,7 @@ def gradient_similarity(
     return F.cosine_similarity(primary, auxiliary, dim=0, eps=torch.finfo(primary.dtype).tiny)
 
 
-def label_statistics(task: AuxiliaryTask) -> Record:
+def label_statistics(task: SoftLabels) -> Record:
     """What the history needs of the labels: the mass of each auxiliary class, the mean entropy.
 
     Where weights are learned, their mean and the mean of their squares too.

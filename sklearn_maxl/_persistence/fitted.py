@@ -26,7 +26,7 @@ from .._training.history import History
 from .._training.net import MAXLNet
 from .._training.runs import make_net
 from .._training.settings import Settings, resolve
-from ..labels import Labels, LabelTask, Learned, restored_copy
+from ..labels import LabelInput, Labels, Learned, restored_copy
 from .json_values import NotPlainError, Plain, decode, encode, field
 from .parameters import not_stored, value_from_plain, value_to_plain
 
@@ -214,7 +214,7 @@ def _labels(
     """The source of labels with what it had learned."""
     shape = settings.input_shape
     rows = Arrays(np.empty((0, *shape)), np.empty(0, np.int64), None, np.empty(0))
-    task = LabelTask(
+    task = LabelInput(
         classes=targets.names,
         psi=settings.psi,
         rows=rows,

@@ -17,8 +17,9 @@ from sklearn.model_selection import StratifiedKFold
 
 from .._data.samples import Samples
 from .net import logger
+from .plan import Plan, make_plan, stream
 from .progress import Task
-from .runs import Plan, make_plan, run, stream
+from .runs import run
 from .settings import Settings
 
 CANDIDATES = (0.01, 0.003, 0.001)
@@ -33,7 +34,7 @@ def n_held_out(n: int) -> int:
 
 
 def trainings(settings: Settings, n: int) -> list[int]:
-    """Epochs that each training of the choice tells of, with so many rows: none."""
+    """Epochs that each training of the choice reports to a progress bar: none."""
     return [0] * (len(CANDIDATES) * n_held_out(n))
 
 

@@ -7,10 +7,11 @@ take half the epochs of the fit, so the choice costs at most half of it again.
 from dataclasses import replace
 
 from .._data.samples import Samples
-from . import held_out
+from . import evaluation
 from .net import logger
+from .plan import Plan, hold_out, stream
 from .progress import Task
-from .runs import Plan, hold_out, run, stream
+from .runs import run
 from .settings import Settings
 
 CANDIDATES = (5, 2, 10, 3)  # the first stays where nothing can be tried, or losses are equal
@@ -30,7 +31,7 @@ def trials(max_epochs: int) -> dict[int, int]:
 
 
 def trainings(settings: Settings, n: int) -> list[int]:
-    """Epochs of each training of the choice."""
+    """Epochs that each training of the choice reports to a progress bar."""
     return list(trials(settings.max_epochs).values())
 
 
@@ -56,7 +57,7 @@ def choose_psi(settings: Settings, plan: Plan, task: Task) -> tuple[Settings, di
     for psi, epochs in planned.items():
         with task.training(f"trial of psi={psi}", epochs) as training:
             net = run(replace(trial, psi=psi, max_epochs=epochs), shared, task=training).net
-        losses[psi] = held_out.loss(net.outputs_on(samples), samples, settings.recipe)
+        losses[psi] = evaluation.loss(net.outputs_on(samples), samples, settings.recipe)
         if settings.verbose:
             logger.info("psi %d: held-out loss %.4f after %d epochs", psi, losses[psi], epochs)
     return replace(settings, psi=min(losses, key=losses.__getitem__)), losses

@@ -29,7 +29,7 @@ from .._networks.label_generator import LabelGenerator
 from .._networks.multi_task import MultiTaskNet
 from .._tasks.auxiliary import Hierarchy
 from ..optimizers import make_optimizer
-from . import held_out
+from . import evaluation
 from .checks import check_finite, small_batch_explained
 from .early_stopping import BestState
 from .history import EpochSums, History, format_cell, summary
@@ -200,7 +200,7 @@ class MAXLNet(NeuralNet):
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user; keeping what was learned.", stacklevel=2)
         if best is None:
-            self.choose_head(X.train)
+            self.set_primary_share(X.train)
         else:
             self.load_state(best.state)
         if self.verbose and self.module_.views is not None and self.module_.primary_share > 0:
@@ -238,7 +238,7 @@ class MAXLNet(NeuralNet):
         finally:
             del self.step_
         if data.validation is not None:
-            self.choose_head(data.train)  # the validation score is of what predicts now
+            self.set_primary_share(data.train)  # the validation score is of what predicts now
         check_finite(len(self.epochs_) + 1, sums, self._states(), self.settings)
         score = None if data.validation is None else self.score_on(data.validation)
         row = summary(len(self.epochs_) + 1, sums, self.hierarchy, self.has_generator_, score)
@@ -304,16 +304,16 @@ class MAXLNet(NeuralNet):
     ) -> np.ndarray:
         """Evaluate ``function(x, *rows)`` over all samples, in eval mode and in batches."""
         self._set_training(False)
-        return held_out.apply(function, torch.device(self.device), X, *rows)
+        return evaluation.apply(function, torch.device(self.device), X, *rows)
 
-    def choose_head(self, samples: Samples) -> None:
-        """Give the primary head its say in predictions, by how well the views are learned."""
+    def set_primary_share(self, samples: Samples) -> None:
+        """Set how much the primary head counts in predictions, by what it knows of samples."""
         self._set_training(False)
-        held_out.choose_head(self.module_, torch.device(self.device), samples)
+        evaluation.set_primary_share(self.module_, torch.device(self.device), samples)
 
     def score_on(self, samples: Samples) -> float:
         """Accuracy, or R2 in regression."""
-        return held_out.score(self.outputs_on(samples), samples)
+        return evaluation.score(self.outputs_on(samples), samples)
 
     def outputs_on(self, samples: Samples) -> Tensor:
         """What predictions are made from, on the CPU."""

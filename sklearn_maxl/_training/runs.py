@@ -6,12 +6,12 @@ from the same plan they start with the same weights and see the same batches.
 
 import copy
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from .._data.arrays import Arrays, holdout_split, moments
+from .._data.arrays import Arrays
 from .._data.batches import TrainingData
 from .._data.samples import Samples
 from .._networks.label_generator import make_label_generator
@@ -19,66 +19,12 @@ from .._networks.multi_task import make_multi_task_net
 from .._networks.trunk import Scaling
 from .._tasks.auxiliary import Hierarchy, Ints
 from .._tasks.primary import Targets
-from ..labels import Labels, LabelTask, fitted_copy
+from ..labels import LabelInput, Labels, fitted_copy
 from .fitted import Fitted
 from .net import MAXLNet, logger
+from .plan import Plan, make_plan
 from .progress import UNTOLD, Task
 from .settings import Settings
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a training works on, and what all trainings of a fit share.
-
-    Attributes
-    ----------
-    arrays : Arrays
-        All samples.
-    parts : dict of str to Arrays
-        "train" and, where they are held out, "validation" and "meta".
-    targets : Classes or Bins
-    scaling : tuple of arrays
-        Mean and scale of the inputs.
-    rng : RandomState
-        Where the random numbers of every training start; each draws from a copy.
-    start : RandomState
-        Where the plan's own began, for another plan like it.
-    """
-
-    arrays: Arrays
-    parts: dict[str, Arrays]
-    targets: Targets
-    scaling: Scaling
-    rng: np.random.RandomState
-    start: np.random.RandomState
-
-
-def make_plan(
-    settings: Settings, arrays: Arrays, targets: Targets, start: np.random.RandomState
-) -> Plan:
-    """Hold out what early stopping and the meta loss are taken on; find the scaling."""
-    rng, parts = copy.deepcopy(start), {"train": arrays}
-    learned = settings.learned
-    meta = learned is not None and learned.meta_batch == "holdout"
-    for name, wanted in (("validation", settings.early_stopping), ("meta", meta)):
-        if wanted:
-            parts["train"], parts[name] = hold_out(
-                parts["train"], settings.validation_fraction, rng
-            )
-    scaling = moments(parts["train"].X, parts["train"].weight)
-    return Plan(arrays, parts, targets, scaling, rng, start)
-
-
-def hold_out(arrays: Arrays, fraction: float, rng: np.random.RandomState) -> tuple[Arrays, Arrays]:
-    """What is kept, and a part of each class that is held out."""
-    keep, held = holdout_split(arrays.y, fraction, rng)
-    return arrays.take(keep), arrays.take(held)
-
-
-def stream(start: np.random.RandomState, number: int) -> np.random.RandomState:
-    """Random numbers of their own for one decision: not those that made another."""
-    seeds = copy.deepcopy(start).randint(2**31 - 1, size=number + 1)
-    return np.random.RandomState(seeds[number])
 
 
 def run(settings: Settings, plan: Plan, epochs: int | None = None, task: Task = UNTOLD) -> Fitted:
@@ -97,9 +43,9 @@ def fresh(settings: Settings, plan: Plan) -> Fitted:
     return Fitted(settings, plan.targets, plan.scaling, labels, net.initialize())
 
 
-def label_task(settings: Settings, plan: Plan) -> LabelTask:
+def label_task(settings: Settings, plan: Plan) -> LabelInput:
     """What labels are told of a fit."""
-    return LabelTask(
+    return LabelInput(
         classes=plan.targets.names,
         psi=settings.psi,
         rows=plan.arrays,
@@ -162,7 +108,7 @@ def train(fitted: Fitted, plan: Plan, epochs: int, task: Task = UNTOLD) -> None:
 
     def snapshot() -> Fitted:
         now = copy.deepcopy(net)
-        now.choose_head(data.train)
+        now.set_primary_share(data.train)
         return replace(fitted, net=now)
 
     net.train_for(data, epochs, task.fitted_by(snapshot))

@@ -1,4 +1,6 @@
-"""What a training needs to know, resolved once: no parameter, and no "auto", is left open.
+"""What a training needs to know, resolved once.
+
+Every "auto" has a value here, or is one of the few that held-out samples decide: `undecided`.
 
 `Settings` stands between scikit-learn's face and the training. A parameter that needs no
 translation is a field of the same name here, and nothing else. A trial on the side is

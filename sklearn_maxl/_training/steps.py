@@ -1,8 +1,9 @@
 """The object that the training loop calls for each batch; another one can be put in its place.
 
 A step leaves the gradients of the networks in ``.grad``; what follows (callbacks, the
-optimizers) is the loop's. An idea for another step is a subclass that changes one method,
-and an estimator whose class attribute ``step_class`` names it: nothing has to be patched.
+optimizers' steps) is done by `MAXLNet`. An idea for another step is a subclass that changes
+one method, and an estimator whose class attribute ``step_class`` names it: nothing has to be
+patched.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,10 +20,10 @@ from .._environment.random_state import isolated_rng, seed_rng
 from .._maths.at_parameters import AtParameters
 from .._maths.meta_gradient import MetaGradient, MetaProblem
 from .._maths.step import (
-    AuxiliaryTask,
     Batch,
     Recipe,
     Record,
+    SoftLabels,
     generator_step,
     label_statistics,
     meta_problem,
@@ -149,21 +150,21 @@ class Step:
 
     # What an idea for another step changes
 
-    def auxiliary_task(self, batch: Batch, learn: bool) -> AuxiliaryTask | None:
+    def auxiliary_task(self, batch: Batch, learn: bool) -> SoftLabels | None:
         """Soft labels of a batch: generated (with a graph if they are to be learned) or given."""
         if self.g is not None:
             with torch.set_grad_enabled(learn):
-                return AuxiliaryTask(*self.g(self.g.t, *batch.labelled))
+                return SoftLabels(*self.g(self.g.t, *batch.labelled))
         if self.module.hierarchy is None:
             return None
-        return AuxiliaryTask(self.module.labels_at(batch.blocks, batch.positions))
+        return SoftLabels(self.module.labels_at(batch.blocks, batch.positions))
 
     def multi_task_gradients(self, train: Batch, A: Tensor | None) -> Record:
         """Line 1 of the method, for given labels."""
         return multi_task_step(self.f, train, A, self.recipe)
 
     def label_gradients(
-        self, train: Batch, meta: Batch, task: AuxiliaryTask, replay: Replay, shared: bool
+        self, train: Batch, meta: Batch, task: SoftLabels, replay: Replay, shared: bool
     ) -> Record:
         """Lines 2 and 3. With `shared`, the gradient of line 1 is at hand."""
         assert self.g is not None
@@ -175,7 +176,7 @@ class Step:
         return self.generator_gradient(problem, task, train.weight)
 
     def generator_gradient(
-        self, problem: MetaProblem, task: AuxiliaryTask, weight: Tensor | None
+        self, problem: MetaProblem, task: SoftLabels, weight: Tensor | None
     ) -> Record:
         """Line 3, for the step that is written as a problem."""
         scale = scale_of(self.recipe, self.optimizer)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from . import choose_lr, choose_psi
 from .fitted import Fitted
+from .plan import Plan
 from .progress import Task
-from .runs import Plan, run
+from .runs import run
 from .settings import Settings
 
 Decision = tuple[Settings, dict[float, float] | dict[int, float] | None]
@@ -21,7 +22,7 @@ class Trial:
     found_in : str
         Attribute of the history that keeps what was found.
     trainings : callable
-        (settings, number of samples) -> the epochs that each training tells of.
+        (settings, number of samples) -> the epochs that each training reports to a progress bar.
     decide : callable
         (settings, plan, task) -> the settings with the answer, and what was found.
     """
@@ -39,7 +40,7 @@ TRIALS: dict[str, Trial] = {
 
 
 def epochs_of_trainings(settings: Settings, n: int) -> list[int]:
-    """The most epochs that each training of a fit of so many samples tells of, in order."""
+    """The most epochs that each training of a fit reports to a progress bar, in order."""
     trials = [e for name in settings.undecided for e in TRIALS[name].trainings(settings, n)]
     return [*trials, settings.max_epochs]
 

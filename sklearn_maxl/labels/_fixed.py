@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._data.arrays import Arrays
 from .._tasks.auxiliary import Hierarchy, Ints
-from ._labels import Labels, LabelTask, Stateless
+from ._labels import LabelInput, Labels, Stateless
 
 
 class Uniform(Stateless):
@@ -79,7 +79,7 @@ class Human(Labels):
 
     known_: list[np.ndarray]
 
-    def fit(self, task: LabelTask) -> Self:
+    def fit(self, task: LabelInput) -> Self:
         rows = task.rows
         assert rows.auxiliary_labels is not None
         classes = range(len(task.classes))
@@ -107,7 +107,7 @@ class Human(Labels):
     def state(self) -> dict[str, object]:
         return {"known": self.known_}
 
-    def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
+    def restore(self, state: Mapping[str, object], task: LabelInput) -> None:
         known = state["known"] if state.keys() == {"known"} else None
         if not isinstance(known, list) or any(np.ndim(labels) != 1 for labels in known):
             raise ValueError("its finer labels are not those of an estimator")

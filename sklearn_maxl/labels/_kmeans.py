@@ -23,7 +23,7 @@ from .._networks.rebuilt import has_layout, rebuilt
 from .._networks.trunk import Network
 from .._tasks.auxiliary import Hierarchy, Ints
 from ._autoencoder import encoded, make_encoder, train_autoencoder
-from ._labels import Labels, LabelTask
+from ._labels import LabelInput, Labels
 
 Floats = NDArray[np.float64]
 
@@ -51,12 +51,12 @@ class KMeans(Labels):
     feature_scaling_: tuple[Floats, Floats]
     centres_: dict[int, Floats]
 
-    def fit(self, task: LabelTask) -> Self:
+    def fit(self, task: LabelInput) -> Self:
         # Only what makes the autoencoder: it learns from the samples that are trained on.
         self._prepare(task)
         return super().fit(task)
 
-    def _prepare(self, task: LabelTask) -> None:
+    def _prepare(self, task: LabelInput) -> None:
         self._frame, self._device, self._n_threads = task.frame, task.device, task.n_threads
         self.encoder_, self.centres_ = None, {}
 
@@ -100,7 +100,7 @@ class KMeans(Labels):
             **weights,
         }
 
-    def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
+    def restore(self, state: Mapping[str, object], task: LabelInput) -> None:
         self._prepare(task)
         stored = dict(state)
         channels_last = stored.pop("channels_last", None)

@@ -14,7 +14,7 @@ from .._tasks.auxiliary import Ints, Psi, resolve_psi
 
 
 @dataclass(frozen=True)
-class LabelTask:
+class LabelInput:
     """What `Labels.fit` is given: the classes, the samples, and what a network needs.
 
     Parameters
@@ -88,12 +88,12 @@ class Labels(BaseEstimator):
 
     psi_: Ints
 
-    def fit(self, task: LabelTask) -> Self:
+    def fit(self, task: LabelInput) -> Self:
         """Learn how many auxiliary classes there are, and what else is needed for labels.
 
         Parameters
         ----------
-        task : LabelTask
+        task : LabelInput
             What the labels are for.
 
         Returns
@@ -110,7 +110,7 @@ class Labels(BaseEstimator):
         Parameters
         ----------
         rows : Arrays
-            Training samples, as `LabelTask.rows`; in `partial_fit`, those of this call.
+            Training samples, as `LabelInput.rows`; in `partial_fit`, those of this call.
         rng : numpy.random.RandomState
             Where everything random comes from.
 
@@ -134,14 +134,14 @@ class Labels(BaseEstimator):
         """
         return {k: v for k, v in vars(self).items() if is_fitted_name(k) and k != "psi_"}
 
-    def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
+    def restore(self, state: Mapping[str, object], task: LabelInput) -> None:
         """Undo `state`, in place of `fit`; ``psi_`` is there already.
 
         Parameters
         ----------
         state : dict of str to object
             From a file that anybody may have written.
-        task : LabelTask
+        task : LabelInput
             What the labels are for, without samples.
 
         Raises
@@ -157,7 +157,7 @@ class Labels(BaseEstimator):
 class Stateless(Labels):
     """Labels for which ``psi_`` is all that a fit learns."""
 
-    def restore(self, state: Mapping[str, object], task: LabelTask) -> None:
+    def restore(self, state: Mapping[str, object], task: LabelInput) -> None:
         if state:
             raise ValueError("its auxiliary labels have another source than it says")
 
@@ -167,7 +167,7 @@ def is_fitted_name(name: str) -> bool:
     return name.isidentifier() and name.endswith("_") and not name.startswith("_")
 
 
-def restored_copy(labels: Labels, state: Mapping[str, object], task: LabelTask) -> Labels:
+def restored_copy(labels: Labels, state: Mapping[str, object], task: LabelInput) -> Labels:
     """A copy of a holder with what another copy learned."""
     other = copy.copy(labels)
     other.psi_ = resolve_psi(task.psi, task.classes)
@@ -175,6 +175,6 @@ def restored_copy(labels: Labels, state: Mapping[str, object], task: LabelTask) 
     return other
 
 
-def fitted_copy(labels: Labels, task: LabelTask) -> Labels:
+def fitted_copy(labels: Labels, task: LabelInput) -> Labels:
     """A copy of a holder, fitted; the holder itself stays as it is."""
     return copy.copy(labels).fit(task)

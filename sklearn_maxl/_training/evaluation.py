@@ -48,8 +48,8 @@ def loss(outputs: Tensor, samples: Samples, recipe: Recipe) -> float:
         return float(primary_loss(outputs.to(samples.y.device), samples.all(), recipe))
 
 
-def choose_head(net: MultiTaskNet, device: torch.device, samples: Samples) -> None:
-    """Give the primary head its say in predictions, by how well the views are learned."""
+def set_primary_share(net: MultiTaskNet, device: torch.device, samples: Samples) -> None:
+    """Set how much the primary head counts in predictions, by how well the views are learned."""
     if net.views is not None:
         some = samples.evenly(SAMPLES_FOR_GAP)
         joint, primary = (
