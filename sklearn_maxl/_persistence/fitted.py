@@ -24,9 +24,9 @@ from .._tasks.primary import Bins, Classes, Targets
 from .._training.fitted import Fitted
 from .._training.history import History
 from .._training.net import MAXLNet
-from .._training.runs import make_net
+from .._training.runs import label_input, make_net
 from .._training.settings import Settings, resolve
-from ..labels import LabelInput, Labels, Learned, restored_copy
+from ..labels import Labels, Learned, restored_copy
 from .json_values import NotPlainError, Plain, decode, encode, field
 from .parameters import not_stored, value_from_plain, value_to_plain
 
@@ -214,20 +214,13 @@ def _labels(
     """The source of labels with what it had learned."""
     shape = settings.input_shape
     rows = Arrays(np.empty((0, *shape)), np.empty(0, np.int64), None, np.empty(0))
-    task = LabelInput(
-        classes=targets.names,
-        psi=settings.psi,
-        rows=rows,
-        frame=settings.frame("backbone", scaling),
-        device=str(settings.device),
-        n_threads=settings.n_threads,
-    )
+    given = label_input(settings, targets, scaling, rows)
     arrays = {name: t.numpy() for name, t in _take_out("labels", tensors).items()}
     assert settings.labels is not None
     values = _state(stored, "state")
     if values.keys() & arrays.keys():
         raise ValueError("its auxiliary labels hold a value twice")
-    labels = restored_copy(settings.labels, {**values, **arrays}, task)
+    labels = restored_copy(settings.labels, {**values, **arrays}, given)
     if not np.array_equal(labels.psi_, resolve_psi(settings.psi, targets.names)):
         raise ValueError("its auxiliary labels don't fit its psi")
     return labels

@@ -38,18 +38,19 @@ def fresh(settings: Settings, plan: Plan) -> Fitted:
     """Networks with fresh weights, and fitted labels."""
     labels = None
     if settings.labels is not None:
-        labels = fitted_copy(settings.labels, label_task(settings, plan))
+        given = label_input(settings, plan.targets, plan.scaling, plan.arrays)
+        labels = fitted_copy(settings.labels, given)
     net = make_net(settings, plan.targets, plan.scaling, labels, copy.deepcopy(plan.rng))
     return Fitted(settings, plan.targets, plan.scaling, labels, net.initialize())
 
 
-def label_task(settings: Settings, plan: Plan) -> LabelInput:
-    """What labels are told of a fit."""
+def label_input(settings: Settings, targets: Targets, scaling: Scaling, rows: Arrays) -> LabelInput:
+    """What a source of labels is given."""
     return LabelInput(
-        classes=plan.targets.names,
+        classes=targets.names,
         psi=settings.psi,
-        rows=plan.arrays,
-        frame=settings.frame("backbone", plan.scaling),
+        rows=rows,
+        frame=settings.frame("backbone", scaling),
         device=str(settings.device),
         n_threads=settings.n_threads,
     )
