@@ -182,7 +182,7 @@ def test_a_history_is_made_again_from_its_state():
         ({"rows": []}, "has no rows"),
         ({"rows": None}, "has no rows"),
         ({"rows": 3}, "has no rows"),
-        ({"guard": {}}, "has no rows"),
+        ({"guard": {}}, "not made of rows, lr_scores and psi_losses"),
         ({"rows": [3]}, "no number"),
         ({"rows": [{"epoch": "1"}]}, "no number"),
         ({"rows": [{"epoch": np.array(["a"])}]}, "no number"),

@@ -89,19 +89,19 @@ def test_classes_are_made_again_from_their_state(names):
 
 
 @pytest.mark.parametrize(
-    "state",
+    ("state", "message"),
     [
-        {},
-        {"names": None},
-        {"names": ["a", "b"]},
-        {"names": np.array([2, 1])},
-        {"names": np.array([1, 1, 2])},
-        {"names": np.array([[1, 2]])},
-        {"names": np.array([1, 2]), "more": 1},
+        ({}, "not those of a C"),
+        ({"names": None}, "no sorted array of distinct labels"),
+        ({"names": ["a", "b"]}, "no sorted array of distinct labels"),
+        ({"names": np.array([2, 1])}, "no sorted array of distinct labels"),
+        ({"names": np.array([1, 1, 2])}, "no sorted array of distinct labels"),
+        ({"names": np.array([[1, 2]])}, "no sorted array of distinct labels"),
+        ({"names": np.array([1, 2]), "more": 1}, "not those of a C"),
     ],
 )
-def test_a_state_that_is_no_classes_is_refused(state):
-    with pytest.raises(ValueError, match="no sorted array of distinct labels"):
+def test_a_state_that_is_no_classes_is_refused(state, message):
+    with pytest.raises(ValueError, match=message):
         Classes.from_state(state, "C")
 
 
