@@ -75,7 +75,8 @@ def test_methods_are_there_for_the_arms_that_have_them(iris, method, arms, auxil
         with pytest.raises(AttributeError, match=method) as caught:
             getattr(clf, method)
         needed = {
-            "predict_auxiliary": "auxiliary=None has no such method; it needs a source of auxiliary labels",
+            "predict_auxiliary": "auxiliary=None has no such method; it needs a source of "
+            "auxiliary labels, such as auxiliary='maxl'",
             "generate_auxiliary_labels": f"auxiliary={auxiliary!r} has no such method; it needs "
             "labels that exist for any sample, such as those of 'maxl',",
         }
