@@ -11,7 +11,7 @@ Five parts, each resumable and with one CSV row a run:
 
 ``tune`` tries settings one at a time on the sets named for tuning, and scores them on samples
 that are in no training part and in no official test set (seeds from 100 on). Defaults come
-from it. ``choose`` gives every set and size its best single task: the loss, the learning rate,
+from it. ``choose`` gives every set and size its best plain network: the loss, the learning rate,
 the weight decay and, for tables, the network with the best mean accuracy on a fifth of the
 training part, over three seeds (one where more than 1,000 samples train). ``rates`` writes
 down what ``lr="auto"`` chooses on the training part of a table; all arms with that default,

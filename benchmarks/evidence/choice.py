@@ -1,4 +1,4 @@
-"""The best single task of a set: its candidates, and which one validation chose."""
+"""The best plain network of a set: its candidates, and which one validation chose."""
 
 from itertools import product
 from typing import Any

@@ -59,10 +59,10 @@ def title(key: Key) -> str:
 
 
 def small_tables() -> list[Key]:
-    """The tables on which the defaults and the best single task were compared."""
+    """The tables on which the defaults and the best plain network were compared."""
     return there(SMALL_TABLES, DEFAULT, BEST)
 
 
 def guard_and_default(key: Key) -> tuple[np.ndarray, np.ndarray]:
-    """Differences to the best single task with and without a guard, on the same seeds."""
+    """Differences to the best plain network with and without a guard, on the same seeds."""
     return difference(key, "guard", BEST, DEFAULT), difference(key, DEFAULT, BEST, "guard")

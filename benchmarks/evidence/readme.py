@@ -22,7 +22,7 @@ ARMS = (
 
 
 def table() -> Table:
-    """Differences to the best single task on the deciding sets."""
+    """Differences to the best plain network on the deciding sets."""
     keys = there(DECIDING, DEFAULT, BEST)
     body = [
         (arm, *(mean_and_error(difference(key, arm, BEST), sign="+") for key in keys))

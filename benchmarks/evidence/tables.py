@@ -30,8 +30,8 @@ from benchmarks.package import CANDIDATES, holm
 
 EXPLAINED = {
     "maxl (default)": "``MAXLClassifier()``",
-    "best single": "no auxiliary task; loss, learning rate, weight decay and, for tables, "
-    "network chosen on validation",
+    "best single": "the best plain network: no auxiliary task; loss, learning rate, weight decay "
+    "and, for tables, network chosen on validation",
     "single, defaults": "``auxiliary=None``",
     "single, focal": "``auxiliary=None, focal_gamma=2``: the paper's baseline",
     "best single, equal time": "the same with three times the epochs",
@@ -85,7 +85,7 @@ def images(keys: Sequence[Key]) -> str:
             )
             for arm in arms
         ]
-        head = ("arm", "accuracy in %", "minus best single task", "p (Holm)", "log-loss",
+        head = ("arm", "accuracy in %", "minus best plain network", "p (Holm)", "log-loss",
                 "calibration error in %", "seconds", "seeds")  # fmt: skip
         parts.append(f"{heading(f'{title(key)} images', '.')}\n{Table(head, body).rst()}\n")
     return "\n".join(parts)
@@ -105,12 +105,12 @@ def tables() -> Table:
         )
         for key, p_of in zip(keys, p, strict=True)
     ]
-    head = ("table, rows", "best single, accuracy in %", *others, "p of the default (Holm)")
+    head = ("table, rows", "best plain network, accuracy in %", *others, "p of the default (Holm)")
     return Table(head, body)
 
 
 def summary(keys: Sequence[Key]) -> Table:
-    """Every arm against the best single task over data sets."""
+    """Every arm against the best plain network over data sets."""
     body = []
     for arm in EXPLAINED:
         shared = there(keys, arm, BEST)
@@ -180,7 +180,7 @@ def cost() -> Table:
 
 
 def rates_chosen() -> Table:
-    """How often a fit took which rate, beside the rate of the best single task."""
+    """How often a fit took which rate, beside the rate of the best plain network."""
     rates = [str(lr) for lr in CANDIDATES]
     rows, candidates = results("evidence_rates"), results("evidence_single")
     body = []
@@ -188,4 +188,4 @@ def rates_chosen() -> Table:
         mine = [r["lr"] for r in where(rows, data_set=key[0], n=key[1])]
         counts = (str(mine.count(lr)) for lr in rates)
         body.append((title(key), *counts, f"{chosen(candidates, *key)[1]:g}"))
-    return Table(("table, rows", *(f"{lr} chosen" for lr in rates), "best single task"), body)
+    return Table(("table, rows", *(f"{lr} chosen" for lr in rates), "best plain network"), body)
