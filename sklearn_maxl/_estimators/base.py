@@ -322,9 +322,9 @@ class BaseMAXL(
                 "channels); images are (channels, height, width): use X.transpose(0, 3, 1, 2).",
                 stacklevel=4,
             )
-        finer = None
-        if getattr(make_labels(self.auxiliary), "needs_auxiliary_labels", False):
-            finer = check_auxiliary_labels(auxiliary_labels, len(given))
+        finer, source = None, make_labels(self.auxiliary)
+        if source is not None and source.needs_auxiliary_labels:
+            finer = check_auxiliary_labels(auxiliary_labels, len(given), repr(self.auxiliary))
         targets, weight = self._check_targets(samples, given, sample_weight, known)
         codes, target = targets.encode(given)
         return Arrays(samples, codes, weight, finer, target).without_zero_weights(), targets

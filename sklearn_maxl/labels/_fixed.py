@@ -114,11 +114,13 @@ class Human(Labels):
         self._number(known)
 
 
-def check_auxiliary_labels(auxiliary_labels: ArrayLike | None, n_samples: int) -> np.ndarray:
+def check_auxiliary_labels(
+    auxiliary_labels: ArrayLike | None, n_samples: int, source: str = "'human'"
+) -> np.ndarray:
     """Validate the fit parameter `auxiliary_labels`: one label of any type for each sample."""
     if auxiliary_labels is None:
         raise ValueError(
-            "auxiliary='human' needs the finer labels: call fit(X, y, auxiliary_labels=...)."
+            f"auxiliary={source} needs the finer labels: call fit(X, y, auxiliary_labels=...)."
         )
     labels = np.asarray(auxiliary_labels)
     if labels.shape != (n_samples,):
