@@ -5,7 +5,7 @@ Do the labels find hidden clusters?
 Each of three classes consists of three clusters, which the classifier is not told about. Do
 the auxiliary labels find them? It depends on two parameters of ``Learned``:
 
-- With the defaults, no. The entropy term is smallest when *every* sample has the same even
+- With the defaults, hardly. The entropy term is smallest when *every* sample has the same even
   label. The meta-gradient contains the learning rate as a factor and is small beside it.
 - ``meta_scale="inverse_lr"`` divides by the learning rate. Now the gradient of the primary
   loss decides, and it finds much of the structure by itself.
