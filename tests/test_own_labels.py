@@ -131,6 +131,26 @@ def test_labels_that_are_none_are_refused(iris, positions):
         quick(Wrong(positions)).fit(*iris)
 
 
+class Numbers(Labels):
+    """Sets `psi_` to whatever it was told."""
+
+    def __init__(self, psi):
+        self.psi = psi
+
+    def fit(self, task):  # and returns nothing
+        self.psi_ = self.psi
+
+
+def test_fit_may_return_nothing_and_give_a_list(iris):
+    assert quick(Numbers([1, 2, 3])).fit(*iris).psi_.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("psi", [None, 3, [1, 2], [1, 2, 0], [1.0, 2.0, 3.0], "abc"])
+def test_numbers_of_auxiliary_classes_that_are_none_are_refused(iris, psi):
+    with pytest.raises(ValueError, match=r"Numbers\.fit must set psi_ .* each of the 3 classes"):
+        quick(Numbers(psi)).fit(*iris)
+
+
 @pytest.mark.parametrize(
     ("auxiliary", "message"),
     [

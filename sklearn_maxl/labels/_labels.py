@@ -177,4 +177,13 @@ def restored_copy(labels: Labels, state: Mapping[str, object], task: LabelInput)
 
 def fitted_copy(labels: Labels, task: LabelInput) -> Labels:
     """A copy of a holder, fitted; the holder itself stays as it is."""
-    return copy.copy(labels).fit(task)
+    other = copy.copy(labels)
+    other.fit(task)
+    psi = np.asarray(getattr(other, "psi_", None))
+    if psi.shape != task.classes.shape or psi.dtype.kind not in "iu" or (psi < 1).any():
+        raise ValueError(
+            f"{type(labels).__name__}.fit must set psi_ to a whole number from 1 on for each of "
+            f"the {len(task.classes)} classes; super().fit(task) sets it to the estimator's psi."
+        )
+    other.psi_ = psi.astype(np.int64)
+    return other
