@@ -142,25 +142,29 @@ def test_the_row_of_an_epoch_has_what_the_labels_need():
         {"meta_gradient_norm": torch.tensor(3.0), "regulariser_gradient_norm": torch.tensor(2.0)}, 2
     )
     two = Hierarchy(np.array([1, 1]))
-    row = summary(7, sums, two, learned=True, validation_score=0.5)
+    row = summary(7, sums.means(), sums, two, learned=True, validation_score=0.5)
     losses = ["primary_loss", "auxiliary_loss", "meta_loss"]
     assert list(row) == ["epoch", *losses, "validation_score", *LABELS, "gradient_norm_ratio"]
     assert (row["epoch"], row["validation_score"], row["gradient_norm_ratio"]) == (7, 0.5, 1.5)
     assert [row[name] for name in losses] == [1.0, 2.0, 4.0]
-    row = summary(1, sums, two, learned=False, validation_score=None)
+    row = summary(1, sums.means(), sums, two, learned=False, validation_score=None)
     assert list(row) == ["epoch", *losses[:2], *LABELS]
-    row = summary(1, sums, None, learned=False, validation_score=None)
+    row = summary(1, sums.means(), sums, None, learned=False, validation_score=None)
     assert list(row) == ["epoch", "primary_loss"]
 
 
 def test_an_epoch_without_a_turn_of_the_generator_has_no_numbers_of_it():
     sums = filled("primary_loss", "auxiliary_loss", "label_entropy")
-    row = summary(1, sums, Hierarchy(np.array([1, 1])), learned=True, validation_score=None)
+    row = summary(
+        1, sums.means(), sums, Hierarchy(np.array([1, 1])), learned=True, validation_score=None
+    )
     assert math.isnan(row["meta_loss"])
     assert math.isnan(row["gradient_norm_ratio"])
     sums.add({"meta_gradient_norm": torch.tensor(3.0)}, 2)
     sums.add({"regulariser_gradient_norm": torch.tensor(0.0)}, 2)
-    row = summary(1, sums, Hierarchy(np.array([1, 1])), learned=True, validation_score=None)
+    row = summary(
+        1, sums.means(), sums, Hierarchy(np.array([1, 1])), learned=True, validation_score=None
+    )
     assert row["gradient_norm_ratio"] == math.inf
 
 

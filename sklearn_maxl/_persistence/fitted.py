@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from .._data.arrays import Arrays
-from .._environment.private_sklearn import check_parameters
 from .._networks.rebuilt import check_finite, has_layout, rebuilt
 from .._networks.trunk import Network, Scaling
 from .._tasks.auxiliary import resolve_psi
@@ -160,7 +159,6 @@ def _holder(stored: Plain, given: Mapping[str, object], name: str) -> Labels:
     holder = value_from_plain(stored["kind"], not_stored(stored))
     if not isinstance(holder, Labels):
         raise ValueError("its auxiliary labels come from no source of labels")
-    check_parameters(holder)
     if isinstance(holder, Learned) and given["auxiliary__generator"] is not None:
         holder.generator = given["auxiliary__generator"]
     return holder

@@ -7,16 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .history import EpochSums
 from .settings import Settings
 
 
-def check_finite(
-    epoch: int, sums: EpochSums, states: Mapping[str, Mapping[str, Tensor]], settings: Settings
+def check_not_diverged(
+    epoch: int,
+    means: Mapping[str, float],
+    states: Mapping[str, Mapping[str, Tensor]],
+    settings: Settings,
 ) -> None:
     """Refuse to go on with what no further epoch can mend."""
     weights = [t.isfinite().all() for state in states.values() for t in state.values()]
-    if np.isfinite(list(sums.means().values())).all() and torch.stack(weights).all():
+    if np.isfinite(list(means.values())).all() and torch.stack(weights).all():
         return
     learned = settings.learned
     of_generator = "" if learned is None else f" or the lr of Learned (now {learned.lr})"

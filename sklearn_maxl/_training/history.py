@@ -136,13 +136,13 @@ LOSSES = ("primary_loss", "auxiliary_loss", "meta_loss")
 
 def summary(
     number: int,
+    means: Mapping[str, float],
     sums: EpochSums,
     hierarchy: Hierarchy | None,
     learned: bool,
     validation_score: float | None,
 ) -> Row:
-    """The row of an epoch."""
-    means = sums.means()
+    """The row of an epoch, from its sums and the means that were read of them."""
     row: Row = {"epoch": number}
     expected = LOSSES[: 1 if hierarchy is None else 3 if learned else 2]
     row.update({name: means.get(name, np.nan) for name in expected})

@@ -30,7 +30,7 @@ from .._networks.multi_task import MultiTaskNet
 from .._tasks.auxiliary import Hierarchy
 from ..optimizers import make_optimizer
 from . import evaluation
-from .checks import check_finite, small_batch_explained
+from .checks import check_not_diverged, small_batch_explained
 from .early_stopping import BestState
 from .history import EpochSums, History, format_cell, summary
 from .progress import UNTOLD, Task
@@ -239,9 +239,10 @@ class MAXLNet(NeuralNet):
             del self.step_
         if data.validation is not None:
             self.set_primary_share(data.train)  # the validation score is of what predicts now
-        check_finite(len(self.epochs_) + 1, sums, self._states(), self.settings)
+        number, means = len(self.epochs_) + 1, sums.means()
+        check_not_diverged(number, means, self._states(), self.settings)
         score = None if data.validation is None else self.score_on(data.validation)
-        row = summary(len(self.epochs_) + 1, sums, self.hierarchy, self.has_generator_, score)
+        row = summary(number, means, sums, self.hierarchy, self.has_generator_, score)
         row["time"] = round(time.perf_counter() - start, 6)
         self.epochs_.append(row)
         for name, value in row.items():  # lists, because skorch's history is written as JSON
