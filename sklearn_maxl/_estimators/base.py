@@ -28,7 +28,7 @@ from .._environment.private_sklearn import (
     fit_context,
 )
 from .._environment.short_names import Shorthand, refuse_inner_parameters
-from .._environment.threads import torch_threads
+from .._environment.torch_state import own_torch
 from .._persistence.save_load import load, save
 from .._tasks.auxiliary import Ints, resolve_psi
 from .._tasks.primary import Targets
@@ -260,7 +260,7 @@ class BaseMAXL(
             If less than half of the auxiliary classes are in use at the end.
         """
         again = self.warm_start and hasattr(self, "_fitted")
-        with attributes_kept_on_failure(self):
+        with attributes_kept_on_failure(self), own_torch(self.n_threads):
             known = self._fitted.targets if again else None
             arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
             settings = self._settings(arrays, targets)
@@ -290,7 +290,7 @@ class BaseMAXL(
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         fitted = getattr(self, "_fitted", None)
-        with attributes_kept_on_failure(self):
+        with attributes_kept_on_failure(self), own_torch(self.n_threads):
             known = classes if fitted is None else fitted.targets
             arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
             settings = self._settings(arrays, targets, planned=False)
@@ -377,7 +377,7 @@ class BaseMAXL(
         check_is_fitted(self, "_fitted")
         samples = validate_samples(self, X, reset=False)
         # The threads that are set now count: a server is not a training machine.
-        with torch_threads(self.n_threads):
+        with own_torch(self.n_threads):
             return self.net_.apply(getattr(self.net_.module_, function), samples)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -434,7 +434,7 @@ class BaseMAXL(
             sample's class.
         """
         samples, codes = self._labelled(X, y)
-        with torch_threads(self.n_threads):
+        with own_torch(self.n_threads):
             return self._fitted.soft_labels(samples, codes)
 
     def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, Ints]:
@@ -487,7 +487,8 @@ class BaseMAXL(
         True
         """
         check_is_fitted(self, "_fitted")
-        save(self, path)
+        with own_torch(1):
+            save(self, path)
 
     @classmethod
     def load(
@@ -555,7 +556,8 @@ class BaseMAXL(
         3
         """
         given = {"backbone": backbone, "generator": generator, "auxiliary": auxiliary}
-        estimator, notes = load(cls, path, device, given)
+        with own_torch(1):
+            estimator, notes = load(cls, path, device, given)
         for note in notes:
             warnings.warn(note, stacklevel=2)
         return estimator

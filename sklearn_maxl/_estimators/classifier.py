@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
 from .._environment.private_sklearn import StrOptions, fit_context
-from .._environment.threads import torch_threads
+from .._environment.torch_state import own_torch
 from .._tasks.primary import Classes
 from .._tasks.views import VIEWS
 from .._training.fitted import Fitted
@@ -325,7 +325,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
             Columns in the order of `classes_`.
         """
         logits = torch.from_numpy(self._evaluate("prediction", X)).double()
-        with torch_threads(self.n_threads):
+        with own_torch(self.n_threads):
             return torch.log_softmax(logits, dim=1).numpy()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:

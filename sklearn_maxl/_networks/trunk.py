@@ -60,7 +60,7 @@ class Network(nn.Module):
         """Type of the weights: of a head, or of the trunk, which may have none."""
         heads = [m for name, m in self.named_children() if name.endswith("head")]
         weights = (p for m in [*heads, self.trunk] for p in m.parameters())
-        return next((p.dtype for p in weights), torch.get_default_dtype())
+        return next((p.dtype for p in weights), torch.float32)
 
     def prepare(self, x: Tensor) -> Tensor:
         """Standardised samples in the type and memory layout of the weights.
