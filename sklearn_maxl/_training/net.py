@@ -27,6 +27,7 @@ from .._maths.meta_gradient import WithFallback
 from .._maths.step import PASSES, Batch, Pass, Record
 from .._networks.label_generator import LabelGenerator
 from .._networks.multi_task import MultiTaskNet
+from .._networks.trunk import copies_of_special_tensors
 from .._tasks.auxiliary import Hierarchy
 from ..optimizers import make_optimizer
 from . import evaluation
@@ -328,6 +329,8 @@ class MAXLNet(NeuralNet):
         other = memo[id(self)] = type(self).__new__(type(self))
         callbacks = [callback for _, callback in getattr(self, "callbacks_", ())]
         memo.update({id(callback): copy.copy(callback) for callback in callbacks})
+        for name in ("module_", "generator_")[: 1 + self.has_generator_]:
+            memo.update(copies_of_special_tensors(getattr(self, name)))
         other.__dict__.update(copy.deepcopy(vars(self), memo))
         return other
 
