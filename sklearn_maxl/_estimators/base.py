@@ -459,7 +459,7 @@ class BaseMAXL(
         ----------
         path : str or path-like
             File to write; ``.safetensors`` is the usual ending. A file that is there is
-            replaced at once: it stays whole if writing fails or is cut off.
+            replaced at once: it stays whole if writing fails or is cut off. Its mode is kept.
 
         Raises
         ------
@@ -469,6 +469,8 @@ class BaseMAXL(
             If parameters were changed since `fit`, so that they make other networks.
         FileNotFoundError
             If the folder does not exist.
+        FileExistsError
+            If `path` is a device, a pipe or a socket.
 
         See Also
         --------
