@@ -15,14 +15,14 @@ class ProcessWide(Generic[Value]):
 
     Parameters
     ----------
-    get : callable
-        Reads the setting.
-    set : callable
-        Changes it.
+    read : callable
+        Gives the setting's value.
+    change : callable
+        Gives it another one.
     """
 
-    def __init__(self, get: Callable[[], Value], set: Callable[[Value], object]):
-        self._get, self._set = get, set
+    def __init__(self, read: Callable[[], Value], change: Callable[[Value], object]):
+        self._read, self._change = read, change
         self._lock = threading.Lock()
         self._before: list[Value] = []  # what to put back; one entry for each running block
 
@@ -30,13 +30,13 @@ class ProcessWide(Generic[Value]):
     def at(self, value: Value) -> Iterator[None]:
         """Run a block with another value."""
         with self._lock:
-            self._before.append(self._before[0] if self._before else self._get())
-            self._set(value)
+            self._before.append(self._before[0] if self._before else self._read())
+            self._change(value)
             self._ours = value
         try:
             yield
         finally:
             with self._lock:
                 outside = self._before.pop()
-                if not self._before and self._get() == self._ours:
-                    self._set(outside)
+                if not self._before and self._read() == self._ours:
+                    self._change(outside)

@@ -188,6 +188,9 @@ def check_trainable(trunk: nn.Module, name: str) -> None:
             )
 
 
+_lazy_buffer: Callable[..., Tensor] = UninitializedBuffer  # whose types lack its arguments
+
+
 def copied(module: nn.Module) -> nn.Module:
     """A deep copy, also of modules that torch refuses to copy."""
     return copy.deepcopy(module, copies_of_special_tensors(module))
@@ -203,7 +206,7 @@ def copies_of_special_tensors(module: nn.Module) -> dict[int, object]:
     values = (v for m in module.modules() for v in vars(m).values())
     computed = [v for v in values if isinstance(v, Tensor) and not v.is_leaf]
     return {
-        **{id(b): UninitializedBuffer(device=b.device, dtype=b.dtype) for b in lazy},
+        **{id(b): _lazy_buffer(device=b.device, dtype=b.dtype) for b in lazy},
         **{id(v): v.detach().clone() for v in computed},
     }
 
