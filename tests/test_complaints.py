@@ -71,6 +71,10 @@ QUESTIONS = {
         "test_reproducibility::test_global_random_states_are_left_alone",
         "test_reproducibility::test_fits_at_once_give_the_bits_of_fits_in_turn",
     ],
+    '"element 0 of tensors does not require grad"?': [
+        "test_torch_state::test_every_method_gives_the_same_bits_inside_a_program_and_changes_nothing_there",
+        "test_torch_state::test_everything_is_put_back_after_an_error",
+    ],
     "It is slow with many cores, or with ``n_jobs``?": [
         "test_threads::test_the_number_holds_inside_and_is_put_back",
         "test_threads::test_a_result_does_not_depend_on_what_the_program_has_set",

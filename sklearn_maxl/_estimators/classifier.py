@@ -141,10 +141,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     device : str, default="auto"
         **Running.** "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1".
     precision : {"float32", "bfloat16"}, default="float32"
-        Type that the networks compute in while they train (`torch.autocast`); weights,
-        losses, optimizers and predictions stay in float32. "bfloat16" is faster on
-        devices with units for it. It rounds to 2 to 3 digits, and the meta-gradient
-        with it: as far from float64 as double backward in bfloat16 is.
+        Type that the networks compute in while they train (`torch.autocast`, whatever the
+        program around has entered); weights, losses, optimizers and predictions stay in
+        float32. "bfloat16" is faster on devices with units for it. It rounds to 2 to 3
+        digits, and the meta-gradient with it: as far from float64 as double backward in
+        bfloat16 is.
     n_threads : int or None, default=1
         Cores that torch uses in a fit on the CPU. With the default a result is
         bitwise the same in a loop, in joblib's workers and on a machine with more
