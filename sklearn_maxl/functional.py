@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ._environment.torch_state import gradients_on
 from ._maths import meta_gradient
 from ._maths.at_parameters import Parameters
 from ._maths.virtual_step import VirtualStep
@@ -125,10 +126,10 @@ def label_gradient(
         )
     step = VirtualStep(optimizer, parameters)
     t = {name: p.detach() for name, p in parameters.items()}
-    try:
-        found = meta_gradient.label_gradient(terms, meta_loss, t, gradients, step)
-    except meta_gradient.ForwardModeError:
-        found = meta_gradient.label_gradient(
-            terms, meta_loss, t, gradients, step, meta_gradient.derivative_by_two_backward_passes
-        )
+    with gradients_on():
+        try:
+            found = meta_gradient.label_gradient(terms, meta_loss, t, gradients, step)
+        except meta_gradient.ForwardModeError:
+            way = meta_gradient.derivative_by_two_backward_passes
+            found = meta_gradient.label_gradient(terms, meta_loss, t, gradients, step, way)
     return LabelGradient(*found)

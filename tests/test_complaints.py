@@ -71,6 +71,10 @@ QUESTIONS = {
         "test_reproducibility::test_global_random_states_are_left_alone",
         "test_reproducibility::test_fits_at_once_give_the_bits_of_fits_in_turn",
     ],
+    '"element 0 of tensors does not require grad"?': [
+        "test_torch_state::test_every_method_gives_the_same_bits_inside_a_program_and_changes_nothing_there",
+        "test_torch_state::test_everything_is_put_back_after_an_error",
+    ],
     "It is slow with many cores, or with ``n_jobs``?": [
         "test_threads::test_the_number_holds_inside_and_is_put_back",
         "test_threads::test_a_result_does_not_depend_on_what_the_program_has_set",
@@ -125,6 +129,12 @@ QUESTIONS = {
     "Why is the pickle so large?": [
         "test_persistence::test_a_pickle_holds_the_networks_and_the_optimizer_and_no_data",
         "test_complaints::test_save_leaves_the_optimizers_out",
+    ],
+    "Why does the exported network have a fixed batch size, or answer otherwise than ``predict``?": [
+        "test_export::test_the_module_answers_as_the_estimator",
+        "test_export::test_an_exported_program_takes_any_number_of_samples",
+        "test_export::test_the_network_itself_keeps_no_number_of_rows",
+        "test_export::test_an_onnx_file_answers_as_the_estimator",
     ],
 }
 

@@ -6,9 +6,12 @@ import json
 import os
 import pickle
 import re
+import socket
+import stat
 import subprocess
 import sys
 import warnings
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -640,6 +643,110 @@ def test_a_link_goes_on_pointing_to_the_file(path, tmp_path):
     assert MAXLClassifier.load(path).n_iter_ == 1
 
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and special files of POSIX")
+
+
+@contextmanager
+def umask(mask):
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@posix
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_a_file_that_is_replaced_keeps_its_mode(path, tmp_path, through_a_link):
+    clf, target = fitted(max_epochs=1), path
+    with umask(0o027):
+        clf.save(path)
+        assert mode_of(path) == 0o640
+        if through_a_link:
+            target = tmp_path / "link"
+            target.symlink_to(path)
+        for mode in (0o600, 0o664, 0o444):
+            path.chmod(mode)
+            number = path.stat().st_ino
+            clf.save(target)
+            assert mode_of(path) == mode
+            assert path.stat().st_ino != number  # replaced at once, not written over
+
+
+@posix
+def test_nobody_else_may_read_a_private_file_while_it_is_written(path, tmp_path):
+    path.touch(0o600)
+    modes = []
+
+    def parts():
+        modes.extend(mode_of(p) for p in tmp_path.iterdir())
+        yield b""
+
+    with umask(0o000):
+        _file.replace_file(path, parts())
+    assert modes == [0o600, 0o600]
+
+
+@posix
+def test_owner_and_group_are_kept_where_that_is_permitted(path, monkeypatch):
+    path.touch()
+    asked = []
+
+    def refuses(number, *owner):
+        asked.append(owner)
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(os, "fchown", refuses)
+    _file.replace_file(path, [b"new"])
+    found = path.stat()
+    assert asked == [(-1, found.st_gid), (found.st_uid, -1)]
+    assert path.read_bytes() == b"new"
+
+
+def a_pipe(path):
+    os.mkfifo(path)
+
+
+def a_socket(path):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+def a_link_to_a_pipe(path):
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+def a_device(path):
+    try:  # one of our own: a failing test must not replace the machine's
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except OSError:
+        pytest.skip("only the administrator may make devices")
+
+
+@posix
+@pytest.mark.parametrize("make", [a_pipe, a_socket, a_link_to_a_pipe, a_device])
+def test_what_is_no_regular_file_is_neither_replaced_nor_read(tmp_path, monkeypatch, make):
+    monkeypatch.chdir(tmp_path)  # the name of a socket has to be short
+    make(Path("special"))
+    before, kind = set(os.listdir()), os.stat("special").st_mode
+    with pytest.raises(FileExistsError, match=r"special is a device, a pipe or a socket, which"):
+        fitted(max_epochs=1).save("special")
+    with pytest.raises(ValueError, match=r"special can't be loaded: it is no regular file"):
+        MAXLClassifier.load("special")
+    assert os.stat("special").st_mode == kind
+    assert set(os.listdir()) == before
+
+
+def test_a_folder_is_not_read(tmp_path):
+    with pytest.raises(ValueError, match=r"can't be loaded: it is no regular file, but a folder"):
+        MAXLClassifier.load(tmp_path)
+
+
 KILLED = """
 import os, sys, signal
 sys.path.insert(0, {root!r})
@@ -662,7 +769,7 @@ def test_a_killed_write_leaves_the_old_file(path):
     assert path.read_bytes() == b"old"
     rest = [p.name for p in path.parent.iterdir() if p != path]
     assert len(rest) == 1
-    assert rest[0].endswith(".tmp")
+    assert re.fullmatch(r"\.sklearn_maxl-[0-9a-f]{16}\.tmp", rest[0])
 
 
 def test_a_file_is_the_same_every_time(path):

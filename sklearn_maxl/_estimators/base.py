@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from .. import backbones, labels, optimizers
 from .._data.arrays import Arrays
@@ -28,7 +29,7 @@ from .._environment.private_sklearn import (
     fit_context,
 )
 from .._environment.short_names import Shorthand, refuse_inner_parameters
-from .._environment.threads import torch_threads
+from .._environment.torch_state import own_torch
 from .._persistence.save_load import load, save
 from .._tasks.auxiliary import Ints, resolve_psi
 from .._tasks.primary import Targets
@@ -260,7 +261,7 @@ class BaseMAXL(
             If less than half of the auxiliary classes are in use at the end.
         """
         again = self.warm_start and hasattr(self, "_fitted")
-        with attributes_kept_on_failure(self):
+        with attributes_kept_on_failure(self), own_torch(self.n_threads):
             known = self._fitted.targets if again else None
             arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
             settings = self._settings(arrays, targets)
@@ -290,7 +291,7 @@ class BaseMAXL(
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         fitted = getattr(self, "_fitted", None)
-        with attributes_kept_on_failure(self):
+        with attributes_kept_on_failure(self), own_torch(self.n_threads):
             known = classes if fitted is None else fitted.targets
             arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
             settings = self._settings(arrays, targets, planned=False)
@@ -377,7 +378,7 @@ class BaseMAXL(
         check_is_fitted(self, "_fitted")
         samples = validate_samples(self, X, reset=False)
         # The threads that are set now count: a server is not a training machine.
-        with torch_threads(self.n_threads):
+        with own_torch(self.n_threads):
             return self.net_.apply(getattr(self.net_.module_, function), samples)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -434,7 +435,7 @@ class BaseMAXL(
             sample's class.
         """
         samples, codes = self._labelled(X, y)
-        with torch_threads(self.n_threads):
+        with own_torch(self.n_threads):
             return self._fitted.soft_labels(samples, codes)
 
     def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, Ints]:
@@ -442,6 +443,58 @@ class BaseMAXL(
         check_is_fitted(self, "_fitted")
         samples, given = validate_samples(self, X, y, reset=False, **self._y_checks)
         return samples, self._fitted.targets.encode(given).y
+
+    @abstractmethod
+    def _exported(self) -> nn.Module:
+        """The module of `to_torch`."""
+
+    def to_torch(self) -> nn.Module:
+        """Make a torch module that predicts as the fitted estimator does.
+
+        The module takes one tensor of samples of shape (n, \\*input_shape_), for any n, in
+        the units of `X`, of a float or integer type. A classifier's gives what
+        `predict_proba` gives: probabilities (n, C) in float32, columns in the order of
+        ``classes_``. A regressor's gives what `predict` gives: targets (n,) or (n, m) in
+        float64. Standardisation and the views of images are within. It is for
+        `torch.export`, ONNX and `torch.jit.trace`, and for tools that explain predictions
+        by gradients, such as captum and shap.
+
+        Returns
+        -------
+        torch.nn.Module
+            A copy on the CPU, in eval mode: later fits do not change it. Its parameters
+            ask for no gradients; those by the input flow.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+
+        See Also
+        --------
+        save : Write a file that becomes an estimator again.
+
+        Notes
+        -----
+        The module does not check for missing values, nor for names of columns: the columns
+        are those of `X` in `fit`, in their order. ``module.float()`` makes float32 of the few
+        float64 tensors (mean and scale of tables and of regression's targets), for devices
+        that have no float64.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_maxl import MAXLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MAXLClassifier(max_epochs=3, random_state=0).fit(X, y)
+        >>> module = clf.to_torch()
+        >>> p = module(torch.tensor(X[:2], dtype=torch.float32))
+        >>> bool(abs(p.numpy() - clf.predict_proba(X[:2])).max() < 1e-6)
+        True
+        """
+        check_is_fitted(self, "_fitted")
+        return self._exported()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that runs no code when it is read.
@@ -459,7 +512,7 @@ class BaseMAXL(
         ----------
         path : str or path-like
             File to write; ``.safetensors`` is the usual ending. A file that is there is
-            replaced at once: it stays whole if writing fails or is cut off.
+            replaced at once: it stays whole if writing fails or is cut off. Its mode is kept.
 
         Raises
         ------
@@ -469,6 +522,8 @@ class BaseMAXL(
             If parameters were changed since `fit`, so that they make other networks.
         FileNotFoundError
             If the folder does not exist.
+        FileExistsError
+            If `path` is a device, a pipe or a socket.
 
         See Also
         --------
@@ -487,7 +542,8 @@ class BaseMAXL(
         True
         """
         check_is_fitted(self, "_fitted")
-        save(self, path)
+        with own_torch(1):
+            save(self, path)
 
     @classmethod
     def load(
@@ -555,7 +611,8 @@ class BaseMAXL(
         3
         """
         given = {"backbone": backbone, "generator": generator, "auxiliary": auxiliary}
-        estimator, notes = load(cls, path, device, given)
+        with own_torch(1):
+            estimator, notes = load(cls, path, device, given)
         for note in notes:
             warnings.warn(note, stacklevel=2)
         return estimator

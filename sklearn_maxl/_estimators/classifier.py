@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
 from .._environment.private_sklearn import StrOptions, fit_context
-from .._environment.threads import torch_threads
+from .._environment.torch_state import own_torch
+from .._networks.exported import Probabilities
 from .._tasks.primary import Classes
 from .._tasks.views import VIEWS
 from .._training.fitted import Fitted
@@ -141,10 +142,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     device : str, default="auto"
         **Running.** "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1".
     precision : {"float32", "bfloat16"}, default="float32"
-        Type that the networks compute in while they train (`torch.autocast`); weights,
-        losses, optimizers and predictions stay in float32. "bfloat16" is faster on
-        devices with units for it. It rounds to 2 to 3 digits, and the meta-gradient
-        with it: as far from float64 as double backward in bfloat16 is.
+        Type that the networks compute in while they train (`torch.autocast`, whatever the
+        program around has entered); weights, losses, optimizers and predictions stay in
+        float32. "bfloat16" is faster on devices with units for it. It rounds to 2 to 3
+        digits, and the meta-gradient with it: as far from float64 as double backward in
+        bfloat16 is.
     n_threads : int or None, default=1
         Cores that torch uses in a fit on the CPU. With the default a result is
         bitwise the same in a loop, in joblib's workers and on a machine with more
@@ -178,7 +180,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     n_iter_ : int
         Epochs run in all.
     net_ : skorch.NeuralNet
-        The net: multi-task network ``net_.module_``, generator ``net_.generator_``.
+        The net: multi-task network ``net_.module_``, generator ``net_.generator_``. What
+        predicts, as one torch module, is ``to_torch()``; ``net_.module_(x)`` is what
+        each head says, the views of images left out.
     history_ : History
         A dictionary per epoch: ``history_[-1]``, ``history_["meta_loss"]``,
         ``print(history_)``, ``pandas.DataFrame(history_)``.
@@ -193,6 +197,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     -----
     Inputs are standardised inside the network, per feature or per channel, with
     the training set's (weighted) mean and deviation.
+
+    `to_torch` makes one torch module of all that predicts, for ONNX, `torch.export` and
+    tools that explain predictions.
 
     References
     ----------
@@ -325,7 +332,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
             Columns in the order of `classes_`.
         """
         logits = torch.from_numpy(self._evaluate("prediction", X)).double()
-        with torch_threads(self.n_threads):
+        with own_torch(self.n_threads):
             return torch.log_softmax(logits, dim=1).numpy()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -358,3 +365,6 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         """
         best = self.predict_log_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def _exported(self) -> Probabilities:
+        return Probabilities(self.net_.module_, self.input_shape_)

@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 
 from .._environment.private_sklearn import Interval, StrOptions, fit_context
 from .._maths.losses import REGRESSION_LOSSES
+from .._networks.exported import Numbers
 from .._tasks.primary import Bins
 from .._training.schedules import Schedule
 from .._training.skorch_callbacks import Entry
@@ -94,6 +95,9 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
     -----
     Inputs are standardised inside the network, per feature or per channel, and
     targets per column, with the training set's (weighted) mean and deviation.
+
+    `to_torch` makes one torch module of all that predicts, for ONNX, `torch.export` and
+    tools that explain predictions.
 
     References
     ----------
@@ -209,6 +213,13 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         targets = self._fitted.targets
         assert isinstance(targets, Bins)
         return targets.decode(outputs)
+
+    def _exported(self) -> Numbers:
+        targets = self._fitted.targets
+        assert isinstance(targets, Bins)
+        single = targets.shape == ()
+        network = self.net_.module_
+        return Numbers(network, self.input_shape_, targets.mean, targets.scale, single)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -78,6 +78,8 @@ class AtParameters:
             return self._method(*inputs)
         with torch.autocast(inputs[0].device.type, self._precision):
             outputs = self._method(*inputs)
+        # Within a program's own autocast torch keeps the rounded weights, which a step changes.
+        torch.clear_autocast_cache()
         return full_precision(outputs)
 
     def _buffers(self) -> dict[str, Tensor]:

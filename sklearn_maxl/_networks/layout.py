@@ -22,7 +22,7 @@ def choose_layout(trunk: nn.Module, input_shape: tuple[int, ...]) -> None:
     probe = torch.linspace(-1, 1, 2 * int(torch.Size(input_shape).numel()))
     probe = probe.view(2, *input_shape)
     with torch.no_grad():
-        expected = trunk(probe)
+        expected = trunk(probe.clone())  # which it may write into
         trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         try:
             features = trunk(probe.contiguous(memory_format=torch.channels_last))

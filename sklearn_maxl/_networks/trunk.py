@@ -2,12 +2,14 @@
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from .._environment.random_state import isolated_rng
 from .layout import choose_layout, in_layout_of
@@ -60,7 +62,7 @@ class Network(nn.Module):
         """Type of the weights: of a head, or of the trunk, which may have none."""
         heads = [m for name, m in self.named_children() if name.endswith("head")]
         weights = (p for m in [*heads, self.trunk] for p in m.parameters())
-        return next((p.dtype for p in weights), torch.get_default_dtype())
+        return next((p.dtype for p in weights), torch.float32)
 
     def prepare(self, x: Tensor) -> Tensor:
         """Standardised samples in the type and memory layout of the weights.
@@ -71,7 +73,9 @@ class Network(nn.Module):
 
     def features(self, z: Tensor) -> Tensor:
         """Output of the trunk for prepared samples, shape (n, n_features)."""
-        return self.trunk(in_layout_of(self.trunk, z))
+        z = in_layout_of(self.trunk, z)
+        # A user's code may write into what it is given, which the other network is given too.
+        return self.trunk(z.clone() if getattr(self.trunk, "of_user", False) else z)
 
     def transform(self, x: Tensor) -> Tensor:
         """Features of samples, shape (n, n_features)."""
@@ -104,7 +108,11 @@ class Frame:
     def make(self) -> tuple[Standardize, nn.Module, int]:
         """The parameters of a `Network` with fresh weights, on the CPU."""
         trunk, n_features = build_trunk(self.build, self.input_shape, self.name)
+        trunk.of_user = self.of_user  # type: ignore[assignment]
         return Standardize(*map(torch.as_tensor, self.scaling)), trunk, n_features
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self  # it never changes, and a user's module may be one that can't be copied
 
 
 def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
@@ -138,27 +146,79 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
         raise BackboneError(
             f"{name} must make a torch.nn.Module, but it made {type(trunk).__name__!r}."
         )
-    trunk = copy.deepcopy(trunk)
+    try:
+        trunk = copied(trunk)
+    except Exception as error:
+        raise BackboneError(f"{name} can't be copied, as every fit does: {error}") from error
+    check_trainable(trunk, name)
     trunk.eval()  # leaves running statistics alone; lazy layers still take their shapes
     try:
         with torch.no_grad():
             features = trunk(torch.zeros(2, *input_shape))
     except Exception as error:
-        raise BackboneError(f"{name} can't take samples of shape {input_shape}: {error}") from error
+        others = {p.dtype for p in trunk.parameters() if p.is_floating_point()} - {torch.float32}
+        cure = f"; samples are float32, its weights are {_names(others)}: convert it with .float()"
+        raise BackboneError(
+            f"{name} can't take samples of shape {input_shape}: {error}{cure if others else ''}"
+        ) from error
     if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2:
         got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise BackboneError(
             f"{name} must map (n, {', '.join(map(str, input_shape))}) to (n, n_features), but two "
             f"samples became {got}; end it with torch.nn.Flatten() or a pooling layer."
         )
+    if features.dtype != torch.float32:
+        raise BackboneError(
+            f"{name} must make float32 features, but they are {_names([features.dtype])}; convert "
+            "the network with .float(), or what its forward returns."
+        )
     choose_layout(trunk, input_shape)
     return trunk, features.shape[1]
+
+
+def check_trainable(trunk: nn.Module, name: str) -> None:
+    """Refuse compiled modules whose weights can't be exchanged, as a training step does."""
+    for module in trunk.modules():
+        compiled = isinstance(module, torch.jit.ScriptModule)
+        if compiled and any(p.requires_grad for p in module.parameters()):
+            raise BackboneError(
+                f"{name} holds a torch.jit.ScriptModule with weights to train, which is not "
+                "supported; pass the module that it was made from, or freeze it with "
+                ".requires_grad_(False)."
+            )
+
+
+_lazy_buffer: Callable[..., Tensor] = UninitializedBuffer  # whose types lack its arguments
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """A deep copy, also of modules that torch refuses to copy."""
+    return copy.deepcopy(module, copies_of_special_tensors(module))
+
+
+def copies_of_special_tensors(module: nn.Module) -> dict[int, object]:
+    """What stands for them in a copy of a module, by identity.
+
+    These are buffers of lazy layers, which have no shape yet, and tensors that a layer
+    computes of its parameters before each pass, as in the older ``weight_norm``.
+    """
+    lazy = [b for b in module.buffers() if is_lazy(b)]
+    values = (v for m in module.modules() for v in vars(m).values())
+    computed = [v for v in values if isinstance(v, Tensor) and not v.is_leaf]
+    return {
+        **{id(b): _lazy_buffer(device=b.device, dtype=b.dtype) for b in lazy},
+        **{id(v): v.detach().clone() for v in computed},
+    }
+
+
+def _names(dtypes: Iterable[torch.dtype]) -> str:
+    return ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in dtypes))
 
 
 def draws_random_numbers(module: nn.Module, *inputs: Tensor) -> bool:
     """Whether a training pass uses torch's random state (dropout, however it is written)."""
     device = inputs[0].device
-    probe = copy.deepcopy(module).train()
+    probe = copied(module).train()
     with isolated_rng(0, device) as state, torch.no_grad():
         before = state()
         probe(*inputs)

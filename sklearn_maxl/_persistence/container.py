@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import secrets
+import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,15 +49,19 @@ def write(path: FilePath, header: Plain, tensors: dict[str, Tensor]) -> None:
 
 
 def replace_file(path: FilePath, parts: Iterable[bytes | memoryview]) -> None:
-    """Put a file in the place of another at once: whatever happens, one of the two is whole."""
+    """Put a file in the place of another at once: whatever happens, one of the two is whole.
+
+    A file that is there passes its mode on, and its owner where that is permitted.
+    """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent}; make it before you save.")
-    if target.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it.")
-    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
-    with temporary.open("xb") as file:
+    before = _file_to_replace(path)
+    temporary = target.parent / f".sklearn_maxl-{secrets.token_hex(8)}.tmp"
+    with open(temporary, "xb", opener=_private if before else None) as file:
         try:
+            if before:
+                _copy_access(before, file.fileno())
             for part in parts:
                 file.write(part)
             file.flush()
@@ -67,6 +73,38 @@ def replace_file(path: FilePath, parts: Iterable[bytes | memoryview]) -> None:
             temporary.unlink(missing_ok=True)
             raise
     _sync_folder(target.parent)
+
+
+def _file_to_replace(path: FilePath) -> os.stat_result | None:
+    """What the system says of a file that is there; refuses what is no regular file."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it.")
+    if not stat.S_ISREG(found.st_mode):
+        raise FileExistsError(
+            f"{path} is a device, a pipe or a socket, which save does not replace; give the name "
+            "of a file."
+        )
+    return found
+
+
+def _private(name: str, flags: int) -> int:
+    """Open a file that nobody else may read, until it has another's mode."""
+    return os.open(name, flags, 0o600)
+
+
+def _copy_access(found: os.stat_result, number: int) -> None:
+    """Give an open file the group, owner and mode of another, each where that is permitted."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            os.fchown(number, -1, found.st_gid)
+        with suppress(OSError):
+            os.fchown(number, found.st_uid, -1)
+        with suppress(OSError):
+            os.fchmod(number, stat.S_IMODE(found.st_mode))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -81,6 +119,8 @@ def _sync_folder(folder: Path) -> None:
 
 def read(path: FilePath) -> tuple[Plain, dict[str, Tensor]]:
     """Header and tensors of a whole and unchanged file."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+        raise ValueError("it is no regular file, but a folder, a device, a pipe or a socket")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)

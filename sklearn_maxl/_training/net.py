@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from skorch import NeuralNet
+from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from .._data.batches import META_BATCHES, TrainingData
@@ -27,6 +28,7 @@ from .._maths.meta_gradient import WithFallback
 from .._maths.step import PASSES, Batch, Pass, Record
 from .._networks.label_generator import LabelGenerator
 from .._networks.multi_task import MultiTaskNet
+from .._networks.trunk import copies_of_special_tensors
 from .._tasks.auxiliary import Hierarchy
 from ..optimizers import make_optimizer
 from . import evaluation
@@ -300,6 +302,10 @@ class MAXLNet(NeuralNet):
 
     # Inference
 
+    def infer(self, x: np.ndarray | Tensor, **fit_params: object) -> Tensor:
+        """What predictions are made from: skorch's own methods answer as the estimator does."""
+        return self.module_.prediction(to_tensor(x, device=self.device))
+
     def apply(
         self, function: Callable[..., Tensor], X: np.ndarray | Tensor, *rows: np.ndarray | Tensor
     ) -> np.ndarray:
@@ -328,6 +334,8 @@ class MAXLNet(NeuralNet):
         other = memo[id(self)] = type(self).__new__(type(self))
         callbacks = [callback for _, callback in getattr(self, "callbacks_", ())]
         memo.update({id(callback): copy.copy(callback) for callback in callbacks})
+        for name in ("module_", "generator_")[: 1 + self.has_generator_]:
+            memo.update(copies_of_special_tensors(getattr(self, name)))
         other.__dict__.update(copy.deepcopy(vars(self), memo))
         return other
 

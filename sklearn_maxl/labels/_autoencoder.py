@@ -128,4 +128,5 @@ def encoded(encoder: Network, X: np.ndarray, device: torch.device) -> Iterator[n
     for start in range(0, len(X), size):
         with torch.inference_mode():
             part = torch.from_numpy(X[start : start + size]).to(device)
-            yield encoder.transform(part).cpu().numpy()
+            features = encoder.transform(part).cpu().numpy()
+        yield features  # not within the block, which would hold for the caller too
