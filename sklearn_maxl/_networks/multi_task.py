@@ -76,8 +76,9 @@ class MultiTaskNet(Network):
         """
         assert self.hierarchy is not None
         assert self.views is not None
-        columns = torch.as_tensor(self.hierarchy.columns, device=x.device)
-        views = self.views.all(self.prepare(x))
+        z = self.prepare(x)
+        columns = torch.as_tensor(self.hierarchy.columns, device=z.device)
+        views = self.views.all(z)
         return torch.stack(
             [
                 torch.log_softmax(block_sums(self._auxiliary_logits(view), columns[:, v]), dim=1)
