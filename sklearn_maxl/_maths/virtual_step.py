@@ -202,7 +202,7 @@ def join_states(states: Sequence[State]) -> State:
     joined: dict[str, Any] = {"sizes": []} if states[0] else {}
     for key in states[0]:
         values = [state[key] for state in states]
-        if values[0].ndim == 0:
+        if key == "step":
             joined[key] = torch.stack(values)
         else:
             joined[key] = join(values)
