@@ -22,8 +22,8 @@ class Standardize(nn.Module):
     """Subtract a mean and divide by a scale, per feature or per channel; takes any dtype.
 
     Tables have a float64 mean: a time stamp in seconds has no digits left in float32. It
-    stays on the CPU where the device has no float64, and so does the work; other samples are
-    brought to the device.
+    stays on the CPU where the device has no float64, and so does the work, except for samples
+    that lie on the device already. Other networks bring samples to their device.
     """
 
     mean: Tensor
@@ -35,10 +35,12 @@ class Standardize(nn.Module):
         self.register_buffer("scale", scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        device = self.mean.device
-        if not can_hold(device, x.dtype):
-            x = x.float()
-        return (x.to(device) - self.mean) / self.scale
+        mean, scale = self.mean, self.scale
+        if x.device.type == "cpu":
+            x = (x if can_hold(mean.device, x.dtype) else x.float()).to(mean.device)
+        elif mean.device.type == "cpu":
+            mean, scale = (t.float().to(x.device) for t in (mean, scale))
+        return (x - mean) / scale
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """What moves a module and changes its type: torch asks every part of a network."""
