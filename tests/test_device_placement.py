@@ -151,7 +151,7 @@ CLASSIFIERS = {
     "held out": {"auxiliary": Learned(every=1, meta_batch="holdout")},
     "turns": {"auxiliary": Learned(every=2, alternation="epoch")},
     "SGD": {"auxiliary": LEARNED, "optimizer": "sgd"},
-    "Nesterov": {"auxiliary": LEARNED, "optimizer": SGD(momentum=0.9, weight_decay=0.1, nesterov=True)},
+    "Nesterov": {"auxiliary": LEARNED, "optimizer": SGD(0.9, 0.1, nesterov=True)},
     "Adam": {"auxiliary": LEARNED, "optimizer": Adam(weight_decay=0.1)},
     "AdamW": {"auxiliary": LEARNED, "optimizer": AdamW()},
     "own Adam": {"auxiliary": LEARNED, "optimizer": own_adam},
