@@ -7,6 +7,7 @@ from networks import FunctionalDropout
 from torch import nn
 
 from sklearn_maxl._data.arrays import moments
+from sklearn_maxl._data.samples import Samples
 from sklearn_maxl._networks.trunk import Frame
 from sklearn_maxl.backbones import MLP, ConvNet
 from sklearn_maxl.labels._autoencoder import (
@@ -21,18 +22,17 @@ from sklearn_maxl.labels._autoencoder import (
     train_autoencoder,
 )
 
-CPU = torch.device("cpu")
-
 
 def trained(X, build, seed=0, weight=None, **params):
     """Encoder and errors after training on an array."""
     encoder = make_encoder(Frame(build, X.shape[1:], moments(X, None)), seed)
     rng = np.random.RandomState(seed)
-    return encoder, train_autoencoder(encoder, torch.from_numpy(X), weight, rng=rng, **params)
+    samples = Samples(torch.from_numpy(X), torch.zeros(len(X), dtype=torch.int64), weight)
+    return encoder, train_autoencoder(encoder, samples, rng=rng, **params)
 
 
 def features(encoder, X):
-    return np.concatenate(list(encoded(encoder, X, CPU)))
+    return np.concatenate(list(encoded(encoder, X)))
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ class Widest(nn.Module):
 def test_features_are_computed_in_parts():
     X = np.zeros((600, 1, 64, 64), np.uint8)
     encoder = make_encoder(Frame(lambda shape: Widest(), X.shape[1:], (0.0, 1.0)), 0)
-    parts = list(encoded(encoder, X, CPU))
+    parts = list(encoded(encoder, X))
     assert Widest.seen == 128  # 2**19 values
     assert sum(map(len, parts)) == 600
 

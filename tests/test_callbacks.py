@@ -458,3 +458,10 @@ def test_callbacks_that_only_watch_change_no_result(iris):
     alone = fitted(iris).predict_proba(iris[0])
     watched = fitted(iris, Rates(), Norms(), EpochTimer()).predict_proba(iris[0])
     assert np.array_equal(alone, watched)
+
+
+def test_no_tensors_of_a_device_stay_in_a_fitted_callback(iris):
+    watching = [GradientSimilarity(every=1)]
+    clf = MAXLClassifier(callbacks=watching, lr=0.01, max_epochs=1).fit(*iris)
+    ((_, callback),) = clf.net_.callbacks_
+    assert callback.measured_ == []

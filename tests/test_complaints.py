@@ -39,7 +39,7 @@ QUESTIONS = {
         "test_persistence::test_device_is_that_of_load",
     ],
     "May I use ``n_jobs=2`` with one GPU?": [
-        "test_devices::test_a_cuda_device_beyond_the_last_is_refused",
+        "test_devices::test_a_device_beyond_the_last_is_refused",
         "test_complaints::test_data_stay_on_the_host_where_the_device_is_too_full",
     ],
     '"Cannot re-initialize CUDA in forked subprocess"?': [
@@ -173,6 +173,7 @@ def test_nothing_but_a_fit_touches_cuda():
         "    raise SystemExit('CUDA was touched')\n"
         "for name in ('_lazy_init', 'is_available', 'device_count', 'init'):\n"
         "    setattr(torch.cuda, name, refuse)\n"
+        "    setattr(torch.accelerator, name, refuse)\n"
         "from sklearn.base import clone\n"
         "import sklearn_maxl, sklearn_maxl.comparison, sklearn_maxl.datasets\n"
         "import sklearn_maxl.backbones, sklearn_maxl.callbacks, sklearn_maxl.functional\n"

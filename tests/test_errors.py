@@ -114,7 +114,7 @@ WRONG_FITS = {
     "finer None": (
         HUMAN, X, Y, {"auxiliary_labels": [None, *("ab" * 75)[1:]]}, r"auxiliary_labels",
     ),
-    "no GPU": ({"device": "cuda:7"}, X, Y, {}, r"device='cuda:7' was asked for.*finds \d+ CUDA"),
+    "no GPU": ({"device": "cuda:7"}, X, Y, {}, r"device='cuda:7' is not there"),
     "no such device": ({"device": "gpu"}, X, Y, {}, r"device='gpu' is not a device; use 'auto'"),
     "not our device": ({"device": "mps"}, X, Y, {}, r"device='mps'"),
     "not a real device": ({"device": "meta"}, X, Y, {}, r"device='meta'"),

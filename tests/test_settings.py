@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._environment.devices import resolve_device
 from sklearn_maxl._training.schedules import constant, cosine
 from sklearn_maxl._training.settings import DEFAULTS, Settings, resolve
 from sklearn_maxl.backbones import MLP, ConvNet
@@ -43,7 +44,7 @@ def test_auto_by_the_kind_of_samples_and_targets(
     assert (found.views and found.views.n) == views
     assert found.undecided == undecided
     assert found.schedule is cosine
-    assert found.device == torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    assert found.device == resolve_device("auto")
 
 
 def test_the_default_networks():

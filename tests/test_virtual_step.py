@@ -94,6 +94,21 @@ def test_the_step_and_its_slope_are_the_real_ones(name, kind):
             )
 
 
+@pytest.mark.parametrize("name", ["Adam", "AdamW decay", "momentum decay"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_parameter_that_is_a_number_goes_with_the_others(name, first):
+    make, settings = FOLLOWED[name]
+    number = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    t = {"number": number, **tensors()} if first else {**tensors(), "number": number}
+    optimizer = make(t.values(), lr=0.05, **settings)
+    for i in range(3):
+        G = {n: p.detach().cos() * (i + 1) for n, p in t.items()}
+        t_plus, _ = VirtualStep(optimizer, t)(G)
+        step(optimizer, t, G)
+        for n, p in t.items():
+            torch.testing.assert_close(t_plus[n], p, rtol=1e-12, atol=1e-14)
+
+
 def test_the_slope_of_adams_first_step_keeps_its_digits_in_float32():
     t = tensors(torch.float32)
     G = gradient(t, 0)

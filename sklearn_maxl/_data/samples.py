@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .._environment.devices import can_hold, free_memory, sent
 from .._maths.step import Batch
 from .arrays import Arrays, mean_one
 
@@ -31,8 +32,9 @@ def rows_at_once(shape: tuple[int, ...]) -> int:
 class Samples:
     """Tensors with one row a sample, as in `Batch`.
 
-    They lie on `device`, where the batches go, or in the host's memory if there
-    is too little room.
+    They lie on `device`, where the batches go, or in the host's memory if there is too
+    little room or `X` is of a type that the device has not. Batches then have such an `X`
+    on the CPU, too: what prepares it brings it to the networks.
     """
 
     X: Tensor
@@ -55,11 +57,13 @@ class Samples:
         With `prepare`, `X` is what that makes of it, part by part.
         """
         weight = None if arrays.weight is None else mean_one(arrays.weight)
-        X = arrays.X if prepare is None else prepared(arrays.X, prepare, device)
+        X = arrays.X if prepare is None else prepared(arrays.X, prepare)
         columns = (X, arrays.y, weight, positions, arrays.target)
         tensors = [None if a is None else torch.as_tensor(a) for a in columns]
-        n_bytes = sum(t.nbytes for t in tensors if t is not None and t.device != device)
-        home = device if fits(n_bytes, device) else CPU
+        given = [t for t in tensors if t is not None]
+        n_bytes = sum(t.nbytes for t in given if t.device != device)
+        possible = all(can_hold(device, t.dtype) for t in given)
+        home = device if possible and fits(n_bytes, device) else CPU
         moved = [None if t is None else t.to(home) for t in tensors]
         return cls(*moved, device)  # type: ignore[arg-type,call-arg]
 
@@ -76,6 +80,10 @@ class Samples:
         columns = (self.X, self.y, self.weight, self.positions, self.target)
         return Samples(*(None if t is None else t[index] for t in columns), self.device)  # type: ignore[arg-type,call-arg]
 
+    def two(self) -> Batch:
+        """A batch of two rows, even of a single sample, to try a network out."""
+        return self.batch(torch.tensor([0, len(self) - 1]).to(self.y.device))
+
     def batch(self, index: Tensor) -> Batch:
         """The samples at `index`, on the device."""
         columns = (self.X, self.y, self.weight, self.positions, self.target)
@@ -83,26 +91,20 @@ class Samples:
 
     def _rows(self, column: Tensor, index: Tensor) -> Tensor:
         rows = column.index_select(0, index)
-        if rows.device == self.device:
-            return rows
-        # From pinned memory the copy runs beside the computation: the next batch is
-        # cut while the device still works on this one.
-        return rows.pin_memory().to(self.device, non_blocking=True)
+        return sent(rows, self.device) if can_hold(self.device, rows.dtype) else rows
 
 
 def fits(n_bytes: int, device: torch.device) -> bool:
     """Whether data may fill the device's memory: half of what is free is for the networks."""
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return n_bytes <= free / 2
+    free = free_memory(device)
+    return free is None or n_bytes <= free / 2
 
 
-def prepared(X: np.ndarray, prepare: Prepare, device: torch.device) -> Tensor:
-    """What `prepare` makes of all samples, computed on the device in parts."""
+def prepared(X: np.ndarray, prepare: Prepare) -> Tensor:
+    """What `prepare` makes of all samples, in parts, on the device of the networks."""
     rows = rows_at_once(X.shape[1:])
     with torch.no_grad():
-        parts = (torch.from_numpy(X[a : a + rows]).to(device) for a in range(0, len(X), rows))
+        parts = (torch.from_numpy(X[a : a + rows]) for a in range(0, len(X), rows))
         first = prepare(next(parts))
         whole = torch.empty((len(X), *first.shape[1:]), dtype=first.dtype, device=first.device)
         whole[: len(first)] = first

@@ -7,7 +7,9 @@ draw from torch's global state (initialisation, dropout) run inside
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,15 +25,29 @@ def isolated_rng(seed: int, device: torch.device) -> Iterator[Callable[[], Tenso
     Only the CPU's state and that of `device` are touched. Yields a function that
     reads the current state of `device`.
     """
-    on_gpu = device.type == "cuda"
-    with _GLOBAL_STATE, torch.random.fork_rng(devices=[device] if on_gpu else []):
+    own = _of_accelerator(device)
+    if own is None:
+        forked, state = torch.random.fork_rng(devices=[]), torch.get_rng_state
+    else:
+        forked = torch.random.fork_rng(devices=[device], device_type=device.type)
+        state = partial(own.get_rng_state, device)
+    with _GLOBAL_STATE, forked:
         seed_rng(seed, device)
-        yield lambda: torch.cuda.get_rng_state(device) if on_gpu else torch.get_rng_state()
+        yield state
 
 
 def seed_rng(seed: int, device: torch.device) -> None:
     """Seed the CPU and `device`; unlike `torch.manual_seed`, no other accelerator."""
     torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
+    own = _of_accelerator(device)
+    if own is not None:
+        # Apple's machines have one GPU, and torch no context to choose it.
+        chosen = getattr(own, "device", nullcontext)
+        with chosen(device):
+            own.manual_seed(seed)
+
+
+def _of_accelerator(device: torch.device) -> Any:
+    """What holds a device's own random state, ``torch.cuda`` for CUDA's; None for the CPU."""
+    module = getattr(torch, device.type, None)
+    return module if hasattr(module, "get_rng_state") else None

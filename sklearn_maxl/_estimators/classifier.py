@@ -140,7 +140,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit's networks.
     device : str, default="auto"
-        **Running.** "auto" (CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1".
+        **Running.** "auto" (the accelerator that torch finds, else the CPU), "cpu", or an
+        accelerator by its name: "cuda", "cuda:1", "mps" (Apple), "xpu" (Intel).
     precision : {"float32", "bfloat16"}, default="float32"
         Type that the networks compute in while they train (`torch.autocast`, whatever the
         program around has entered); weights, losses, optimizers and predictions stay in

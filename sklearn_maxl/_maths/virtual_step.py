@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from .._environment.devices import can_hold, sent
+
 # What torch keeps for a parameter, and the hyper-parameters of its group: both untyped.
 State = Mapping[str, Any]
 Group = Mapping[str, Any]
@@ -81,18 +83,20 @@ def adam(p: Tensor, g: Tensor, state: State, group: Group) -> tuple[Tensor, Slop
 def _bias_corrected(beta: float, state: State, p: Tensor) -> tuple[Slope, Slope]:
     """Coefficients of the new and of the old term of a moving average, after this step.
 
-    The number of steps stays a tensor: reading it would wait for the device.
+    The number of steps stays a tensor: reading it would wait for the device. It lies on the
+    device or, where the optimizer is not fused, on the CPU.
     """
     if not state:
         return 1.0, 0.0
-    k = state["step"].to(torch.float64) + 1
+    steps = state["step"]
+    k = (steps.double() if can_hold(steps.device, torch.float64) else steps) + 1
     correction = 1 - beta**k
     new, old = (1 - beta) / correction, beta / correction
     if k.ndim == 0:
         return new, old
     return tuple(  # joined parameters, each with its own number of steps
         torch.cat([c.expand(n) for c, n in zip(values.unbind(), state["sizes"], strict=True)])
-        for values in (new.to(p.dtype), old.to(p.dtype))
+        for values in (sent(c.to(p.dtype), p.device) for c in (new, old))
     )  # type: ignore[return-value]
 
 
@@ -198,7 +202,7 @@ def join_states(states: Sequence[State]) -> State:
     joined: dict[str, Any] = {"sizes": []} if states[0] else {}
     for key in states[0]:
         values = [state[key] for state in states]
-        if values[0].ndim == 0:
+        if key == "step":
             joined[key] = torch.stack(values)
         else:
             joined[key] = join(values)

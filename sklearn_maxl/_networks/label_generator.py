@@ -51,8 +51,9 @@ class LabelGenerator(Network):
 
     def weights(self, x: Tensor) -> Tensor:
         """The weights ``s`` of samples, shape (n,): ones without a range."""
-        s = self._weights(self.transform(x))
-        return torch.ones(len(x), device=x.device) if s is None else s
+        features = self.transform(x)
+        s = self._weights(features)
+        return torch.ones(len(x), device=features.device) if s is None else s
 
     def _weights(self, features: Tensor) -> Tensor | None:
         """``s = 2^(R (2 w - 1))`` with w the sigmoid of the weight head."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, is_lazy
 
+from .._environment.devices import can_hold
 from .._environment.random_state import isolated_rng
 from .layout import choose_layout, in_layout_of
 
@@ -21,7 +22,9 @@ Scaling = tuple[np.ndarray, np.ndarray]
 class Standardize(nn.Module):
     """Subtract a mean and divide by a scale, per feature or per channel; takes any dtype.
 
-    Tables have a float64 mean: a time stamp in seconds has no digits left in float32.
+    Tables have a float64 mean: a time stamp in seconds has no digits left in float32. It
+    stays on the CPU where the device has no float64, and so does the work, except for samples
+    that lie on the device already. Other networks bring samples to their device.
     """
 
     mean: Tensor
@@ -33,7 +36,19 @@ class Standardize(nn.Module):
         self.register_buffer("scale", scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.scale
+        mean, scale = self.mean, self.scale
+        if x.device.type == "cpu":
+            x = (x if can_hold(mean.device, x.dtype) else x.float()).to(mean.device)
+        elif mean.device.type == "cpu":
+            mean, scale = (t.float().to(x.device) for t in (mean, scale))
+        return (x - mean) / scale
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """What moves a module and changes its type: torch asks every part of a network."""
+        device = fn(torch.empty(0)).device
+        if not can_hold(device, self.mean.dtype):
+            return self
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
 
 
 class Network(nn.Module):
@@ -58,18 +73,20 @@ class Network(nn.Module):
         self.n_features = n_features
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Type of the weights: of a head, or of the trunk, which may have none."""
+    def weight(self) -> Tensor:
+        """Any of the weights: of a head, or of the trunk, which may have none."""
         heads = [m for name, m in self.named_children() if name.endswith("head")]
         weights = (p for m in [*heads, self.trunk] for p in m.parameters())
-        return next((p.dtype for p in weights), torch.float32)
+        for weight in weights:
+            return weight
+        return torch.empty(0, dtype=torch.float32, device=self.standardize.mean.device)
 
     def prepare(self, x: Tensor) -> Tensor:
-        """Standardised samples in the type and memory layout of the weights.
+        """Standardised samples where the weights are, in their type and memory layout.
 
         Training does so once for each batch, whatever the number of passes.
         """
-        return in_layout_of(self.trunk, self.standardize(x).to(self.dtype))
+        return in_layout_of(self.trunk, self.standardize(x).to(self.weight))
 
     def features(self, z: Tensor) -> Tensor:
         """Output of the trunk for prepared samples, shape (n, n_features)."""
@@ -217,7 +234,7 @@ def _names(dtypes: Iterable[torch.dtype]) -> str:
 
 def draws_random_numbers(module: nn.Module, *inputs: Tensor) -> bool:
     """Whether a training pass uses torch's random state (dropout, however it is written)."""
-    device = inputs[0].device
+    device = next((p.device for p in module.parameters()), inputs[0].device)
     probe = copied(module).train()
     with isolated_rng(0, device) as state, torch.no_grad():
         before = state()

@@ -10,6 +10,7 @@ import torch
 from sklearn.base import BaseEstimator, is_regressor
 from torch import Tensor
 
+from .._environment.devices import is_type
 from .._environment.private_sklearn import check_parameters
 from .._training.net import MAXLNet
 from ..labels import Learned
@@ -130,7 +131,7 @@ def _notes(
             "not depend on them."
         )
     before, now = field(header, "device", str), torch.device(found).type
-    if before not in ("cpu", "cuda"):
+    if not is_type(before):
         raise ValueError(f"there is no device {before[:60]!r}")
     if device == "auto" and before != now:
         notes.append(

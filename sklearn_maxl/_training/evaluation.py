@@ -21,14 +21,15 @@ def apply(
 ) -> np.ndarray:
     """Evaluate ``function(x, *rows)`` over all samples, in batches.
 
-    The networks that it uses are in eval mode, and on `device`.
+    The networks that it uses are in eval mode and on `device`, where they bring what they
+    prepare: ``x``.
     """
     size = rows_at_once(tuple(X.shape[1:]))
     outputs = []
     with torch.inference_mode():
         for start in range(0, len(X), size):
-            part = (torch.as_tensor(a[start : start + size]).to(device) for a in (X, *rows))
-            outputs.append(function(*part).cpu().numpy())
+            x, *others = (torch.as_tensor(a[start : start + size]) for a in (X, *rows))
+            outputs.append(function(x, *(o.to(device) for o in others)).cpu().numpy())
     return np.concatenate(outputs)
 
 

@@ -175,7 +175,7 @@ def label_columns(sums: EpochSums, hierarchy: Hierarchy) -> Row:
     """
     if "label_mass" not in sums.sums:
         return {}
-    mass = hierarchy.mass_by_class(sums.sums["label_mass"].double().cpu())
+    mass = hierarchy.mass_by_class(sums.sums["label_mass"].cpu().double())
     in_use, entropy, total = np.zeros(len(mass)), 0.0, 0.0
     for i, block in enumerate(mass):
         n_i = float(block.sum())

@@ -11,16 +11,17 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.utils import to_tensor
+from skorch.exceptions import DeviceWarning
 from torch import Tensor, nn
 
 from .._data.batches import META_BATCHES, TrainingData
 from .._data.samples import Samples
+from .._environment.devices import available
 from .._environment.random_state import isolated_rng
 from .._environment.threads import torch_threads
 from .._maths.at_parameters import parameters_of
@@ -222,8 +223,24 @@ class MAXLNet(NeuralNet):
         return False
 
     def _run_epoch(self, data: TrainingData) -> None:
-        start, sums = time.perf_counter(), EpochSums()
-        learned = self.settings.learned
+        """Train for an epoch, then read what it was like."""
+        start, sums = time.perf_counter(), self.take_steps(data)
+        if data.validation is not None:
+            self.set_primary_share(data.train)  # the validation score is of what predicts now
+        number, means = len(self.epochs_) + 1, sums.means()
+        check_not_diverged(number, means, self._states(), self.settings)
+        score = None if data.validation is None else self.score_on(data.validation)
+        row = summary(number, means, sums, self.hierarchy, self.has_generator_, score)
+        row["time"] = round(time.perf_counter() - start, 6)
+        self.epochs_.append(row)
+        for name, value in row.items():  # lists, because skorch's history is written as JSON
+            self.history.record(name, value.tolist() if isinstance(value, np.ndarray) else value)
+        if self.verbose:
+            logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
+
+    def take_steps(self, data: TrainingData) -> EpochSums:
+        """The steps of an epoch; nothing is read back from the device."""
+        sums, learned = EpochSums(), self.settings.learned
         # Made anew for each epoch, because callbacks may change networks between.
         self.step_ = self.settings.step_class(
             self.module_,
@@ -239,18 +256,7 @@ class MAXLNet(NeuralNet):
                 self._run_pass(data, kind, sums)
         finally:
             del self.step_
-        if data.validation is not None:
-            self.set_primary_share(data.train)  # the validation score is of what predicts now
-        number, means = len(self.epochs_) + 1, sums.means()
-        check_not_diverged(number, means, self._states(), self.settings)
-        score = None if data.validation is None else self.score_on(data.validation)
-        row = summary(number, means, sums, self.hierarchy, self.has_generator_, score)
-        row["time"] = round(time.perf_counter() - start, 6)
-        self.epochs_.append(row)
-        for name, value in row.items():  # lists, because skorch's history is written as JSON
-            self.history.record(name, value.tolist() if isinstance(value, np.ndarray) else value)
-        if self.verbose:
-            logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
+        return sums
 
     def _run_pass(self, data: TrainingData, kind: Pass, sums: EpochSums) -> None:
         """Once through the training data."""
@@ -304,7 +310,7 @@ class MAXLNet(NeuralNet):
 
     def infer(self, x: np.ndarray | Tensor, **fit_params: object) -> Tensor:
         """What predictions are made from: skorch's own methods answer as the estimator does."""
-        return self.module_.prediction(to_tensor(x, device=self.device))
+        return self.module_.prediction(torch.as_tensor(x))
 
     def apply(
         self, function: Callable[..., Tensor], X: np.ndarray | Tensor, *rows: np.ndarray | Tensor
@@ -328,6 +334,32 @@ class MAXLNet(NeuralNet):
             return torch.from_numpy(self.apply(self.module_.prediction, samples.X))
 
     # Copies
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open a pickle on any machine: on the CPU, then on the device of the fit if it is there.
+
+        skorch brings each tensor to the device by itself, those that it can't hold, too.
+        """
+        before, device = state["device"], available(str(state["device"]))
+        super().__setstate__({**state, "device": "cpu"})
+        # Made anew for the device of now; they draw from this net's random state.
+        self.__dict__.pop("random_numbers_", None)
+        if device.type != "cpu":
+            self._move(device)
+        elif str(before) != "cpu":
+            warnings.warn(
+                f"A net was trained on {str(before)!r}, which is not there; it is on the CPU now.",
+                DeviceWarning,
+                stacklevel=2,
+            )
+
+    def _move(self, device: torch.device) -> None:
+        self.device = str(device)
+        if hasattr(self, "module_"):
+            for network in (self.module_, *([self.generator_] if self.has_generator_ else [])):
+                network.to(device)
+            for optimizer in self.optimizers():  # what they keep follows the weights
+                optimizer.load_state_dict(optimizer.state_dict())
 
     def __deepcopy__(self, memo: dict[int, object]) -> "MAXLNet":
         """Without skorch's pickle on the way, and sharing what callbacks were given."""

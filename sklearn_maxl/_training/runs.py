@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 
 from .._data.arrays import Arrays
 from .._data.batches import TrainingData
@@ -89,6 +90,18 @@ def make_net(
 
 def train(fitted: Fitted, plan: Plan, epochs: int, task: Task = UNTOLD) -> None:
     """Train a net on the plan's samples, for some epochs more."""
+    net, data = fitted.net, training_data(fitted, plan)
+
+    def snapshot() -> Fitted:
+        now = copy.deepcopy(net)
+        now.set_primary_share(data.train)
+        return replace(fitted, net=now)
+
+    net.train_for(data, epochs, task.fitted_by(snapshot))
+
+
+def training_data(fitted: Fitted, plan: Plan) -> TrainingData:
+    """The plan's samples with their labels, on the net's device."""
     net, labels, settings = fitted.net, fitted.labels, fitted.settings
     # Labels draw from a stream of their own, so that they do not shift the batches.
     own = np.random.RandomState(copy.deepcopy(net.random_state).randint(2**31 - 1))
@@ -100,25 +113,18 @@ def train(fitted: Fitted, plan: Plan, epochs: int, task: Task = UNTOLD) -> None:
     samples = {
         name: Samples.from_arrays(
             part,
-            settings.device,
+            torch.device(net.device),
             positions if name == "train" else None,
             None if name == "validation" else once,
         )
         for name, part in plan.parts.items()
     }
-    data = TrainingData(
+    return TrainingData(
         **samples,
         augment=settings.augment,
         prepare=prepare if once is None else None,
         hierarchy=net.hierarchy,
     )
-
-    def snapshot() -> Fitted:
-        now = copy.deepcopy(net)
-        now.set_primary_share(data.train)
-        return replace(fitted, net=now)
-
-    net.train_for(data, epochs, task.fitted_by(snapshot))
 
 
 def assigned(labels: Labels, rows: Arrays, rng: np.random.RandomState) -> Ints | None:

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 
 from .._data.augment import Augment, resolve_augment
 from .._data.batches import batch_size_for
-from .._environment.devices import resolve_device
+from .._environment.devices import check_precision, resolve_device
 from .._environment.private_sklearn import check_parameters
 from .._maths.step import Recipe
 from .._networks.trunk import Frame, Scaling
@@ -29,7 +29,7 @@ from ..labels import Labels, Learned
 from ..optimizers import Adam, AdamW, MakeOptimizer, make_optimizer
 from .schedules import SCHEDULES, Schedule
 from .skorch_callbacks import Entry
-from .steps import Step
+from .steps import PRECISIONS, Step
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def resolve(
     `psi`          5, until a fit tries four numbers on held-out samples (`choose_psi`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
     `batch_size`   by the number of samples (`batch_size_for`)
-    `device`       the current CUDA device where there is one, else the CPU
+    `device`       the current accelerator where there is one, else the CPU
     ============== ==================================================================
 
     Parameters
@@ -205,6 +205,8 @@ def resolve(
         name: _trunk(auto.backbone if value == "auto" else value, name, input_shape)
         for name, value in own.items()
     }
+    device, precision = resolve_device(parameters["device"]), parameters["precision"]
+    check_precision(precision, PRECISIONS[precision], device)
     asked = parameters["optimizer"]
     batch_size = parameters["batch_size"]
     answers = {
@@ -221,7 +223,7 @@ def resolve(
         "schedule": schedule,
         "augment": resolve_augment(parameters["augment"], input_shape),
         "batch_size": None if isinstance(batch_size, str) else int(batch_size),
-        "device": resolve_device(parameters["device"]),
+        "device": device,
         "undecided": tuple(undecided),
         "step_class": step_class,
     }

@@ -65,10 +65,10 @@ class RandomNumbers:
         rng: np.random.RandomState,
     ) -> Self:
         """Those of a training; whether a network draws any is tried out."""
-        x, y = samples.X[[0, -1]], samples.y[[0, -1]]  # two rows even of a single sample
-        needed = draws_random_numbers(module, x)
+        two = samples.two()
+        needed = draws_random_numbers(module, two.x)
         if generator is not None:
-            needed |= draws_random_numbers(generator, x, y)
+            needed |= draws_random_numbers(generator, two.x, two.y)
         return cls(needed, rng, samples.device)
 
     @contextmanager

@@ -62,5 +62,6 @@ class GradientSimilarity(Callback):
         if net.hierarchy is None:
             return
         mean = np.mean([float(m) for m in self.measured_]) if self.measured_ else np.nan
+        self.measured_ = []  # a pickle holds no tensors of a device
         net.epochs_[-1]["gradient_similarity"] = float(mean)
         net.history.record("gradient_similarity", float(mean))

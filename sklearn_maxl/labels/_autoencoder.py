@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._data.batches import batch_size_for, batch_sizes
-from .._data.samples import rows_at_once
+from .._data.samples import Samples, rows_at_once
 from .._environment.random_state import isolated_rng
 from .._maths.at_parameters import parameters_of
 from .._networks.trunk import Frame, Network, draws_random_numbers
@@ -41,7 +41,7 @@ class Autoencoder(nn.Module):
         self.decoder = nn.Linear(encoder.n_features, math.prod(coarse_shape(input_shape)))
 
     def forward(self, x: Tensor) -> Tensor:
-        z = self.encoder.prepare(x)
+        z = self.encoder.prepare(x).to(self.decoder.weight.device)
         decoded = self.decoder(self.encoder.features(z))
         return (decoded - coarse(z).flatten(1)).square().mean(1)
 
@@ -54,8 +54,7 @@ def make_encoder(frame: Frame, seed: int) -> Network:
 
 def train_autoencoder(
     encoder: Network,
-    X: Tensor,
-    weight: Tensor | None = None,
+    samples: Samples,
     *,
     rng: np.random.RandomState,
     lr: float = 1e-3,
@@ -65,10 +64,8 @@ def train_autoencoder(
     Parameters
     ----------
     encoder : Network
-        On the device of `X`; in eval mode afterwards.
-    X : tensor of shape (n, *input_shape)
-    weight : tensor of shape (n,) or None
-        Weights of the samples, of mean 1.
+        On the device of the samples and in eval mode afterwards.
+    samples : Samples
     rng : numpy.random.RandomState
         Where everything random comes from.
     lr : float
@@ -80,25 +77,25 @@ def train_autoencoder(
         Mean squared error of each batch. Empty for a single sample, which there is
         nothing to tell from.
     """
-    errors = []
-    if len(X) > 1:
+    errors, device = [], samples.device
+    if len(samples) > 1:
         with isolated_rng(rng.randint(2**31 - 1), torch.device("cpu")):
-            model = Autoencoder(encoder, tuple(X.shape[1:])).to(X.device).train()
+            model = Autoencoder(encoder, tuple(samples.X.shape[1:])).to(device).train()
         optimizer = torch.optim.Adam(parameters_of(model).values(), lr=lr, fused=True)
-        stochastic = draws_random_numbers(model, X[[0, -1]])
-        for index in batches(len(X), rng):
-            at = torch.from_numpy(index).to(X.device)
+        stochastic = draws_random_numbers(model, samples.two().x)
+        for index in batches(len(samples), rng):
+            batch = samples.batch(torch.from_numpy(index).to(samples.y.device))
             seed = rng.randint(2**31 - 1)
-            with isolated_rng(seed, X.device) if stochastic else nullcontext():
-                error = model(X[at])
-            error = (error if weight is None else weight[at] * error).mean()
+            with isolated_rng(seed, device) if stochastic else nullcontext():
+                error = model(batch.x)
+            error = (error if batch.weight is None else batch.weight * error).mean()
             optimizer.zero_grad()
             error.backward()
             optimizer.step()
             errors.append(error.detach())
         optimizer.zero_grad()
-    encoder.eval()
-    return torch.stack(errors).double().cpu().numpy() if errors else np.empty(0)
+    encoder.to(device).eval()
+    return torch.stack(errors).cpu().double().numpy() if errors else np.empty(0)
 
 
 def batches(n: int, rng: np.random.RandomState) -> Iterator[NDArray[np.int64]]:
@@ -122,11 +119,10 @@ def coarse(x: Tensor) -> Tensor:
     return F.interpolate(x, sides, mode="area") if sides != tuple(x.shape[2:]) else x
 
 
-def encoded(encoder: Network, X: np.ndarray, device: torch.device) -> Iterator[np.ndarray]:
+def encoded(encoder: Network, X: np.ndarray) -> Iterator[np.ndarray]:
     """Features of all samples, part by part, so that large data need little memory."""
     size = rows_at_once(X.shape[1:])
     for start in range(0, len(X), size):
         with torch.inference_mode():
-            part = torch.from_numpy(X[start : start + size]).to(device)
-            features = encoder.transform(part).cpu().numpy()
+            features = encoder.transform(torch.from_numpy(X[start : start + size])).cpu().numpy()
         yield features  # not within the block, which would hold for the caller too

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from .._data.arrays import Arrays, mean_one, moments
 from .._data.samples import Samples
-from .._environment.devices import resolve_device
+from .._environment.devices import available
 from .._environment.stored_arrays import finite, positive
 from .._environment.threads import torch_threads
 from .._networks.rebuilt import has_layout, rebuilt
@@ -144,11 +144,10 @@ class KMeans(Labels):
 
     def _learn_features(self, rows: Arrays, rng: np.random.RandomState) -> None:
         device = torch.device(self._device)
-        encoder = make_encoder(self._frame, rng.randint(2**31 - 1)).to(device)
-        samples = Samples.from_arrays(rows, device)
-        train_autoencoder(encoder, samples.X, samples.weight, rng=rng)
+        encoder = make_encoder(self._frame, rng.randint(2**31 - 1))
+        train_autoencoder(encoder, Samples.from_arrays(rows, device), rng=rng)
         some = subset(rows, rng)
-        features = np.concatenate(list(encoded(encoder, some.X, device)))
+        features = np.concatenate(list(encoded(encoder, some.X)))
         if not np.isfinite(features).all():
             raise ValueError(
                 "The autoencoder of auxiliary='kmeans' diverged: its features are not finite. "
@@ -165,16 +164,8 @@ class KMeans(Labels):
         encoder = self.encoder_
         if device.type != "cpu":
             encoder = copy.deepcopy(encoder).to(device)
-        for features in encoded(encoder, X, device):
+        for features in encoded(encoder, X):
             yield comparable(features, *self.feature_scaling_)
-
-
-def available(device: str) -> torch.device:
-    """The device, or the CPU where it is missing: a pickle may be opened on another machine."""
-    try:
-        return resolve_device(device)
-    except ValueError:
-        return torch.device("cpu")
 
 
 def subset(arrays: Arrays, rng: np.random.RandomState) -> Arrays:
