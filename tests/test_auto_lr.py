@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._estimators.base import _own_random_state
+from sklearn_maxl._estimators.base import own_seed
 from sklearn_maxl._training.choose_lr import (
     CANDIDATES,
     ENOUGH,
@@ -46,8 +46,7 @@ def test_the_result_is_bitwise_that_of_the_rate_chosen(auxiliary, settings):
 def test_scores_are_those_of_fits_on_the_other_folds():
     weight = np.random.RandomState(1).rand(150) + 0.5
     clf = model(psi=2).fit(X, Y, sample_weight=weight)
-    start = _own_random_state(0)
-    folds = held_out_folds(Y, stream(start, 2))
+    folds = held_out_folds(Y, stream(own_seed(0), 2))
     assert len(folds) == N_FOLDS
     for lr, score in clf.history_.lr_scores.items():
         right = np.zeros(150)

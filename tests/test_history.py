@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from sklearn_maxl._tasks.auxiliary import Hierarchy
 from sklearn_maxl._tasks.views import Views
-from sklearn_maxl._training.history import EpochSums, History, format_cell, label_columns, summary
+from sklearn_maxl._training.history import (
+    EpochSums,
+    History,
+    copy_of_rows,
+    format_cell,
+    label_columns,
+    summary,
+)
 
 ROWS = [
     {"epoch": 1, "loss": 0.5, "in_use": np.array([1.0, 0.5])},
@@ -31,6 +38,39 @@ def test_rows_are_items_and_columns_are_arrays():
     with pytest.raises(KeyError):
         history["nothing"]
     assert (History().columns(), str(History())) == ([], "")
+
+
+def test_what_some_rows_lack_is_nan_there():
+    history = History([*ROWS, {"epoch": 3, "loss": 0.1, "validation_score": 0.9}])
+    np.testing.assert_array_equal(history["validation_score"], [np.nan, np.nan, 0.9])
+    np.testing.assert_array_equal(history["in_use"], [[1.0, 0.5], [1.0, 1.0], [np.nan, np.nan]])
+    assert history["epoch"].dtype == int
+    assert history.columns() == ["epoch", "loss", "in_use", "validation_score"]
+    assert str(history).splitlines()[-1].split() == ["3", "0.1000", "-", "0.9000"]
+    with pytest.raises(KeyError, match="nothing"):
+        history["nothing"]
+    with pytest.raises(KeyError):
+        History()["loss"]
+
+
+def test_a_cheap_copy_shares_all_rows_but_the_last():
+    history = History(ROWS)
+    history.psi_losses = {2: 0.5}
+    copied = copy_of_rows(history)
+    assert type(copied) is History
+    assert copied[0] is history[0]
+    assert copied[1] is not history[1]
+    np.testing.assert_equal(list(copied), ROWS)
+    copied[1]["loss"] = 7
+    copied.append({"epoch": 3})
+    assert (len(history), history[1]["loss"], copied.psi_losses) == (2, 0.25, {2: 0.5})
+    assert copy_of_rows(History()) == []
+
+
+def test_epochs_are_counted_without_their_rows():
+    assert History().n_epochs == 0
+    assert History(ROWS).n_epochs == 2
+    assert History([{"epoch": 1200}]).n_epochs == 1200
 
 
 @pytest.mark.parametrize(
@@ -190,6 +230,9 @@ def test_a_history_is_made_again_from_its_state():
         ({"rows": [3]}, "no number"),
         ({"rows": [{"epoch": "1"}]}, "no number"),
         ({"rows": [{"epoch": np.array(["a"])}]}, "no number"),
+        ({"rows": [{"loss": 1.0}]}, "without the number of its epoch"),
+        ({"rows": [{"epoch": 0}]}, "without the number of its epoch"),
+        ({"rows": [{"epoch": 1.5}]}, "without the number of its epoch"),
         ({"lr_scores": [0.1]}, "'lr_scores' of its history is no dictionary"),
     ],
 )

@@ -1,5 +1,8 @@
 """Options of the generated labels: weights, information, scale, and what the history says."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._estimators import base as _base
-from sklearn_maxl._training.history import share_in_use
+from sklearn_maxl._training.history import History, share_in_use
 from sklearn_maxl.backbones import ConvNet
 from sklearn_maxl.callbacks import GradientSimilarity
 from sklearn_maxl.labels import Learned
@@ -115,6 +118,20 @@ def test_collapsed_labels_are_told(monkeypatch):
     with pytest.warns(ConvergenceWarning, match=r"Only 40% .*\. Raise entropy_weight") as w:
         fit(max_epochs=1)
     assert w[0].filename == __file__
+
+
+@pytest.mark.parametrize(("early_stopping", "warns"), [(False, False), (True, True)])
+def test_the_state_that_was_kept_is_looked_at_for_a_collapse(early_stopping, warns):
+    rows = [(0.5, 1.0), (0.9, 0.2), (0.9, 1.0), (0.7, 1.0)]  # the second is the best, and first
+    history = History(
+        {"epoch": i, "validation_score": score, "auxiliary_in_use": np.array([in_use])}
+        for i, (score, in_use) in enumerate(rows, start=1)
+    )
+    settings = SimpleNamespace(learned=Learned(), early_stopping=early_stopping)
+    fitted = SimpleNamespace(settings=settings, history=history, psi=np.array([5]))
+    expected = pytest.warns(ConvergenceWarning, match="Only 20%") if warns else nullcontext()
+    with expected:
+        _base._warn_of_collapse(fitted)
 
 
 def test_labels_that_really_collapse_are_told():

@@ -181,6 +181,44 @@ def test_mutual_information_is_that_of_sample_and_label(n, k, weighted, seed):
     assert float(mutual_information(Y, weight)) == pytest.approx(float(expected), abs=1e-12)
 
 
+weighted_logits = arrays(-30, 30).flatmap(
+    lambda z: st.tuples(
+        st.just(z), hnp.arrays(np.float64, len(z), elements=st.floats(1e-3, 1e3)).map(torch.tensor)
+    )
+)
+
+
+@given(weighted_logits)
+def test_information_is_never_negative_whatever_the_batch_weighs(case):
+    z, weight = case
+    Y = labels(z)
+    share = (weight / weight.sum()).numpy()
+    m = share @ Y.numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.nan_to_num(share[:, None] * Y.numpy() * np.log(Y.numpy() / m))
+    information = float(mutual_information(Y, weight))
+    assert information >= -1e-12
+    assert information == pytest.approx(terms.sum(), abs=1e-9)
+    # Only the ratios of a batch's weights matter, and unit weights are none.
+    assert float(mutual_information(Y, 7 * weight)) == pytest.approx(information, abs=1e-12)
+    assert float(mutual_information(Y, torch.ones(len(Y), dtype=Y.dtype))) == float(
+        mutual_information(Y, None)
+    )
+
+
+@pytest.mark.parametrize("heavy", [0.4, 1.0, 1.3])
+def test_the_gradient_of_the_weighted_information_is_the_derivative(heavy):
+    """``p_n (log Y_nk - log m_k)``, with ``p`` the weights divided by their sum."""
+    rng = torch.Generator().manual_seed(0)
+    Y = torch.softmax(2 * torch.randn(7, 4, generator=rng, dtype=torch.float64), 1)
+    weight = heavy * (torch.rand(7, generator=rng, dtype=torch.float64) + 0.1)
+    p = weight / weight.sum()
+    expected = p[:, None] * (Y.log() - (p[:, None] * Y).sum(0).log())
+    Y = Y.requires_grad_()
+    (found,) = torch.autograd.grad(mutual_information(Y, weight), Y)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
 def test_mutual_information_is_zero_for_equal_labels_and_log_k_for_sharp_even_ones():
     assert float(mutual_information(torch.full((4, 3), 1 / 3), None)) == pytest.approx(0, abs=1e-6)
     sharp = torch.eye(3, dtype=torch.float64, requires_grad=True)

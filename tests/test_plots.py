@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._training import runs
 from sklearn_maxl.backbones import MLP, ConvNet
 from sklearn_maxl.callbacks import GradientSimilarity
 from sklearn_maxl.labels import Learned
@@ -214,6 +215,20 @@ def test_a_single_task_and_a_single_epoch_can_be_shown():
     shown = TrainingCurveDisplay.from_estimator(quick(auxiliary=None, max_epochs=1).fit(X, y))
     assert list(shown.lines_) == ["primary_loss"]
     assert shown.lines_["primary_loss"].get_marker() == "o"
+
+
+def test_epochs_keep_their_numbers_where_the_first_rows_are_gone(monkeypatch):
+    monkeypatch.setattr(runs, "ROWS_OF_STREAM", 3)
+    long = quick(callbacks=[GradientSimilarity(every=1)]).fit(X, y)
+    for _ in range(4):
+        long.partial_fit(X, y)
+    short = quick(max_epochs=6).fit(X, y)
+    for display in (TrainingCurveDisplay, LabelEntropyDisplay, GradientSimilarityDisplay):
+        assert display.from_estimator(long).epochs.tolist() == [5, 6, 7]
+    both = TrainingCurveDisplay.from_estimator([long, short])
+    assert both.epochs.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    known = np.isfinite(both.losses["primary_loss"])
+    assert known.tolist() == [[False] * 4 + [True] * 3, [True] * 6 + [False]]
 
 
 def test_no_fit_at_all_is_refused():

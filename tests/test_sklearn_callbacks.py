@@ -144,12 +144,16 @@ def test_early_stopping_ends_before_the_most_epochs_that_were_announced(iris):
 @needs_callbacks
 def test_trials_are_tasks_of_their_own(iris):
     tasks = Tasks()
-    model(lr="auto", psi="auto", max_epochs=8).set_callbacks(tasks).fit(*iris)
+    clf = model(lr="auto", psi="auto", max_epochs=8).set_callbacks(tasks).fit(*iris)
     trainings = [(p[1], len(p)) for p in tasks.begun if len(p) == 2]
     assert [name for (name, _), _ in trainings] == [
-        *(f"trial of lr={lr}, fold {i}" for i in (1, 2, 3, 4, 5) for lr in (0.01, 0.003, 0.001)),
-        *(f"trial of psi={psi}" for psi in (5, 2, 10, 3)),
-        "training",
+        *(
+            f"trial {3 * i + j} of 15: lr={lr}, fold {i + 1}"
+            for i in range(5)
+            for j, lr in enumerate((0.01, 0.003, 0.001), start=1)
+        ),
+        *(f"trial {i} of 4: psi={psi}" for i, psi in enumerate((5, 2, 10, 3), start=1)),
+        f"training with lr={clf.lr_}, psi={clf.psi_[0]}",
     ]
     assert tasks.begun[0] == [("fit", 20)]
     for (name, most), _ in trainings:
@@ -246,6 +250,21 @@ def test_a_callback_can_end_the_training(iris):
     clf = model(max_epochs=50).set_callbacks(tasks).fit(*iris)
     assert clf.n_iter_ == 2
     assert names(tasks.ended) == ["fit/epoch", "fit/epoch", "fit"]
+
+
+@needs_callbacks
+def test_a_callback_that_asks_for_an_end_shortens_no_trial(iris):
+    class OneEpoch(Tasks):
+        def on_fit_task_end(self, estimator, context):
+            self.ended.append(path(context))
+            return context.task_name == "epoch"
+
+    tasks = OneEpoch()
+    clf = model(psi="auto", max_epochs=16).set_callbacks(tasks).fit(*iris)
+    assert clf.n_iter_ == 1
+    whole = model(psi="auto", max_epochs=16).fit(*iris)
+    assert clf.history_.psi_losses == whole.history_.psi_losses
+    assert names(tasks.ended).count("fit/trial 2 of 4: psi=2/epoch") == 2
 
 
 @needs_callbacks
@@ -373,7 +392,8 @@ def test_the_progress_bar_shows_trials(iris, capsys):
     pytest.importorskip("rich")
     from sklearn.callback import ProgressBar
 
-    model(psi="auto", max_epochs=8).set_callbacks(ProgressBar()).fit(*iris)
+    clf = model(psi="auto", max_epochs=8).set_callbacks(ProgressBar()).fit(*iris)
     out = capsys.readouterr().out
-    assert "trial of psi=5" in out
+    assert "trial 1 of 4: psi=5" in out
+    assert f"training with psi={clf.psi_[0]}" in out
     assert out.count("MAXLClassifier") == 6

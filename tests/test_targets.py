@@ -67,6 +67,38 @@ def test_several_columns_are_binned_where_they_differ_most():
     assert np.bincount(bins).tolist() == [50] * 4
 
 
+@pytest.mark.parametrize("correlation", [-0.9, -0.4, 0.4, 0.9])
+def test_bin_zero_is_at_the_low_end_of_the_first_column_in_every_draw(correlation):
+    rng = np.random.RandomState(0)
+    for _ in range(25):
+        y = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], size=60)
+        first, second = Bins(y, rng.rand(60) + 0.1, 3, "R").direction
+        assert (first > 0, second > 0) == (True, correlation > 0)
+
+
+def test_a_first_column_that_hardly_counts_does_not_decide_the_order():
+    rng = np.random.RandomState(0)
+    for _ in range(25):
+        hidden, noise = rng.normal(size=(2, 80))
+        y = np.c_[noise, -hidden, -hidden + 0.1 * rng.normal(size=80), hidden]
+        direction = Bins(y, None, 3, "R").direction
+        assert np.abs(direction[0]) < 0.4
+        assert np.sign(direction[1:]).tolist() == [1, 1, -1]
+
+
+def test_weights_of_several_columns_are_repetitions():
+    rng = np.random.RandomState(0)
+    y, weight = rng.normal(size=(40, 3)), rng.randint(1, 5, size=40)
+    weighted = Bins(y, weight.astype(float), 4, "R")
+    repeated = Bins(np.repeat(y, weight, axis=0), None, 4, "R")
+    np.testing.assert_allclose(weighted.direction, repeated.direction, rtol=1e-10)
+    np.testing.assert_allclose(weighted.edges, repeated.edges, rtol=1e-10)
+    halved = Bins(y, weight / 2, 4, "R")  # to the bit: only ratios matter
+    np.testing.assert_array_equal(halved.direction, weighted.direction)
+    ones = Bins(y, np.ones(40), 4, "R")
+    np.testing.assert_array_equal(ones.direction, Bins(y, None, 4, "R").direction)
+
+
 @given(columns, st.integers(1, 8))
 def test_bins_are_made_again_from_their_state(y, n_bins):
     coder = Bins(y, None, n_bins, "R")

@@ -1,6 +1,8 @@
 """Early stopping, warm start, partial_fit, callbacks, logging, history."""
 
 import logging
+import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,10 @@ from skorch import callbacks as skorch_callbacks
 from torch.optim.lr_scheduler import StepLR
 
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._training import runs
+from sklearn_maxl._training.log import epoch_line, readable
 from sklearn_maxl.backbones import MLP
+from sklearn_maxl.callbacks import GradientSimilarity
 from sklearn_maxl.labels import Learned
 
 
@@ -126,6 +131,77 @@ def test_an_interrupted_fit_keeps_what_it_learned(iris):
     assert clf.score(*iris) > 0.8
 
 
+def rows_of_parts(monkeypatch):
+    """The numbers of the rows in each part of each training; X has them in its first column."""
+    seen, train = [], runs.train
+
+    def spy(fitted, plan, *rest):
+        seen.append({name: set(part.X[:, 0].tolist()) for name, part in plan.parts.items()})
+        return train(fitted, plan, *rest)
+
+    monkeypatch.setattr(runs, "train", spy)
+    return seen
+
+
+HOLDING_OUT = {
+    "early stopping": {"early_stopping": True},
+    "holdout": {"auxiliary": Learned(meta_batch="holdout")},
+    "both": {"early_stopping": True, "auxiliary": Learned(meta_batch="holdout")},
+}
+
+
+@pytest.mark.parametrize("settings", HOLDING_OUT)
+@pytest.mark.parametrize("seed", [0, None, "instance"])
+@pytest.mark.parametrize("lr", [0.01, "auto"])
+def test_a_warm_start_holds_out_the_same_rows_again(iris, monkeypatch, settings, seed, lr):
+    X, y = np.c_[np.arange(150), iris[0]], iris[1]
+    state = np.random.RandomState(3) if seed == "instance" else seed
+    params = {**HOLDING_OUT[settings], "lr": lr, "random_state": state, "max_epochs": 1}
+    seen = rows_of_parts(monkeypatch)
+    clf = model(warm_start=True, **params).fit(X, y)
+    del seen[:-1]  # trials of "auto"
+    clf = pickle.loads(pickle.dumps(clf.fit(X, y))).fit(X, y)
+    fresh = model(**{**params, "lr": 0.01}, warm_start=True).fit(X, y)
+    assert seen[0] == seen[1] == seen[2]
+    assert set(seen[0]) == {"train", *(["validation"] * ("early_stopping" in params)),
+                            *(["meta"] * ("auxiliary" in params))}  # fmt: skip
+    assert sum(map(len, seen[0].values())) == 150  # no row is in two parts
+    assert (seen[3] == seen[0]) is (seed == 0)
+    assert fresh.n_iter_ == 1
+
+
+def test_a_loaded_estimator_holds_out_the_same_rows_again(iris, monkeypatch, tmp_path):
+    X, y = np.c_[np.arange(150), iris[0]], iris[1]
+    seen = rows_of_parts(monkeypatch)
+    clf = model(warm_start=True, early_stopping=True, random_state=None).fit(X, y)
+    clf.save(tmp_path / "clf.safetensors")
+    MAXLClassifier.load(tmp_path / "clf.safetensors").fit(X, y)
+    assert seen[0] == seen[1]
+
+
+def test_partial_fit_never_trains_on_what_the_meta_loss_is_taken_on(iris, monkeypatch):
+    X, y = np.c_[np.arange(150), iris[0]], iris[1]
+    seen = rows_of_parts(monkeypatch)
+    clf = model(**HOLDING_OUT["holdout"])
+    for _ in range(3):
+        clf.partial_fit(X, y, classes=[0, 1, 2])
+    clf.set_params(warm_start=True).fit(X, y)
+    assert seen[0] == seen[1] == seen[2] == seen[3]
+
+
+def test_a_score_that_is_measured_from_the_second_fit_on_is_nan_before(iris):
+    clf = model(warm_start=True).fit(*iris)
+    with pytest.raises(KeyError, match="validation_score"):
+        clf.history_["validation_score"]
+    clf.set_params(early_stopping=True, callbacks=[GradientSimilarity(every=1)]).fit(*iris)
+    clf.set_params(early_stopping=False, callbacks=None).fit(*iris)
+    for name in ("validation_score", "gradient_similarity"):
+        assert name in clf.history_.columns()
+        known = np.isfinite(clf.history_[name])
+        assert known.tolist() == [False] * 3 + [True] * 3 + [False] * 3
+    assert len(str(clf.history_).splitlines()) == 10
+
+
 def test_partial_fit_goes_on_by_one_epoch_each(iris):
     X, y = iris
     clf = model(max_epochs=2, schedule="constant").fit(X, y)
@@ -230,8 +306,88 @@ def test_verbose_logs_a_line_an_epoch_and_prints_nothing(iris, caplog, capsys):
         model(verbose=1, max_epochs=3).fit(*iris)
     lines = [record.getMessage() for record in caplog.records if record.name == "sklearn_maxl"]
     assert len(lines) == 3
-    assert lines[0].startswith("epoch 1  primary_loss ")
+    assert lines[0].startswith("epoch 1 of 3  primary_loss ")
     assert capsys.readouterr().out == ""
+
+
+def test_what_was_not_measured_is_not_in_the_log(iris, caplog):
+    labels = Learned(every=7)
+    with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
+        clf = model(verbose=1, auxiliary=labels, batch_size=50, max_epochs=5).fit(*iris)
+    lines = [record.getMessage() for record in caplog.records]
+    assert not any("nan" in line for line in lines)
+    measured = np.isfinite(clf.history_["meta_loss"])
+    assert ["meta_loss" in line for line in lines] == measured.tolist()
+    assert not measured.all()
+    assert measured.any()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.0000"), (0.51234, "0.5123"), (-3.5, "-3.5000"), (99999.0, "99999.0000"),
+        (1.23456e-5, "1.23e-05"), (7.1e8, "7.10e+08"), (np.inf, "inf"),
+    ],
+)  # fmt: skip
+def test_numbers_of_the_log_are_readable(value, text):
+    assert readable(value) == text
+
+
+def test_a_line_of_the_log_fits_on_a_screen():
+    losses = dict.fromkeys(["primary_loss", "auxiliary_loss", "meta_loss"], 99.123456)
+    in_use, ratio = np.ones(10), 0.1
+    row = {"epoch": 1000, **losses, "validation_score": 0.98765, "auxiliary_in_use": in_use}
+    row |= {"mean_label_entropy": 1.0, "gradient_norm_ratio": ratio, "time": 12.3456}
+    line = epoch_line(row, 1000)
+    assert line == (
+        "epoch 1000 of 1000  primary_loss 99.1235  auxiliary_loss 99.1235  validation_score 0.9877"
+        "  meta_loss 99.1235  12.35 s"
+    )
+    assert len(line) <= 120
+
+
+@pytest.fixture
+def fresh_log(caplog):
+    """The lines of the logger, which nobody has set up yet, as in a new process."""
+    logger, level = logging.getLogger("sklearn_maxl"), logging.getLogger("sklearn_maxl").level
+    logger.setLevel(logging.NOTSET)
+    caplog.handler.setLevel(logging.INFO)
+    yield lambda: [record.getMessage() for record in caplog.records]
+    logger.setLevel(level)
+
+
+def test_the_first_fit_of_a_process_shows_its_trials(iris, fresh_log):
+    clf = model(verbose=1, lr="auto", psi="auto", max_epochs=4).fit(*iris)
+    lines = fresh_log()
+    assert len(lines) == 15 + 1 + 2 + 1 + 4
+    for number, line in enumerate(lines[:15], start=1):
+        assert line.startswith(f"trial {number} of 15: lr=0.0")
+        assert re.search(r", fold \d, held-out accuracy \d\.\d{4}$", line)
+    assert lines[15].startswith(f"lr={clf.lr_} chosen; held-out accuracy: ")
+    for lr, score in clf.history_.lr_scores.items():
+        assert f"{score:.4f} with {lr}" in lines[15]
+    of_lr = [float(line[-6:]) for line in lines[:15] if "lr=0.01," in line]
+    assert np.mean(of_lr) == pytest.approx(clf.history_.lr_scores[0.01], abs=1e-4)
+    loss = clf.history_.psi_losses[2]
+    assert lines[17] == f"trial 2 of 2: psi=2, held-out loss {loss:.4f} after epoch 1"
+    assert lines[18] == f"psi={clf.psi_[0]} chosen"
+    assert lines[19].startswith("epoch 1 of 4  ")
+
+
+def test_trials_that_are_not_made_are_told(fresh_log, iris):
+    rows = np.arange(0, 150, 15)  # four of a class at most
+    model(verbose=1, lr="auto", psi="auto", max_epochs=1).fit(iris[0][rows], iris[1][rows])
+    assert fresh_log()[:2] == [
+        "lr=0.01 taken: no class has the 5 rows for trials",
+        "psi=5 taken: so few epochs leave none for trials",
+    ]
+
+
+def test_partial_fit_and_a_warm_start_show_their_epochs(iris, fresh_log):
+    model(verbose=1, warm_start=True).partial_fit(*iris, classes=[0, 1, 2]).fit(*iris)
+    assert [line.split("  ")[0] for line in fresh_log()] == [
+        "epoch 1 of 1", "epoch 2 of 4", "epoch 3 of 4", "epoch 4 of 4",
+    ]  # fmt: skip
 
 
 def test_a_quiet_fit_says_nothing(iris, caplog, capsys):

@@ -36,6 +36,7 @@ from .._tasks.primary import Targets
 from .._training import runs, trials
 from .._training.fitted import Fitted, gives_soft_labels
 from .._training.history import History, share_in_use
+from .._training.log import show_log
 from .._training.net import MAXLNet
 from .._training.plan import make_plan
 from .._training.progress import NEEDED_AFTERWARDS, CallbackSupportMixin, fit_task
@@ -131,6 +132,7 @@ class BaseMAXL(
     early_stopping: bool
     warm_start: bool
     n_threads: int | None
+    verbose: int
     random_state: int | np.random.RandomState | None
 
     # What fit sets; undocumented ones start with an underscore.
@@ -254,14 +256,19 @@ class BaseMAXL(
         ------
         ValueError
             If `X`, `y` or a parameter can't be used, or if training diverges.
+        KeyboardInterrupt
+            If the user interrupts a trial or the first epoch; the estimator is as before.
 
         Warns
         -----
         ConvergenceWarning
             If less than half of the auxiliary classes are in use at the end.
+        UserWarning
+            If the user interrupts a later epoch; what was learned is kept.
         """
         again = self.warm_start and hasattr(self, "_fitted")
         with attributes_kept_on_failure(self), own_torch(self.n_threads):
+            show_log(self.verbose)
             known = self._fitted.targets if again else None
             arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
             settings = self._settings(arrays, targets)
@@ -273,8 +280,7 @@ class BaseMAXL(
                 if again:
                     fitted = runs.warm_start(self._fitted, settings, arrays, task)
                 else:
-                    rng = _own_random_state(self.random_state)
-                    plan = make_plan(settings, arrays, targets, rng)
+                    plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
                     fitted = trials.fit(settings, plan, task)
                     _warn_of_collapse(fitted)
                 return self._keep(fitted)
@@ -292,6 +298,7 @@ class BaseMAXL(
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         fitted = getattr(self, "_fitted", None)
         with attributes_kept_on_failure(self), own_torch(self.n_threads):
+            show_log(self.verbose)
             known = classes if fitted is None else fitted.targets
             arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
             settings = self._settings(arrays, targets, planned=False)
@@ -302,8 +309,7 @@ class BaseMAXL(
             if fitted is not None:
                 hold = settings.schedule is constant
                 return self._keep(runs.train_part(fitted, arrays, hold_rates=hold))
-            rng = _own_random_state(self.random_state)
-            plan = make_plan(settings, arrays, targets, rng)
+            plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
             return self._keep(runs.run(settings, plan, epochs=1))
 
     def _check(
@@ -363,7 +369,7 @@ class BaseMAXL(
         self.input_shape_ = fitted.settings.input_shape
         self.psi_, self.lr_ = fitted.psi, fitted.settings.lr
         self.net_, self.history_ = fitted.net, fitted.history
-        self.n_iter_ = len(fitted.history)
+        self.n_iter_ = fitted.history.n_epochs
         return self
 
     def _labels(self) -> Labels | None:
@@ -645,7 +651,10 @@ def _warn_of_collapse(fitted: Fitted) -> None:
     """Tell when the label generator left most of the auxiliary classes alone."""
     if fitted.settings.learned is None:
         return
-    share = share_in_use(fitted.history[-1]["auxiliary_in_use"], fitted.psi)
+    kept = -1
+    if fitted.settings.early_stopping:
+        kept = int(fitted.history["validation_score"].argmax())
+    share = share_in_use(fitted.history[kept]["auxiliary_in_use"], fitted.psi)
     if share < 0.5:
         warnings.warn(
             f"Only {share:.0%} of the auxiliary classes are in use at the end of training: the "
@@ -669,8 +678,7 @@ def attributes_kept_on_failure(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
-def _own_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """A generator of this fit's own; None is fresh entropy, not NumPy's global state."""
-    if random_state is None:
-        return np.random.RandomState()
-    return np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
+def own_seed(random_state: int | np.random.RandomState | None) -> int:
+    """The seed of a fit; None is fresh entropy, not NumPy's global state."""
+    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    return int(rng.randint(2**31 - 1))

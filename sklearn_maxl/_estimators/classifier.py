@@ -138,7 +138,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     tol : float, default=1e-4
         Smallest rise in accuracy that counts for `early_stopping`.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit's networks.
+        Whether `fit` goes on from the last fit's networks. On the same data the same rows are
+        held out again.
     device : str, default="auto"
         **Running.** "auto" (the accelerator that torch finds, else the CPU), "cpu", or an
         accelerator by its name: "cuda", "cuda:1", "mps" (Apple), "xpu" (Intel).
@@ -158,7 +159,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         net, ``net_``. For progress bars and scores through a grid search there is
         scikit-learn's ``set_callbacks``, from 1.9 on.
     verbose : int, default=0
-        With 1, a line per epoch goes to the logger "sklearn_maxl".
+        With 1, a line per trial and per epoch goes to the logger "sklearn_maxl".
     random_state : int, RandomState instance or None, default=None
         Seed of everything random. The same integer gives bitwise the same result
         on machines of the same kind. No global random state is read or changed, not even
@@ -186,7 +187,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         each head says, the views of images left out.
     history_ : History
         A dictionary per epoch: ``history_[-1]``, ``history_["meta_loss"]``,
-        ``print(history_)``, ``pandas.DataFrame(history_)``.
+        ``print(history_)``, ``pandas.DataFrame(history_)``. Calls of `partial_fit` keep the
+        last 1,000.
 
     See Also
     --------

@@ -73,6 +73,12 @@ def mean_label(Y: Tensor, weight: Tensor | None) -> Tensor:
     return Y.mean(0) if weight is None else (Y * weight.unsqueeze(1)).mean(0) / weight.mean()
 
 
+def mean_entropy(Y: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean entropy of the soft labels of a batch, by the same weights as `mean_label`."""
+    h = entropies(Y)
+    return h.mean() if weight is None else (h * weight).mean() / weight.mean()
+
+
 def negative_entropy(m: Tensor) -> Tensor:
     """``H = sum_k m_k log m_k`` (paper, section 3.3): small when all auxiliary classes are used."""
     return torch.xlogy(m, m.clamp_min(torch.finfo(m.dtype).tiny)).sum()
@@ -81,11 +87,11 @@ def negative_entropy(m: Tensor) -> Tensor:
 def mutual_information(Y: Tensor, weight: Tensor | None) -> Tensor:
     """``I``: entropy of the mean label less the mean entropy of the labels, in nats.
 
-    Large when labels are both sharp and evenly used; the entropy term alone is
+    Never negative. Large when labels are both sharp and evenly used; the entropy term alone is
     content with labels that say nothing (Krause, Perona and Gomes, NeurIPS 2010,
     train a classifier without labels by it).
     """
-    return weighted_mean(-entropies(Y), weight) - negative_entropy(mean_label(Y, weight))
+    return -mean_entropy(Y, weight) - negative_entropy(mean_label(Y, weight))
 
 
 def negative_information(Y: Tensor, weight: Tensor | None) -> Tensor:

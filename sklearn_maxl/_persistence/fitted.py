@@ -53,7 +53,9 @@ def fitted_to_parts(fitted: Fitted) -> tuple[Plain, dict[str, Tensor]]:
         "history": _state_to_plain(fitted.history.state()),
         "lr": float(fitted.settings.lr),
         "n_steps": net.n_steps_,
+        "n_generator_steps": net.n_generator_steps_,
         "n_scheduled": net.rates_.epoch,
+        "plan_seed": fitted.seed,
         # Another stream than the one that trained, and the same one in every load.
         "seed": copy.deepcopy(net.random_state).randint(2**31 - 1),
         "labels": None,
@@ -144,7 +146,7 @@ def fitted_from_parts(
     net = make_net(settings, targets, scaling, labels, rng)
     _restore_networks(net, scaling, header, tensors)
     _restore_progress(net, header)
-    return Fitted(settings, targets, scaling, labels, net)
+    return Fitted(settings, targets, scaling, labels, net, _count(header, "plan_seed", 2**31))
 
 
 def _holder(stored: Plain, given: Mapping[str, object], name: str) -> Labels:
@@ -282,6 +284,7 @@ def _restore_progress(net: MAXLNet, header: Plain) -> None:
         for name, value in row.items():
             net.history.record(name, value)
     net.n_steps_ = _count(header, "n_steps", 2**63)
+    net.n_generator_steps_ = _count(header, "n_generator_steps", 2**63)
     net.rates_.epoch = _count(header, "n_scheduled", 2**63)
 
 

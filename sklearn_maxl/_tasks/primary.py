@@ -94,14 +94,14 @@ BINS = ("shape", "mean", "scale", "direction", "edges")
 class Bins:
     """Standardised targets, and their quantile bins 0..B-1.
 
-    Targets of several columns are binned along their first principal component,
-    the direction in which they differ most.
+    Targets of several columns are binned along their first principal component, the direction
+    in which they differ most. Bin 0 is at the low end of the first column that counts in it.
 
     Parameters
     ----------
     y : array of shape (n,) or (n, m)
     weight : array of shape (n,) or None
-        Weights of the samples for the mean, the deviation and the quantiles.
+        Weights of the samples for the mean, the deviation, the direction and the quantiles.
     n_bins : int
         Bins asked for; there are fewer where equal targets would fall on both
         sides of an edge.
@@ -120,7 +120,7 @@ class Bins:
         deviation = np.sqrt(np.average((columns - self.mean) ** 2, axis=0, weights=weight))
         self.scale = np.where(deviation > 0, deviation, 1.0)
         z = (columns - self.mean) / self.scale
-        self.direction = np.linalg.svd(z, full_matrices=False)[2][0]
+        self.direction = principal_direction(z, weight)
         along = z @ self.direction
         edges = np.unique(quantiles(along, weight, np.linspace(0, 1, n_bins + 1)[1:-1]))
         self.edges = edges[edges < along.max()]  # no bin without a sample
@@ -172,6 +172,21 @@ class Bins:
     @staticmethod
     def _columns(y: NDArray[np.float64]) -> NDArray[np.float64]:
         return y.reshape(len(y), -1).astype(np.float64)
+
+
+def principal_direction(
+    z: NDArray[np.float64], weight: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """The unit vector along which rows differ most, by a sign that a draw of rows does not flip.
+
+    A decomposition leaves the sign open. Positive is the first part of at least half the
+    size of the largest; of two columns, that is the first one.
+    """
+    rows = z if weight is None else np.sqrt(weight / weight.max())[:, None] * z
+    direction: NDArray[np.float64] = np.linalg.svd(rows, full_matrices=False)[2][0]
+    size = np.abs(direction)
+    first = np.argmax(size >= size.max() / 2)
+    return direction if direction[first] >= 0 else -direction
 
 
 def quantiles(

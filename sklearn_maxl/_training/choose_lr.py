@@ -9,14 +9,14 @@ them is the auxiliary task's doing.
 import math
 import warnings
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from .._data.samples import Samples
-from .net import logger
+from .log import logger
 from .plan import Plan, make_plan, stream
 from .progress import Task
 from .runs import run
@@ -47,25 +47,32 @@ def choose_lr(
     """
     y = plan.arrays.y
     if np.bincount(y).max() < N_FOLDS:
+        if settings.verbose:
+            logger.info("lr=%g taken: no class has the %d rows for trials", settings.lr, N_FOLDS)
         return settings, None
-    # Trials are not the user's fit: no callbacks, no log lines, no epochs in a progress bar.
-    trial = replace(settings, labels=None, views=None, generator=None, callbacks=None, verbose=0)
+    weight = np.ones(len(y)) if plan.arrays.weight is None else plan.arrays.weight
+    trial = settings.of_trial(labels=None, views=None, generator=None)
     right: dict[float, list[NDArray[np.bool_]]] = {lr: [] for lr in CANDIDATES}
-    folds = held_out_folds(y, stream(plan.start, 2))
-    for i, (rest, held) in enumerate(folds):
-        own = make_plan(trial, plan.arrays.take(rest), plan.targets, plan.start)
+    folds = held_out_folds(y, stream(plan.seed, 2))
+    n_trials, numbers = len(folds) * len(CANDIDATES), count(1)
+    for i, (rest, held) in enumerate(folds, start=1):
+        own = make_plan(trial, plan.arrays.take(rest), plan.targets, plan.seed)
         samples = Samples.from_arrays(plan.arrays.take(held), settings.device)
         for lr in CANDIDATES:
-            with task.training(f"trial of lr={lr}, fold {i + 1}", 0):
+            name = f"trial {next(numbers)} of {n_trials}: lr={lr:g}, fold {i}"
+            with task.training(name, 0):
                 net = run(replace(trial, lr=lr), own).net
             right[lr].append(net.outputs_on(samples).argmax(1).numpy() == y[held])
-    weight, rows = plan.arrays.weight, np.concatenate([held for _, held in folds])
+            if settings.verbose:
+                accuracy = np.average(right[lr][-1], weights=weight[held])
+                logger.info("%s, held-out accuracy %.4f", name, accuracy)
     lr, scores = choice(
         {lr: np.concatenate(parts) for lr, parts in right.items()},
-        np.ones(len(rows)) if weight is None else weight[rows],
+        weight[np.concatenate([held for _, held in folds])],
     )
     if settings.verbose:
-        logger.info("lr=%g chosen, by the held-out accuracies %s", lr, scores)
+        found = ", ".join(f"{score:.4f} with {lr:g}" for lr, score in scores.items())
+        logger.info("lr=%g chosen; held-out accuracy: %s", lr, found)
     return replace(settings, lr=lr), scores
 
 

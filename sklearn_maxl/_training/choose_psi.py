@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .._data.samples import Samples
 from . import evaluation
-from .net import logger
+from .log import logger
 from .plan import Plan, hold_out, stream
 from .progress import Task
 from .runs import run
@@ -43,21 +43,27 @@ def choose_psi(settings: Settings, plan: Plan, task: Task) -> tuple[Settings, di
     """
     planned = trials(settings.max_epochs)
     if not planned:
+        if settings.verbose:
+            logger.info("psi=%d taken: so few epochs leave none for trials", CANDIDATES[0])
         return replace(settings, psi=CANDIDATES[0]), {}
     parts = dict(plan.parts)
     if "validation" in parts:
         held = parts.pop("validation")
     else:
-        rng = stream(plan.start, 0)
+        rng = stream(plan.seed, 0)
         parts["train"], held = hold_out(parts["train"], settings.validation_fraction, rng)
     shared = replace(plan, parts=parts)
     samples = Samples.from_arrays(held, settings.device)
-    trial = replace(settings, early_stopping=False, callbacks=None, verbose=0)
+    trial = settings.of_trial(early_stopping=False)
     losses = {}
-    for psi, epochs in planned.items():
-        with task.training(f"trial of psi={psi}", epochs) as training:
+    for number, (psi, epochs) in enumerate(planned.items(), start=1):
+        name = f"trial {number} of {len(planned)}: psi={psi}"
+        with task.training(name, epochs) as training:
             net = run(replace(trial, psi=psi, max_epochs=epochs), shared, task=training).net
         losses[psi] = evaluation.loss(net.outputs_on(samples), samples, settings.recipe)
         if settings.verbose:
-            logger.info("psi %d: held-out loss %.4f after %d epochs", psi, losses[psi], epochs)
-    return replace(settings, psi=min(losses, key=losses.__getitem__)), losses
+            logger.info("%s, held-out loss %.4f after epoch %d", name, losses[psi], epochs)
+    best = min(losses, key=losses.__getitem__)
+    if settings.verbose:
+        logger.info("psi=%d chosen", best)
+    return replace(settings, psi=best), losses

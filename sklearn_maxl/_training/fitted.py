@@ -27,6 +27,8 @@ class Fitted:
     labels : Labels or None
         Where the auxiliary labels come from, fitted; None without an auxiliary task.
     net : MAXLNet
+    seed : int
+        That of the plan: a training that goes on holds out the same rows again.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class Fitted:
     scaling: Scaling
     labels: Labels | None
     net: MAXLNet
+    seed: int
 
     @property
     def hierarchy(self) -> Hierarchy | None:

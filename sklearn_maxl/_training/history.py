@@ -1,7 +1,8 @@
 """What a fit records: one row per epoch, read as a table or by column."""
 
+import copy
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ Row = dict[str, int | float | np.ndarray]
 # What trials before a fit found, each an attribute of its history.
 FOUND = ("lr_scores", "psi_losses")
 
+# Rows that calls of `partial_fit` leave: a stream may go on for ever.
+ROWS_OF_STREAM = 1000
+
 # Mean mass below this share of the even one (1 / psi): the auxiliary class is out of use.
 IN_USE = 0.1
 
@@ -25,6 +29,7 @@ class History(list[Row]):
 
     ``history[-1]`` is the last epoch, ``history["meta_loss"]`` a column as an
     array, ``print(history)`` a table, ``pandas.DataFrame(history)`` a data frame.
+    Where a setting was changed between two fits, some rows lack a column: it is NaN there.
 
     Attributes
     ----------
@@ -50,8 +55,22 @@ class History(list[Row]):
 
     def __getitem__(self, key):  # type: ignore[no-untyped-def]
         if isinstance(key, str):
-            return np.array([row[key] for row in self])
+            return self._column(key)
         return super().__getitem__(key)
+
+    def _column(self, name: str) -> np.ndarray:
+        known = [row[name] for row in self if name in row]
+        if not known:
+            raise KeyError(name)
+        if len(known) == len(self):
+            return np.array(known)
+        missing = np.full(np.shape(known[0]), np.nan)
+        return np.array([row.get(name, missing) for row in self])
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that were run, those without a row included."""
+        return int(self[-1]["epoch"]) if self else 0
 
     def state(self) -> dict[str, object]:
         """What a file holds: rows, and what trials found."""
@@ -73,6 +92,8 @@ class History(list[Row]):
             ):
                 raise ValueError("its history holds what is no number")
         history = cls(rows)
+        if not all(type(row.get("epoch")) is int and row["epoch"] > 0 for row in rows):
+            raise ValueError("its history has a row without the number of its epoch")
         for name in FOUND:
             if not isinstance(state[name], dict | None):
                 raise ValueError(f"{name!r} of its history is no dictionary")
@@ -80,8 +101,8 @@ class History(list[Row]):
         return history
 
     def columns(self) -> list[str]:
-        """Names of what each epoch records."""
-        return list(self[-1]) if self else []
+        """Names of what epochs record."""
+        return list(dict.fromkeys(name for row in self for name in row))
 
     def __str__(self) -> str:
         names = self.columns()
@@ -102,6 +123,17 @@ def format_cell(value: float | np.ndarray | None) -> str:
     if isinstance(value, (int, np.integer)):
         return str(value)
     return f"{np.mean(value):.4f}"
+
+
+Rows = TypeVar("Rows", bound=list[Any])
+
+
+def copy_of_rows(rows: Rows) -> Rows:
+    """A copy that costs the same for any number of epochs: only the last row may change."""
+    copied = type(rows)(rows)
+    vars(copied).update(vars(rows))
+    copied[-1:] = copy.deepcopy(list.__getitem__(rows, slice(-1, None)))
+    return copied
 
 
 class EpochSums:

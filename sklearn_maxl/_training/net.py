@@ -7,7 +7,6 @@ epoch ends.
 """
 
 import copy
-import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -35,14 +34,13 @@ from ..optimizers import make_optimizer
 from . import evaluation
 from .checks import check_not_diverged, small_batch_explained
 from .early_stopping import BestState
-from .history import EpochSums, History, format_cell, summary
+from .history import EpochSums, History, copy_of_rows, summary
+from .log import epoch_line, logger
 from .progress import UNTOLD, Task
 from .schedules import Rates
 from .settings import Settings
 from .skorch_callbacks import check_callbacks, own_copies
 from .steps import PRECISIONS, RandomNumbers
-
-logger = logging.getLogger("sklearn_maxl")
 
 State = dict[str, dict[str, Tensor]]
 
@@ -110,7 +108,7 @@ class MAXLNet(NeuralNet):
             super().initialize()
         self.recipe_ = self.settings.recipe
         self.epochs_ = History()
-        self.n_steps_ = 0
+        self.n_steps_ = self.n_generator_steps_ = 0
         self.meta_gradient_ = WithFallback(learned.meta_gradient if learned else "exact")
         return self
 
@@ -156,8 +154,8 @@ class MAXLNet(NeuralNet):
             ) from error
         for mine, theirs in zip(self.optimizers(), other.optimizers(), strict=True):
             go_on(mine, theirs)
-        self.epochs_, self.n_steps_ = other.epochs_, other.n_steps_
-        self.history = other.history  # type: ignore[has-type]
+        for counted in ("epochs_", "history_", "n_steps_", "n_generator_steps_"):
+            setattr(self, counted, getattr(other, counted))
 
     # Training
 
@@ -176,7 +174,11 @@ class MAXLNet(NeuralNet):
         task: Task = UNTOLD,
         **fit_params: object,
     ) -> "MAXLNet":
-        """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks."""
+        """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks.
+
+        An interruption (Ctrl-C) ends it as well and is raised, unless there is something to
+        keep: an epoch, and not of a trial.
+        """
         self.check_data(X)
         settings = self.settings
         if not hasattr(self, "random_numbers_"):
@@ -189,18 +191,26 @@ class MAXLNet(NeuralNet):
         datasets: dict[str, object] = {"dataset_train": X, "dataset_valid": X.validation}
         # What skorch's progress bar guesses the number of batches from.
         self.iterator_train__batch_size = settings.batch_size_of(len(X))
+        before = self.epochs_.n_epochs
+        last = before + (self.max_epochs if epochs is None else epochs)
         try:
-            for _ in range(self.max_epochs if epochs is None else epochs):
+            for _ in range(before, last):
                 epoch = task.epoch()
                 self.rates_.next_epoch(self.optimizers())
                 self.notify("on_epoch_begin", **datasets)
-                self._run_epoch(X)
+                self._run_epoch(X, last)
                 stop = self._stopped_by_callback(datasets)
                 if best is not None:
                     stop |= best.stop(self.epochs_[-1]["validation_score"])
-                if epoch.end() or stop:
+                stop |= epoch.end() and not settings.is_trial
+                if stop:
                     break
         except KeyboardInterrupt:
+            if settings.is_trial or self.epochs_.n_epochs == before:
+                raise
+            self._drop_unfinished_row()
+            if best is None:  # nobody has looked at these weights yet
+                check_not_diverged(self.epochs_.n_epochs + 1, {}, self._states(), settings)
             warnings.warn("Training interrupted by user; keeping what was learned.", stacklevel=2)
         if best is None:
             self.set_primary_share(X.train)
@@ -215,6 +225,8 @@ class MAXLNet(NeuralNet):
         try:
             self.notify("on_epoch_end", **datasets)
         except KeyboardInterrupt:  # how they do it
+            if not self.callbacks_:  # nobody but the user
+                raise
             return True
         finally:
             # skorch keeps a history row for every batch, which makes pickles larger than the
@@ -222,12 +234,17 @@ class MAXLNet(NeuralNet):
             self.history[-1]["batches"] = self.history[-1]["batches"][-1:]
         return False
 
-    def _run_epoch(self, data: TrainingData) -> None:
+    def _drop_unfinished_row(self) -> None:
+        """Take the row of an epoch that was interrupted out of skorch's history."""
+        if "time" not in self.history[-1]:
+            del self.history[-1]
+
+    def _run_epoch(self, data: TrainingData, last: int) -> None:
         """Train for an epoch, then read what it was like."""
         start, sums = time.perf_counter(), self.take_steps(data)
         if data.validation is not None:
             self.set_primary_share(data.train)  # the validation score is of what predicts now
-        number, means = len(self.epochs_) + 1, sums.means()
+        number, means = self.epochs_.n_epochs + 1, sums.means()
         check_not_diverged(number, means, self._states(), self.settings)
         score = None if data.validation is None else self.score_on(data.validation)
         row = summary(number, means, sums, self.hierarchy, self.has_generator_, score)
@@ -236,7 +253,7 @@ class MAXLNet(NeuralNet):
         for name, value in row.items():  # lists, because skorch's history is written as JSON
             self.history.record(name, value.tolist() if isinstance(value, np.ndarray) else value)
         if self.verbose:
-            logger.info("%s", "  ".join(f"{k} {format_cell(v)}" for k, v in row.items()))
+            logger.info("%s", epoch_line(row, last))
 
     def take_steps(self, data: TrainingData) -> EpochSums:
         """The steps of an epoch; nothing is read back from the device."""
@@ -265,7 +282,7 @@ class MAXLNet(NeuralNet):
         self._set_training(True)
         for train, meta in batches(data, self.settings.batch_size_of(len(data)), self.random_state):
             if self.callbacks_:
-                self.notify("on_batch_begin", batch=train, training=True)
+                self.notify("on_batch_begin", batch=train, training=True, kind=kind)
             with small_batch_explained(len(train), self.settings.batch_size):
                 record = self._take_step(kind, train, meta)
             sums.add(record, len(train))
@@ -278,9 +295,11 @@ class MAXLNet(NeuralNet):
     def _take_step(self, kind: Pass, train: Batch, meta: Batch) -> Record:
         """Change the networks that learn in this pass, where a generator's turn has come."""
         learned, step = self.settings.learned, self.step_
-        due = learned is not None and self.n_steps_ % int(learned.every) == 0
+        # The steps of its own passes: those of the network's would leave some generators none.
+        due = learned is not None and self.n_generator_steps_ % int(learned.every) == 0
         learn_labels = kind.generator and due and step.generator_learns
-        self.n_steps_ += 1
+        self.n_steps_ += kind.network
+        self.n_generator_steps_ += kind.generator
         if kind.network:
             record = step.gradients(train, meta, learn_labels)
         elif learn_labels:
@@ -305,6 +324,11 @@ class MAXLNet(NeuralNet):
     def _named_parameters(self, network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
         prefix = "" if network is self.module_ else "generator."
         return ((prefix + name, p) for name, p in network.named_parameters())
+
+    def keep_rows(self, n: int) -> None:
+        """Forget the rows of all epochs but the last ones."""
+        for rows in (self.epochs_, self.history):
+            del rows[: max(0, len(rows) - n)]
 
     # Inference
 
@@ -362,12 +386,14 @@ class MAXLNet(NeuralNet):
                 optimizer.load_state_dict(optimizer.state_dict())
 
     def __deepcopy__(self, memo: dict[int, object]) -> "MAXLNet":
-        """Without skorch's pickle on the way, and sharing what callbacks were given."""
+        """Without skorch's pickle on the way; what callbacks were given, and rows, are shared."""
         other = memo[id(self)] = type(self).__new__(type(self))
         callbacks = [callback for _, callback in getattr(self, "callbacks_", ())]
         memo.update({id(callback): copy.copy(callback) for callback in callbacks})
         for name in ("module_", "generator_")[: 1 + self.has_generator_]:
             memo.update(copies_of_special_tensors(getattr(self, name)))
+        histories = [getattr(self, name, None) for name in ("epochs_", "history_")]
+        memo.update({id(h): copy_of_rows(h) for h in histories if h is not None})
         other.__dict__.update(copy.deepcopy(vars(self), memo))
         return other
 

@@ -26,8 +26,8 @@ class Plan:
         Mean and scale of the inputs.
     rng : RandomState
         Where the random numbers of every training start; each draws from a copy.
-    start : RandomState
-        Where the plan's own began, for another plan like it.
+    seed : int
+        What is held out follows from it alone, and what is decided before the trainings.
     """
 
     arrays: Arrays
@@ -35,23 +35,33 @@ class Plan:
     targets: Targets
     scaling: Scaling
     rng: np.random.RandomState
-    start: np.random.RandomState
+    seed: int
 
 
 def make_plan(
-    settings: Settings, arrays: Arrays, targets: Targets, start: np.random.RandomState
+    settings: Settings,
+    arrays: Arrays,
+    targets: Targets,
+    seed: int,
+    rng: np.random.RandomState | None = None,
 ) -> Plan:
-    """Hold out what early stopping and the meta loss are taken on; find the scaling."""
-    rng, parts = copy.deepcopy(start), {"train": arrays}
+    """Hold out what early stopping and the meta loss are taken on; find the scaling.
+
+    A training that goes on gives the `seed` of the first one, so that the same rows are held
+    out again, and its own `rng`. Without that, a training's numbers come after those that
+    were drawn for the parts.
+    """
+    own, parts = np.random.RandomState(seed), {"train": arrays}
     learned = settings.learned
     meta = learned is not None and learned.meta_batch == "holdout"
     for name, wanted in (("validation", settings.early_stopping), ("meta", meta)):
         if wanted:
             parts["train"], parts[name] = hold_out(
-                parts["train"], settings.validation_fraction, rng
+                parts["train"], settings.validation_fraction, own
             )
     scaling = moments(parts["train"].X, parts["train"].weight)
-    return Plan(arrays, parts, targets, scaling, rng, start)
+    rng = own if rng is None else copy.deepcopy(rng)
+    return Plan(arrays, parts, targets, scaling, rng, seed)
 
 
 def hold_out(arrays: Arrays, fraction: float, rng: np.random.RandomState) -> tuple[Arrays, Arrays]:
@@ -60,7 +70,7 @@ def hold_out(arrays: Arrays, fraction: float, rng: np.random.RandomState) -> tup
     return arrays.take(keep), arrays.take(held)
 
 
-def stream(start: np.random.RandomState, number: int) -> np.random.RandomState:
+def stream(seed: int, number: int) -> np.random.RandomState:
     """Random numbers of their own for one decision: not those that made another."""
-    seeds = copy.deepcopy(start).randint(2**31 - 1, size=number + 1)
+    seeds = np.random.RandomState(seed).randint(2**31 - 1, size=number + 1)
     return np.random.RandomState(seeds[number])

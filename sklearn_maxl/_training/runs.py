@@ -5,7 +5,6 @@ from the same plan they start with the same weights and see the same batches.
 """
 
 import copy
-import logging
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +21,8 @@ from .._tasks.auxiliary import Hierarchy, Ints
 from .._tasks.primary import Targets
 from ..labels import LabelInput, Labels, fitted_copy
 from .fitted import Fitted
-from .net import MAXLNet, logger
+from .history import ROWS_OF_STREAM
+from .net import MAXLNet
 from .plan import Plan, make_plan
 from .progress import UNTOLD, Task
 from .settings import Settings
@@ -42,7 +42,8 @@ def fresh(settings: Settings, plan: Plan) -> Fitted:
         given = label_input(settings, plan.targets, plan.scaling, plan.arrays)
         labels = fitted_copy(settings.labels, given)
     net = make_net(settings, plan.targets, plan.scaling, labels, copy.deepcopy(plan.rng))
-    return Fitted(settings, plan.targets, plan.scaling, labels, net.initialize())
+    net.initialize()
+    return Fitted(settings, plan.targets, plan.scaling, labels, net, plan.seed)
 
 
 def label_input(settings: Settings, targets: Targets, scaling: Scaling, rows: Arrays) -> LabelInput:
@@ -65,7 +66,6 @@ def make_net(
     rng: np.random.RandomState,
 ) -> MAXLNet:
     """The skorch net, which has not made its networks yet."""
-    show_log(settings.verbose)
     hierarchy = None if labels is None else Hierarchy(labels.psi_, settings.views)
     frame = settings.frame("backbone", scaling)
     module = partial(make_multi_task_net, frame, targets.n_outputs, hierarchy)
@@ -148,7 +148,7 @@ def warm_start(fitted: Fitted, settings: Settings, arrays: Arrays, task: Task = 
     What was fitted is copied, so that a training that fails loses nothing.
     """
     net, labels = copy.deepcopy((fitted.net, fitted.labels))
-    plan = make_plan(settings, arrays, fitted.targets, net.random_state)
+    plan = make_plan(settings, arrays, fitted.targets, fitted.seed, net.random_state)
     fresh = make_net(settings, fitted.targets, fitted.scaling, labels, plan.rng).initialize()
     fresh.take_over(net)
     more = replace(fitted, settings=settings, labels=labels, net=fresh)
@@ -163,14 +163,8 @@ def train_part(fitted: Fitted, arrays: Arrays, *, hold_rates: bool) -> Fitted:
     net.settings = replace(fitted.settings, early_stopping=False)
     if hold_rates:
         net.rates_.hold(net.optimizers())
+    net.keep_rows(ROWS_OF_STREAM - 1)
     more = replace(fitted, settings=net.settings, labels=labels, net=net)
-    train(more, make_plan(net.settings, arrays, fitted.targets, net.random_state), 1)
+    plan = make_plan(net.settings, arrays, fitted.targets, fitted.seed, net.random_state)
+    train(more, plan, 1)
     return more
-
-
-def show_log(verbose: int) -> None:
-    """Make the lines of `verbose` visible where the program has set up no logging."""
-    if verbose:
-        logger.setLevel(logging.INFO)
-        if not logger.hasHandlers():
-            logger.addHandler(logging.StreamHandler())

@@ -87,6 +87,9 @@ class Settings:
         Part of the training that is over -> factor of the learning rates.
     undecided : tuple of str
         What held-out trials still have to decide, keys of `trials.TRIALS`.
+    is_trial : bool
+        Whether this is one of those trials. Nothing cuts a trial short: it would be compared
+        with whole ones.
     step_class : type
         Makes the object that takes the steps.
     max_epochs, optimizer, ...
@@ -117,12 +120,17 @@ class Settings:
     callbacks: list[Entry] | None
     verbose: int
     undecided: tuple[str, ...] = ()
+    is_trial: bool = False
     step_class: type[Step] = Step
 
     @property
     def learned(self) -> Learned | None:
         """The settings of the label generator; None unless labels are learned."""
         return self.labels if isinstance(self.labels, Learned) else None
+
+    def of_trial(self, **changes: Any) -> Self:
+        """The settings of a trial: with changes, without callbacks and without log lines."""
+        return replace(self, is_trial=True, callbacks=None, verbose=0, **changes)
 
     def batch_size_of(self, n_samples: int) -> int:
         """Samples in a batch of a training set of so many."""

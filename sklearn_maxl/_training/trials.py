@@ -50,8 +50,9 @@ def fit(settings: Settings, plan: Plan, task: Task) -> Fitted:
     found = {}
     for name in settings.undecided:
         settings, found[TRIALS[name].found_in] = TRIALS[name].decide(settings, plan, task)
+    decided = ", ".join(f"{name}={getattr(settings, name)}" for name in settings.undecided)
     settings = replace(settings, undecided=())
-    with task.training("training", settings.max_epochs) as training:
+    with task.training(f"training with {decided}", settings.max_epochs) as training:
         fitted = run(settings, plan, task=training)
     vars(fitted.history).update(found)
     return fitted

@@ -7,7 +7,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from .._environment.random_state import isolated_rng, seed_rng
-from .._maths.step import Batch, gradient_similarity
+from .._maths.step import Batch, Pass, gradient_similarity
 from .._training.net import MAXLNet
 
 
@@ -16,7 +16,8 @@ class GradientSimilarity(Callback):
 
     It is the column ``gradient_similarity`` of ``history_``, the mean over the steps of an
     epoch in which it was measured, or NaN; `plots.GradientSimilarityDisplay` draws it. Each
-    time costs two backward passes; training is not changed by a bit.
+    time costs two backward passes; training is not changed by a bit. Only steps of the
+    multi-task network count, so none of the generator's pass with ``alternation="epoch"``.
 
     Parameters
     ----------
@@ -44,8 +45,12 @@ class GradientSimilarity(Callback):
     def on_epoch_begin(self, net: MAXLNet, **kwargs: Any) -> None:
         self.measured_: list[Tensor] = []
 
-    def on_batch_begin(self, net: MAXLNet, batch: Batch | None = None, **kwargs: Any) -> None:
-        if batch is None or net.n_steps_ % self.every or net.hierarchy is None:
+    def on_batch_begin(
+        self, net: MAXLNet, batch: Batch | None = None, kind: Pass | None = None, **kwargs: Any
+    ) -> None:
+        if batch is None or kind is None or not kind.network or net.hierarchy is None:
+            return
+        if net.n_steps_ % self.every:
             return
         step, seed = net.step_, net.n_steps_
         device = batch.y.device

@@ -67,7 +67,8 @@ class Learned(Stateless):
     alternation : {"batch", "epoch"}, default="batch"
         "batch": both networks learn from each batch. "epoch": a pass over the data
         for the multi-task network, then one for the label generator, as in the
-        NeurIPS 2019 code. "batch" shares a gradient between the two and is cheaper.
+        NeurIPS 2019 code; `every` then counts the steps of the generator's pass. "batch"
+        shares a gradient between the two and is cheaper.
 
     References
     ----------

@@ -26,11 +26,13 @@ class GradientSimilarityDisplay(Display):
     ----------
     gradient_similarity : ndarray of shape (n_epochs,)
         Mean cosine in each epoch; NaN where none was measured.
+    first_epoch : int, default=1
+        Number of the first epoch that is shown; calls of ``partial_fit`` keep the last 1,000.
 
     Attributes
     ----------
     epochs : ndarray of shape (n_epochs,)
-        Numbers of the epochs, from 1.
+        Numbers of the epochs.
     ax_ : matplotlib axes
         Axes with the curve.
     figure_ : matplotlib figure
@@ -53,9 +55,10 @@ class GradientSimilarityDisplay(Display):
     """
 
     gradient_similarity: NDArray[np.float64]
+    first_epoch: int = 1
 
     def __post_init__(self) -> None:
-        self.epochs = 1 + np.arange(len(self.gradient_similarity))
+        self.epochs = self.first_epoch + np.arange(len(self.gradient_similarity))
 
     @classmethod
     def from_estimator(cls, estimator: BaseMAXL, *, ax: AxesLike = None) -> Self:
@@ -81,7 +84,7 @@ class GradientSimilarityDisplay(Display):
                 "gradient_similarity was not recorded in this fit; pass callbacks="
                 "[sklearn_maxl.callbacks.GradientSimilarity(every=10)] and fit again."
             )
-        return cls(values).plot(ax=ax)
+        return cls(values, estimator.history_[0]["epoch"]).plot(ax=ax)
 
     def _draw(self, ax: AxesLike) -> "Axes":
         (axis,) = panels(ax, size=(6.4, 3.2))

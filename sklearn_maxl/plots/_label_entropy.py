@@ -34,11 +34,13 @@ class LabelEntropyDisplay(Display):
     psi : ndarray of shape (C,)
         Auxiliary classes of each class. Where classes differ, the line is a band from the
         least to the greatest log(psi).
+    first_epoch : int, default=1
+        Number of the first epoch that is shown; calls of ``partial_fit`` keep the last 1,000.
 
     Attributes
     ----------
     epochs : ndarray of shape (n_epochs,)
-        Numbers of the epochs, from 1.
+        Numbers of the epochs.
     ax_ : matplotlib axes
         Axes with the curves.
     figure_ : matplotlib figure
@@ -61,9 +63,10 @@ class LabelEntropyDisplay(Display):
     mean_label_entropy: NDArray[np.float64]
     label_entropy: NDArray[np.float64]
     psi: NDArray[np.int64]
+    first_epoch: int = 1
 
     def __post_init__(self) -> None:
-        self.epochs = 1 + np.arange(len(self.label_entropy))
+        self.epochs = self.first_epoch + np.arange(len(self.label_entropy))
 
     @classmethod
     def from_estimator(cls, estimator: BaseMAXL, *, ax: AxesLike = None) -> Self:
@@ -84,7 +87,7 @@ class LabelEntropyDisplay(Display):
         check_auxiliary(estimator, cls.__name__)
         history = estimator.history_
         columns = (history["mean_label_entropy"], history["label_entropy"])
-        return cls(*columns, estimator.psi_).plot(ax=ax)
+        return cls(*columns, estimator.psi_, history[0]["epoch"]).plot(ax=ax)
 
     def _draw(self, ax: AxesLike) -> "Axes":
         (axis,) = panels(ax, size=(6.4, 3.6))

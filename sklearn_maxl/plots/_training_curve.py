@@ -41,11 +41,13 @@ class TrainingCurveDisplay(Display):
         Score on what ``early_stopping`` holds out.
     score_name : str, default="validation score"
         What the score is called.
+    first_epoch : int, default=1
+        Number of the first epoch that is shown; calls of ``partial_fit`` keep the last 1,000.
 
     Attributes
     ----------
     epochs : ndarray of shape (n_epochs,)
-        Numbers of the epochs, from 1.
+        Numbers of the epochs.
     axes_ : ndarray of matplotlib axes
         The panels: losses and, if there is one, the score.
     ax_ : matplotlib axes
@@ -70,9 +72,11 @@ class TrainingCurveDisplay(Display):
     losses: dict[str, NDArray[np.float64]]
     validation_score: NDArray[np.float64] | None = None
     score_name: str = "validation score"
+    first_epoch: int = 1
 
     def __post_init__(self) -> None:
-        self.epochs = 1 + np.arange(next(iter(self.losses.values())).shape[1])
+        n = next(iter(self.losses.values())).shape[1]
+        self.epochs = self.first_epoch + np.arange(n)
 
     @classmethod
     def from_estimator(
@@ -102,7 +106,8 @@ class TrainingCurveDisplay(Display):
         scored = [run for run in runs if "validation_score" in run.history_.columns()]
         score = stacked(runs, "validation_score") if scored else None
         kind = "accuracy" if all(hasattr(run, "classes_") for run in runs) else "R2"
-        return cls(columns, score, f"validation {kind}").plot(ax=ax)
+        first = min(run.history_[0]["epoch"] for run in runs)
+        return cls(columns, score, f"validation {kind}", first).plot(ax=ax)
 
     def _draw(self, ax: AxesLike) -> "Axes":
         n = 1 if self.validation_score is None else 2
@@ -142,10 +147,12 @@ class TrainingCurveDisplay(Display):
 
 def stacked(runs: list[BaseMAXL], name: str) -> NDArray[np.float64]:
     """A column of several histories, one a row; NaN where a run has no value."""
-    values = np.full((len(runs), max(len(run.history_) for run in runs)), np.nan)
-    for row, run in zip(values, runs, strict=True):
+    firsts = [run.history_[0]["epoch"] for run in runs]
+    lasts = [run.history_[-1]["epoch"] for run in runs]
+    values = np.full((len(runs), max(lasts) + 1 - min(firsts)), np.nan)
+    for row, run, first, last in zip(values, runs, firsts, lasts, strict=True):
         if name in run.history_.columns():
-            row[: len(run.history_)] = run.history_[name]
+            row[first - min(firsts) : last + 1 - min(firsts)] = run.history_[name]
     return values
 
 

@@ -1,0 +1,250 @@
+"""Ctrl-C at any moment of a fit: whole epochs are kept, or the estimator is as it was before."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._training.net import MAXLNet
+from sklearn_maxl._training.steps import Step
+from sklearn_maxl.backbones import MLP, ConvNet
+
+LABELS = ["maxl", "uniform", "random", "kmeans", "human", None]
+KEPT = "Training interrupted by user; keeping what was learned"
+
+
+class Presses:
+    """Presses Ctrl-C at one of the calls that come by."""
+
+    def __init__(self):
+        self.left = None
+
+    def at(self, number):
+        self.left = number
+
+    def pass_by(self):
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+
+@pytest.fixture
+def presses():
+    return Presses()
+
+
+def model(presses, cls=MAXLClassifier, **parameters):
+    """An estimator whose steps are counted; iris in batches of 50 has three an epoch."""
+
+    class Counted(Step):
+        def multi_task_gradients(self, train, A):
+            record = super().multi_task_gradients(train, A)
+            presses.pass_by()
+            return record
+
+    class Estimator(cls):
+        step_class = Counted
+
+    settings = {
+        "backbone": MLP((4,)), "psi": 2, "lr": 0.01, "batch_size": 50, "max_epochs": 3,
+        "random_state": 0,
+    }  # fmt: skip
+    return Estimator(**{**settings, **parameters})
+
+
+def fit(clf, data, method="fit", **more):
+    finer = data[1] if clf.auxiliary == "human" else None
+    return getattr(clf, method)(*data, auxiliary_labels=finer, **more)
+
+
+def same(a, b):
+    """Whether two collections of attributes are the same objects."""
+    return a.keys() == b.keys() and all(a[name] is b[name] for name in a)
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize(
+    ("parameters", "step"),
+    # Of lr, 15 trials of 3 epochs of 3 steps; of psi, 4 trials of an epoch.
+    [
+        ({"lr": "auto"}, 1),  # the first step of all
+        ({"lr": "auto"}, 8),  # two epochs of a trial have ended
+        ({"lr": "auto"}, 9 * 14 + 4),  # the last trial
+        ({"psi": "auto", "max_epochs": 8}, 5),
+        ({"psi": "auto", "max_epochs": 8, "early_stopping": True}, 3 * 3 + 2),
+        ({"lr": "auto", "psi": "auto", "max_epochs": 8}, 15 * 8 * 3 + 4),
+    ],
+)
+def test_an_interrupted_trial_ends_the_fit(iris, presses, parameters, step, fitted):
+    clf = model(presses, max_epochs=1)
+    if fitted:
+        clf.fit(*iris)
+    clf.set_params(max_epochs=3).set_params(**parameters)
+    before = dict(vars(clf))
+    presses.at(step)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*iris)
+    assert presses.left == 0
+    assert same(vars(clf), before)
+    assert hasattr(clf, "classes_") is fitted
+
+
+def test_a_fit_after_an_interrupted_one_is_as_if_there_had_been_none(iris, presses):
+    clf = model(presses, lr="auto")
+    presses.at(30)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*iris)
+    again, alone = clf.fit(*iris), model(presses, lr="auto").fit(*iris)
+    assert again.history_.lr_scores == alone.history_.lr_scores
+    np.testing.assert_array_equal(again.predict_proba(iris[0]), alone.predict_proba(iris[0]))
+
+
+@pytest.mark.parametrize("place", ["outputs_on", "on_epoch_end"])
+@pytest.mark.parametrize("parameters", [{"lr": "auto"}, {"psi": "auto", "max_epochs": 8}])
+def test_a_trial_may_be_interrupted_between_steps(iris, presses, monkeypatch, place, parameters):
+    whole = getattr(MAXLNet, place)
+
+    def interrupted(*arguments, **named):
+        presses.pass_by()
+        return whole(*arguments, **named)
+
+    monkeypatch.setattr(MAXLNet, place, interrupted)
+    presses.at(2)
+    with pytest.raises(KeyboardInterrupt):
+        model(Presses(), **parameters).fit(*iris)
+
+
+@pytest.mark.parametrize("auxiliary", LABELS)
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_before_an_epoch_has_ended_there_is_nothing_to_keep(iris, presses, auxiliary, step, method):
+    first = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
+    clf = model(presses, auxiliary=auxiliary)
+    presses.at(step)
+    with pytest.raises(KeyboardInterrupt):
+        fit(clf, iris, method, **first)
+    assert not hasattr(clf, "classes_")
+    assert fit(clf, iris, method, **first).n_iter_ == (3 if method == "fit" else 1)
+
+
+@pytest.mark.parametrize("auxiliary", LABELS)
+def test_whole_epochs_are_kept_with_every_kind_of_labels(iris, presses, auxiliary, tmp_path):
+    clf = model(presses, auxiliary=auxiliary)
+    presses.at(5)  # the second of the three steps of epoch 2
+    with pytest.warns(UserWarning, match=KEPT):
+        fit(clf, iris)
+    assert clf.n_iter_ == len(clf.history_) == len(clf.net_.history) == 1
+    assert set(clf.history_[0]) <= set(clf.net_.history[0])
+    expected = clf.predict_proba(iris[0])
+    clf.save(tmp_path / "kept.safetensors")
+    loaded = type(clf).load(tmp_path / "kept.safetensors")
+    np.testing.assert_array_equal(loaded.predict_proba(iris[0]), expected)
+    assert fit(clf, iris, "partial_fit").history_["epoch"].tolist() == [1, 2]
+
+
+def test_images_and_numbers_are_kept_too(images, iris, presses):
+    views = {"backbone": ConvNet((4,)), "views": "auto"}
+    presses.at(6)  # 200 images: four steps an epoch
+    with pytest.warns(UserWarning, match=KEPT):
+        clf = model(presses, **views).fit(*images)
+    assert clf.n_iter_ == 1
+    assert np.isfinite(clf.predict_proba(images[0])).all()
+    presses.at(5)
+    with pytest.warns(UserWarning, match=KEPT):
+        reg = model(presses, MAXLRegressor).fit(iris[0][:, :3], iris[0][:, 3])
+    assert reg.n_iter_ == 1
+    pickle.loads(pickle.dumps(reg.history_))
+
+
+@pytest.mark.parametrize("auxiliary", LABELS)
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_evaluation_of_early_stopping(iris, presses, monkeypatch, auxiliary, number):
+    score_on = MAXLNet.score_on
+
+    def interrupted(*arguments):
+        presses.pass_by()
+        return score_on(*arguments)
+
+    settings = {"early_stopping": True, "auxiliary": auxiliary, "schedule": "constant"}
+    two = fit(model(Presses(), **{**settings, "max_epochs": 2}), iris)
+    clf = model(Presses(), **settings)
+    monkeypatch.setattr(MAXLNet, "score_on", interrupted)
+    presses.at(number)
+    if number == 1:
+        with pytest.raises(KeyboardInterrupt):
+            fit(clf, iris)
+        assert not hasattr(clf, "classes_")
+    else:
+        with pytest.warns(UserWarning, match=KEPT):
+            fit(clf, iris)
+        assert clf.n_iter_ == len(clf.net_.history) == 2
+        np.testing.assert_array_equal(clf.predict_proba(iris[0]), two.predict_proba(iris[0]))
+
+
+@pytest.mark.parametrize("auxiliary", LABELS)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_going_on_leaves_the_former_fit_where_nothing_new_is_whole(
+    iris, presses, auxiliary, method
+):
+    clf = fit(model(presses, auxiliary=auxiliary, warm_start=True), iris)
+    before, expected = dict(vars(clf)), clf.predict_proba(iris[0])
+    presses.at(2)
+    with pytest.raises(KeyboardInterrupt):
+        fit(clf, iris, method)
+    assert same(vars(clf), before)
+    assert clf.n_iter_ == len(clf.history_) == len(clf.net_.history) == 3
+    np.testing.assert_array_equal(clf.predict_proba(iris[0]), expected)
+
+
+def test_an_interrupted_epoch_that_diverged_is_not_kept(iris, presses):
+    class Broken(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                with torch.no_grad():
+                    next(net.module_.parameters()).fill_(np.nan)
+                raise KeyboardInterrupt
+
+    clf = model(presses, callbacks=[Broken()])
+    with pytest.raises(ValueError, match="diverged in epoch 2"):
+        clf.fit(*iris)
+    assert not hasattr(clf, "classes_")
+    stopped = {"early_stopping": True, "callbacks": [Broken()]}
+    with pytest.warns(UserWarning, match=KEPT):  # the best epoch is put back
+        clf = model(presses, **stopped).fit(*iris)
+    assert np.isfinite(clf.predict_proba(iris[0])).all()
+
+
+def test_scikit_learns_callbacks_see_the_fit_end(iris, presses):
+    pytest.importorskip("sklearn.callback")
+
+    class Tasks:
+        def __init__(self):
+            self.begun, self.ended, self.torn_down = [], [], 0
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            self.torn_down += 1
+
+        def on_fit_task_begin(self, estimator, context):
+            self.begun.append(context.task_name)
+
+        def on_fit_task_end(self, estimator, context):
+            self.ended.append(context.task_name)
+
+    kept, lost = Tasks(), Tasks()
+    presses.at(5)
+    with pytest.warns(UserWarning, match=KEPT):
+        model(presses).set_callbacks(kept).fit(*iris)
+    assert kept.begun == ["fit", "epoch", "epoch"]
+    assert (kept.ended, kept.torn_down) == (["epoch", "fit"], 1)
+    presses.at(5)
+    clf = model(presses, lr="auto").set_callbacks(lost)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*iris)
+    assert (lost.ended, lost.torn_down) == ([], 1)
