@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from .._data.batches import META_BATCHES, TrainingData
 from .._data.samples import Samples
+from .._environment.interrupts import interrupts_are_passed_on
 from .._environment.random_state import isolated_rng
 from .._environment.threads import torch_threads
 from .._maths.at_parameters import parameters_of
@@ -198,6 +199,8 @@ class MAXLNet(NeuralNet):
                 if epoch.end() or stop:
                     break
         except KeyboardInterrupt:
+            if interrupts_are_passed_on():
+                raise
             warnings.warn("Training interrupted by user; keeping what was learned.", stacklevel=2)
         if best is None:
             self.set_primary_share(X.train)
