@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._training.steps import Step
 from sklearn_maxl.backbones import ConvNet
-from sklearn_maxl.comparison import Comparison, compare
+from sklearn_maxl.comparison import Comparison, _progress, compare
 from sklearn_maxl.labels import Uniform
 
 X, Y = load_iris(return_X_y=True)
@@ -124,7 +124,7 @@ def test_identical_arms_do_not_differ():
     arms = {"one": {"auxiliary": None}, "two": {"auxiliary": None, "psi": 3}}
     found = quick(arms=arms, reference="one", n_seeds=2)
     np.testing.assert_array_equal(found.scores_[0], found.scores_[1])
-    assert found.verdict == "two scores as one does in every split; keep one."
+    assert found.verdict.startswith("two scores as one does in every split; use the single")
     row = found.table().iloc[1]
     assert (row["p"], row["wins"], row["ties"], row["losses"]) == (1, 0, 4, 0)
 
@@ -309,10 +309,11 @@ def test_warnings_of_fits_are_told_once_for_each_arm():
     assert caught[0].filename == __file__
 
 
-def test_verbose_logs_how_far_it_is(caplog):
+def test_verbose_logs_how_far_it_is(caplog, monkeypatch):
+    monkeypatch.setattr(_progress, "FIRST", np.inf)
     with caplog.at_level(logging.INFO, "sklearn_maxl"):
         quick(n_seeds=1, verbose=1)
-    (line,) = [r.getMessage() for r in caplog.records]  # the next would come after seconds
+    (line,) = [r.getMessage() for r in caplog.records]
     assert line == "0 of 2 learning rates, 0 of 4 fits"
 
 

@@ -205,12 +205,12 @@ def _by_log(verbose: int) -> Track:
             yield from done
             return
         show_log(verbose)
-        logger.info("%s", progress)
+        logger.info("%s", str(progress))
         if verbose == 1:
             yield from told(done, progress, lambda text: logger.info("%s", text))
             return
         for one in done:
-            logger.info("%s; %s", one, progress)
+            logger.info("%s; %s", str(one), str(progress))
             yield one
 
     return track

@@ -84,6 +84,10 @@ def _splitter(cv: object, classification: bool, groups: ArrayLike | None) -> Bas
         if groups is None:
             return (StratifiedKFold if classification else KFold)(int(cv), shuffle=True)
         return (StratifiedGroupKFold if classification else GroupKFold)(int(cv), shuffle=True)
+    if isinstance(cv, Iterable) and not hasattr(cv, "split"):
+        cv = list(cv)
+        if any(not isinstance(pair, tuple | list | np.ndarray) or len(pair) != 2 for pair in cv):
+            raise ValueError(f"cv must give pairs (train, test), got {cv[0]!r} for instance.")
     return check_cv(cv)
 
 
@@ -97,12 +101,9 @@ def _check_class_sizes(y: ArrayLike, n_folds: int) -> None:
         )
 
 
-def _rows(pair: object, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _rows(pair: tuple[ArrayLike, ArrayLike], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Training and test rows by number, as cv gave them."""
-    try:
-        train, test = (np.asarray(part) for part in pair)  # type: ignore[attr-defined]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"cv must give pairs (train, test), got {pair!r}.") from error
+    train, test = (np.asarray(part) for part in pair)
     train, test = (np.flatnonzero(p) if p.dtype == bool else p for p in (train, test))
     if not len(train) or not len(test):
         raise ValueError("cv gives a fold without training samples, or without test samples.")
@@ -124,5 +125,5 @@ def _warn_of_unseen_classes(y: NDArray[np.generic], splits: Iterable[Split]) -> 
             f"In {sum(unseen)} of {len(unseen)} splits there are test samples of a class that no "
             "training sample has, so that no arm can be right on them; take folds with all "
             "classes, such as those of cv=5 or StratifiedKFold.",
-            stacklevel=4,
+            stacklevel=5,
         )
