@@ -21,10 +21,10 @@ X, y = load_wine(return_X_y=True)
 # --------------
 # Four arms, two seeds of five folds. The single task is the one to beat. Uniform labels teach
 # nothing: where "maxl" is not better than "uniform", learning the labels is not the reason for a
-# gain. With ``lr=0.01`` no fit searches for a learning rate.
+# gain.
 
 found = compare(
-    MAXLClassifier(lr=0.01, max_epochs=50),
+    MAXLClassifier(max_epochs=20),
     X,
     y,
     cv=5,

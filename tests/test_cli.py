@@ -16,6 +16,8 @@ from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._cli import main as _cli
 from sklearn_maxl._cli.main import main
 from sklearn_maxl._cli.tables import pipeline, prepare, read
+from sklearn_maxl.comparison import _progress
+from sklearn_maxl.comparison._progress import Progress
 
 IRIS = load_iris(as_frame=True)
 FRAME = IRIS.frame.rename(columns={"target": "kind"})
@@ -211,15 +213,20 @@ class Terminal:
 
 def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    assert list(_cli._track(iter(range(4)), 4)) == [0, 1, 2, 3]
-    assert "0/4" in sys.stderr.text
+    assert list(_cli._track(iter(range(4)), Progress(0, 4, 1))) == [0, 1, 2, 3]
+    assert "0 of 4 fits" in sys.stderr.text
+    assert "100%" in sys.stderr.text
 
 
-def test_progress_is_lines_without_tqdm(monkeypatch):
-    without(monkeypatch, "tqdm")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_lines_without_a_terminal_or_tqdm(monkeypatch, terminal):
+    if terminal:
+        without(monkeypatch, "tqdm")
+    monkeypatch.setattr(Terminal, "isatty", lambda _: terminal)
     monkeypatch.setattr(sys, "stderr", Terminal())
-    assert len(list(_cli._track(iter(range(25)), 25))) == 25
-    assert sys.stderr.text.splitlines()[0::12] == ["2 of 25 fits", "25 of 25 fits"]
+    monkeypatch.setattr(_progress, "FIRST", 0.0)
+    assert len(list(_cli._track(iter(range(25)), Progress(0, 25, 1)))) == 25
+    assert sys.stderr.text == "0 of 25 fits\n"  # the next would come half a minute later
 
 
 # Wrong uses

@@ -3,6 +3,8 @@
 import builtins
 import logging
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -12,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -20,8 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._training.steps import Step
 from sklearn_maxl.backbones import ConvNet
-from sklearn_maxl.comparison import Comparison, compare
+from sklearn_maxl.comparison import Comparison, _progress, compare
+from sklearn_maxl.labels import Uniform
 
 X, Y = load_iris(return_X_y=True)
 QUICK = MAXLClassifier(max_epochs=1)
@@ -119,7 +124,7 @@ def test_identical_arms_do_not_differ():
     arms = {"one": {"auxiliary": None}, "two": {"auxiliary": None, "psi": 3}}
     found = quick(arms=arms, reference="one", n_seeds=2)
     np.testing.assert_array_equal(found.scores_[0], found.scores_[1])
-    assert found.verdict.startswith("No measurable difference: two +0.00 points ± 0.00, p = 1.00;")
+    assert found.verdict.startswith("two scores as one does in every split; use the single")
     row = found.table().iloc[1]
     assert (row["p"], row["wins"], row["ties"], row["losses"]) == (1, 0, 4, 0)
 
@@ -128,15 +133,18 @@ VERDICTS = {
     "helps": (made(GAIN), r"maxl helps: \+2\.00 points ± 0\.\d\d, p < 0\.001\."),
     "hurts": (
         made(-np.array(GAIN)),
-        r"maxl hurts: −2\.00 points ± 0\.\d\d, p < 0\.001; use auxiliary=None, which is 2\.0x "
-        r"faster\.",
+        r"maxl hurts: −2\.00 points ± 0\.\d\d, p < 0\.001; use the single task "
+        r"\(auxiliary=None\), which is 2\.0x faster\.",
     ),
     "neither": (
         made(NOISE),
         r"No measurable difference: maxl \+0\.06 points ± \d\.\d\d, p = 0\.9\d \(95 % interval "
-        r"−\d\.\d\d to \+\d\.\d\d\); use auxiliary=None, which is 2\.0x faster\.",
+        r"−\d\.\d\d to \+\d\.\d\d\); use the single task \(auxiliary=None\), which is 2\.0x "
+        r"faster\.",
     ),
-    "not faster": (made(NOISE, seconds=(1.0, 1.0)), r".*; use auxiliary=None\."),
+    "not faster": (
+        made(NOISE, seconds=(1.0, 1.0)), r".*; use the single task \(auxiliary=None\)\.",
+    ),
     "no better than uniform": (
         made([GAIN, np.add(GAIN, NOISE) / 2 + 0.009], arms=("maxl", "uniform", None),
              seconds=(2, 1, 1)),
@@ -150,17 +158,34 @@ VERDICTS = {
     "one hurts": (
         made([NOISE, NOISE, -np.array(GAIN)], arms=("maxl", "uniform", "random", None),
              seconds=(2, 1, 1, 1)),
-        r"No measurable difference: maxl .*, and none for uniform; use auxiliary=None, which is "
-        r"2\.0x faster than maxl\. random hurts: −2\.00 points .*\.",
+        r"No measurable difference: maxl .*, and none for uniform; use the single task "
+        r"\(auxiliary=None\), which is 2\.0x faster than maxl\. random hurts: −2\.00 points .*\.",
     ),
     "two hurt": (
         made([-np.array(GAIN), -np.array(GAIN)], arms=("kmeans", "random", None),
              seconds=(1, 1, 1)),
-        r"kmeans and random hurt: −2\.00 .*, −2\.00 .*; use auxiliary=None\.",
+        r"kmeans and random hurt: −2\.00 .*, −2\.00 .*; use the single task "
+        r"\(auxiliary=None\)\.",
     ),
     "no spread": (
-        made(np.full(8, 0.25)), r"No measurable difference: maxl \+25\.00 points ± 0\.00 in every "
-        r"split, so that there is no test; .*",
+        made(np.full(8, 0.25)),
+        r"maxl differs from single task by \+25\.00 points in each of the 8 splits; equal "
+        r"differences can't be tested, more seeds or folds may tell\.",
+    ),
+    "no difference at all": (
+        made(np.zeros(8)),
+        r"maxl scores as single task does in every split; use the single task \(auxiliary=None\), "
+        r"which is 2\.0x faster\.",
+    ),
+    "of each kind": (
+        made([NOISE, np.zeros(8), np.full(8, -0.1), -np.array(GAIN), np.zeros(8)],
+             arms=("a", "b", "c", "d", "e", None), seconds=[1] * 6),
+        r"No measurable difference: a [^.]*\..* b and e score as single task does in every split\. "
+        r"c differs from single task by −10\.00 points in each .* may tell\. d hurts: −2\.00 .*\.",
+    ),
+    "one helps, others do not": (
+        made([GAIN, np.zeros(8), -np.array(GAIN)], arms=("a", "b", "c", None), seconds=[1] * 4),
+        r"a helps: [^;]*\. b scores as single task does in every split\. c hurts: [^;]*\.",
     ),
     "R2": (made(NOISE, scoring="r2"), r"No measurable difference: maxl \+0\.001 ± 0\.\d\d\d, .*"),
 }  # fmt: skip
@@ -195,7 +220,8 @@ def test_the_table_agrees_with_the_scores():
 
 
 def test_folds_that_do_not_change_count_once():
-    found = quick(cv=KFold(3), n_seeds=2)
+    order = np.random.RandomState(0).permutation(150)
+    found = quick(X=X[order], y=Y[order], cv=KFold(3), n_seeds=2)
     assert not found.folds_change_
     assert "averaged over the seeds" in str(found)
     scores = np.random.default_rng(0).uniform(size=(2, 2, 3))
@@ -283,10 +309,68 @@ def test_warnings_of_fits_are_told_once_for_each_arm():
     assert caught[0].filename == __file__
 
 
-def test_verbose_logs_every_fit(caplog):
+def test_verbose_logs_how_far_it_is(caplog, monkeypatch):
+    monkeypatch.setattr(_progress, "FIRST", np.inf)
     with caplog.at_level(logging.INFO, "sklearn_maxl"):
         quick(n_seeds=1, verbose=1)
-    assert [r.getMessage()[:10] for r in caplog.records] == [f"fit {i} of 4" for i in range(1, 5)]
+    (line,) = [r.getMessage() for r in caplog.records]
+    assert line == "0 of 2 learning rates, 0 of 4 fits"
+
+
+def test_more_verbose_logs_every_search_and_fit(caplog):
+    with caplog.at_level(logging.INFO, "sklearn_maxl"):
+        quick(n_seeds=1, verbose=2)
+    lines = "\n".join(r.getMessage() for r in caplog.records[1:])
+    search = r"seed 0, fold 0: lr=0\.\d+, \d+\.\d s; 1 of 2 learning rates, 0 of 4 fits"
+    fit = r"single task, seed 0, fold 1: score 0\.\d{4}, .* s; 2 of 2 learning rates, 4 of 4 fits"
+    assert re.match(search, lines)
+    assert re.search(fit + "$", lines)
+    assert len(caplog.records) == 1 + 2 + 4
+
+
+def test_what_is_logged_is_seen_where_no_logging_is_set_up():
+    code = (
+        "from sklearn.datasets import load_iris\n"
+        "from sklearn_maxl import MAXLClassifier\n"
+        "from sklearn_maxl.comparison import compare\n"
+        "compare(MAXLClassifier(max_epochs=1, lr=0.1), *load_iris(return_X_y=True), cv=2, "
+        "n_seeds=1, arms=('uniform', None), verbose=1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "0 of 4 fits\n"
+
+
+# Interruptions
+
+
+class Interrupted(Step):
+    """Ctrl-C in the second epoch of what is trained with a rate of 0.05."""
+
+    epochs = 0
+
+    def __init__(self, module, generator, optimizer, *rest):
+        super().__init__(module, generator, optimizer, *rest)
+        if optimizer.defaults["lr"] == 0.05:
+            type(self).epochs += 1
+            if self.epochs == 2:
+                raise KeyboardInterrupt
+
+
+class OfImpatience(MAXLClassifier):
+    step_class = Interrupted
+
+
+@pytest.mark.parametrize("wrapper", [lambda clf: clf, CalibratedClassifierCV])
+def test_a_training_that_was_interrupted_is_never_scored(wrapper, monkeypatch):
+    monkeypatch.setattr(Interrupted, "epochs", 0)
+    scored = []
+    clf = wrapper(OfImpatience(max_epochs=5, lr=0.05))
+    with pytest.raises(KeyboardInterrupt):
+        quick(clf, scoring=lambda *_: scored.append(1))
+    assert (Interrupted.epochs, scored) == (2, [])
+    monkeypatch.setattr(Interrupted, "epochs", 0)
+    with pytest.warns(UserWarning, match="keeping what was learned"):  # elsewhere as ever
+        OfImpatience(max_epochs=5, lr=0.05).fit(X, Y)
 
 
 # Wrong uses
@@ -329,8 +413,47 @@ WRONG = {
     "no y": ({"y": None}, r"requires y to be passed"),
     "numbers": ({"y": Y + 0.5}, r"y must hold classes .*compare a MAXLRegressor"),
     "lengths": ({"y": Y[1:]}, r"inconsistent numbers of samples"),
-    "scoring": ({"scoring": "nonsense"}, r"scoring"),
-    "scoring gives NaN": ({"scoring": lambda *_: np.nan}, r"scoring gave a value that is not fini"),
+    "own random_state": (
+        {"arms": {"a": {"random_state": 1}, "b": {}}, "reference": "b"},
+        r"arms: 'a' sets random_state, but compare sets it itself",
+    ),
+    "objects as arms": ({"arms": (Uniform(), None)}, r"arms holds Uniform\(\), .*give a dict"),
+    "masks that overlap": (
+        {"cv": [(np.arange(150) < 100, np.arange(150) >= 90)] * 2},
+        r"tested on 10 of its own training samples",
+    ),
+    "rows that are not there": (
+        {"cv": [(range(100), range(100, 151))] * 2}, r"cv gives rows that are not from 0 to 149",
+    ),
+    "no pairs": ({"cv": [range(3), range(3)]}, r"cv must give pairs \(train, test\), got range"),
+    "an empty fold": ({"cv": [(range(100), [])] * 2}, r"without test samples"),
+    "no jobs": ({"n_jobs": 0}, r"n_jobs must be a number of processes, or -1"),
+    "half a job": ({"n_jobs": 0.5}, r"n_jobs must be an int or None"),
+    "fewer groups than folds": ({"groups": np.arange(150) % 2, "cv": 3}, r"folds?|splits"),
+    "unknown score": (
+        {"scoring": "balanced_acuracy"},
+        r"^scoring='balanced_acuracy' .*Did you mean 'balanced_accuracy'",
+    ),
+    "a score like no other": ({"scoring": "zzzz"}, r"no score of scikit-learn.*get_scorer_names"),
+    "scores": ({"scoring": ["accuracy", "f1"]}, r"compare takes one score, such as .*for several"),
+    "scores by name": ({"scoring": {"a": "accuracy"}}, r"compare takes one score"),
+    "scores in a set": ({"scoring": {"accuracy"}}, r"compare takes one score"),
+    "scoring gives a dict": (
+        {"scoring": lambda *_: {"a": 1.0, "b": 2.0}}, r"compare takes one score, .*of 'a', 'b'",
+    ),
+    "scoring gives an array": ({"scoring": lambda *_: np.ones(3)}, r"gave no number, but array"),
+    "scoring gives a text": ({"scoring": lambda *_: "0.9"}, r"gave no number, but '0\.9'"),
+    "scoring gives None": ({"scoring": lambda *_: None}, r"gave no number, but None"),
+    "scoring gives NaN": (
+        {"scoring": lambda *_: np.nan},
+        r"scoring gave a value that is not finite: .* is nan \(arm 'uniform', seed 0, fold 0\)",
+    ),
+    "a score for two classes": (
+        {"scoring": "f1"}, r"scoring=f1 failed \(arm 'uniform', .*There are also .*f1_macro",
+    ),
+    "a score that fails": (
+        {"scoring": lambda *_: 1 / 0}, r"failed \(arm 'uniform', seed 0, fold 0\): division",
+    ),
     "a fit that fails": ({"X": X.astype(str).astype(object) + "m"}, r"X holds text"),
 }  # fmt: skip
 
@@ -339,6 +462,26 @@ WRONG = {
 def test_a_wrong_use_says_what_is_wrong(settings, message):
     with pytest.raises((ValueError, TypeError), match=message):
         quick(**settings)
+
+
+def test_scores_of_any_type_of_number():
+    for value in (1, True * 1, np.float32(0.5), np.array(0.5), np.int64(3)):
+        assert (quick(n_seeds=1, scoring=lambda *_, v=value: v).scores_ == float(value)).all()
+
+
+def test_folds_as_masks_count_their_samples():
+    mask = np.arange(150) % 3 == 0
+    found = quick(cv=[(mask, ~mask), (~mask, mask)], n_seeds=1)
+    assert found.n_train_.tolist() == [[50, 100]]
+    assert found.n_test_.tolist() == [[100, 50]]
+
+
+def test_classes_that_are_tested_but_not_trained_are_told():
+    with pytest.warns(
+        UserWarning, match=r"In 3 of 3 splits there are test samples of a class"
+    ) as w:
+        quick(cv=KFold(3), n_seeds=1)
+    assert w[0].filename == __file__
 
 
 # Views

@@ -6,14 +6,19 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import MAXLClassifier, MAXLRegressor, __version__
 from ..comparison._arms import COMPARABLE, DEFAULT_ARMS
 from ..comparison._compare import Comparison, tracked_compare
-from ..comparison._paired_runs import Outcome
+from ..comparison._paired_runs import Done
+from ..comparison._progress import Progress, told
 from .tables import SEPARATORS, Table, TableError, near, pipeline, prepare, read
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _SINGLE_TASK = ("none", "single")
 """How ``auxiliary=None`` is written in --arms."""
@@ -186,20 +191,24 @@ def _report(
     sys.stdout.write("\n")
 
 
-def _track(outcomes: Iterator[Outcome], total: int) -> Iterable[Outcome]:
-    """A progress bar on stderr, if somebody is there to see it."""
-    if not sys.stderr.isatty():
-        return outcomes
+def _track(done: Iterator[Done], progress: Progress) -> Iterable[Done]:
+    """On stderr: a progress bar for somebody at a terminal, else a line now and then."""
     try:
         from tqdm import tqdm
     except ImportError:
-        return _lines(outcomes, total)
-    return tqdm(outcomes, total=total, unit="fit", file=sys.stderr, leave=False)
+        tqdm = None
+    if tqdm is None or not sys.stderr.isatty():
+        return told(done, progress, lambda text: sys.stderr.write(f"{text}\n"))
+    bar = tqdm(
+        total=progress.total, bar_format="{l_bar}{bar}| {postfix}", file=sys.stderr, leave=False
+    )
+    return _shown(done, progress, bar)
 
 
-def _lines(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
-    step = max(1, total // 10)
-    for number, outcome in enumerate(outcomes, 1):
-        if number % step == 0 or number == total:
-            sys.stderr.write(f"{number} of {total} fits\n")
-        yield outcome
+def _shown(done: Iterator[Done], progress: Progress, bar: "tqdm") -> Iterator[Done]:
+    with bar:
+        bar.set_postfix_str(str(progress))
+        for one in done:
+            bar.set_postfix_str(str(progress), refresh=False)
+            bar.update()
+            yield one

@@ -1,5 +1,6 @@
 """What the classifier and the regressor share: scikit-learn's side, no tensor mathematics."""
 
+import copy
 import os
 import warnings
 from abc import ABCMeta, abstractmethod
@@ -284,6 +285,23 @@ class BaseMAXL(
                     fitted = trials.fit(settings, plan, task)
                     _warn_of_collapse(fitted)
                 return self._keep(fitted)
+
+    def _chosen_lr(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        auxiliary_labels: ArrayLike | None = None,
+    ) -> float | None:
+        """The rate that `fit` would find by trials; None if it would not look for one."""
+        self._validate_params()
+        throwaway = copy.copy(self)  # checking samples sets attributes
+        arrays, targets = throwaway._check(X, y, sample_weight, auxiliary_labels, None)
+        settings = throwaway._settings(arrays, targets)
+        if "lr" not in settings.undecided:
+            return None
+        plan = make_plan(settings, arrays, targets, _own_random_state(self.random_state))
+        return trials.decide(replace(settings, undecided=("lr",)), plan)[0].lr
 
     def _train_part(
         self,

@@ -27,6 +27,12 @@ N_FOLDS = 5
 ENOUGH = 300  # rows that are predicted, at least: with many, fewer of the folds are held out
 MARGIN = 0.5  # standard errors that a lower rate has to be better by
 
+# Parameters of an estimator that no trial depends on: all of the auxiliary task, and what only
+# watches. Estimators that differ in nothing else find the same rate; any other parameter counts.
+WITHOUT_EFFECT = frozenset(
+    {"auxiliary", "psi", "auxiliary_weight", "views", "callbacks", "verbose"}
+)
+
 
 def n_held_out(n: int) -> int:
     """How many of the folds of so many rows are held out, one after the other."""

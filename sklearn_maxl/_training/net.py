@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from .._data.batches import META_BATCHES, TrainingData
 from .._data.samples import Samples
 from .._environment.devices import available
+from .._environment.interrupts import interrupts_are_passed_on
 from .._environment.random_state import isolated_rng
 from .._environment.threads import torch_threads
 from .._maths.at_parameters import parameters_of
@@ -206,7 +207,8 @@ class MAXLNet(NeuralNet):
                 if stop:
                     break
         except KeyboardInterrupt:
-            if settings.is_trial or self.epochs_.n_epochs == before:
+            of_use = not (settings.is_trial or interrupts_are_passed_on())
+            if not of_use or self.epochs_.n_epochs == before:
                 raise
             self._drop_unfinished_row()
             if best is None:  # nobody has looked at these weights yet

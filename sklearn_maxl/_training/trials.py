@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from . import choose_lr, choose_psi
 from .fitted import Fitted
 from .plan import Plan
-from .progress import Task
+from .progress import UNTOLD, Task
 from .runs import run
 from .settings import Settings
 
@@ -47,12 +47,20 @@ def epochs_of_trainings(settings: Settings, n: int) -> list[int]:
 
 def fit(settings: Settings, plan: Plan, task: Task) -> Fitted:
     """Decide what is undecided, then train."""
-    found = {}
-    for name in settings.undecided:
-        settings, found[TRIALS[name].found_in] = TRIALS[name].decide(settings, plan, task)
-    decided = ", ".join(f"{name}={getattr(settings, name)}" for name in settings.undecided)
-    settings = replace(settings, undecided=())
+    names = settings.undecided
+    settings, found = decide(settings, plan, task)
+    decided = ", ".join(f"{name}={getattr(settings, name)}" for name in names)
     with task.training(f"training with {decided}", settings.max_epochs) as training:
         fitted = run(settings, plan, task=training)
     vars(fitted.history).update(found)
     return fitted
+
+
+def decide(
+    settings: Settings, plan: Plan, task: Task = UNTOLD
+) -> tuple[Settings, dict[str, dict[float, float] | dict[int, float] | None]]:
+    """The settings with nothing undecided, and what each trial found."""
+    found = {}
+    for name in settings.undecided:
+        settings, found[TRIALS[name].found_in] = TRIALS[name].decide(settings, plan, task)
+    return replace(settings, undecided=()), found

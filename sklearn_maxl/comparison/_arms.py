@@ -39,6 +39,11 @@ def prefix_of_maxl(estimator: BaseEstimator) -> str:
     return f"{inside[0]}__"
 
 
+def with_params(estimator: BaseEstimator, params: dict[str, object]) -> BaseEstimator:
+    """A fresh copy of the estimator with an arm's parameters, which stay the arm's own."""
+    return clone(estimator).set_params(**copy.deepcopy(params))
+
+
 def resolve_arms(estimator: BaseEstimator, arms: object) -> Arms:
     """The parameters of each arm, with their full names in the estimator."""
     prefix = prefix_of_maxl(estimator)
@@ -68,7 +73,10 @@ def _check_name(name: object) -> None:
         )
     if name is not None and name not in COMPARABLE:
         known = ", ".join(f'"{arm}"' for arm in COMPARABLE)
-        raise ValueError(f"arms holds {name!r}, which is none of {known} and None.")
+        raise ValueError(
+            f"arms holds {name!r}, which is none of {known} and None; for other settings give a "
+            "dict of names with parameters, {name: {parameter: value}}."
+        )
 
 
 def _full_names(
@@ -82,8 +90,13 @@ def _full_names(
         )
     own = (estimator.get_params()[prefix[:-2]] if prefix else estimator).get_params(deep=False)
     full = {(prefix if k.split("__")[0] in own else "") + k: v for k, v in params.items()}
+    if any(key.rsplit("__", 1)[-1] == "random_state" for key in full):
+        raise ValueError(
+            f"arms: {name!r} sets random_state, but compare sets it itself, to the same in all "
+            "arms; its own random_state and n_seeds say which."
+        )
     try:
-        clone(estimator).set_params(**copy.deepcopy(full))
+        with_params(estimator, full)
     except ValueError as error:
         raise ValueError(f"arms: {name!r} can't be set: {error}") from error
     return full

@@ -4,19 +4,24 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.metrics import check_scoring
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils import check_random_state, indexable
 
+from .._training.runs import show_log
 from . import _figures, _html, _text
 from ._arms import DEFAULT_ARMS, resolve_arms, resolve_reference
-from ._paired_runs import Outcome, Scorer, Track, make_splits, run_all
+from ._paired_runs import Done, Track, run_all
+from ._progress import Progress, told
+from ._runs import Experiment
+from ._scoring import Score, Scorer
+from ._splits import make_splits
 from ._summary import Summary
 
 if TYPE_CHECKING:
@@ -76,7 +81,8 @@ def compare(
         little, because all of them reuse the same samples: with 5 folds the error of a
         difference falls by 12 % from one seed to two, and by 25 % for infinitely many.
     scoring : str, callable or None, default=None
-        As in scikit-learn; higher is better. None is the estimator's own: accuracy, or R2.
+        One score, as in scikit-learn; higher is better. None is the estimator's own:
+        accuracy, or R2.
     groups : array-like of shape (n,), default=None
         Samples of one group are not split between training and test.
     n_jobs : int or None, default=None
@@ -84,7 +90,8 @@ def compare(
     random_state : int, RandomState instance or None, default=0
         Seed of folds and fits.
     verbose : int, default=0
-        With 1, a line per fit goes to the logger "sklearn_maxl".
+        With 1, the logger "sklearn_maxl" is told how far it is and how long the rest takes,
+        every half minute at most; with 2, every fit.
 
     Returns
     -------
@@ -94,7 +101,14 @@ def compare(
     Raises
     ------
     ValueError
-        If a parameter can't be used, or if a fit fails.
+        If a parameter can't be used, if a fit fails, or if the score fails or is no number.
+    KeyboardInterrupt
+        If it is interrupted: no training that was cut off is scored.
+
+    Warns
+    -----
+    UserWarning
+        What fits warned of, once for each arm, and if a class is tested that was not trained.
 
     See Also
     --------
@@ -102,6 +116,12 @@ def compare(
 
     Notes
     -----
+    Where ``lr="auto"`` looks for a learning rate, arms that differ in their auxiliary task
+    alone would find the same. It is looked for once in every split then, and all of them
+    are given it: the scores are the same to the bit as if each had looked for itself. So it
+    is for an estimator and for a pipeline that ends with it; inside another object, such as
+    `CalibratedClassifierCV` or `GridSearchCV`, every fit looks for itself.
+
     Scores of a cross-validation are not independent, because training sets overlap.
     Errors and tests are corrected for that [1]_: the variance of single differences is
     multiplied by ``1/J + n_test/n_train`` instead of ``1/J``, where J is the number of
@@ -126,17 +146,9 @@ def compare(
     >>> found.to_html("report.html")  # doctest: +SKIP
     """
 
-    def log(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
-        for number, outcome in enumerate(outcomes, 1):
-            if verbose:
-                logger.info(
-                    "fit %d of %d: arm %d, seed %d, fold %d, score %.4f, %.1f s", number, total,
-                    outcome.arm, outcome.seed, outcome.fold, outcome.score, outcome.seconds,
-                )  # fmt: skip
-            yield outcome
-
+    track = _by_log(verbose)
     return tracked_compare(
-        estimator, X, y, cv, arms, reference, n_seeds, scoring, groups, n_jobs, random_state, log
+        estimator, X, y, cv, arms, reference, n_seeds, scoring, groups, n_jobs, random_state, track
     )
 
 
@@ -157,25 +169,51 @@ def tracked_compare(
     """`compare`, with a function that the results pass through one by one."""
     resolved = resolve_arms(estimator, arms)
     reference = resolve_reference(resolved, reference)
+    score = Score.resolve(estimator, scoring)
+    _check_n_jobs(n_jobs)
     X, y, groups = indexable(X, y, groups)
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
     seeds, independent = make_splits(estimator, X, y, cv, n_seeds, groups, rng)
-    scorer = check_scoring(estimator, scoring)
-    scores, seconds = run_all(estimator, X, y, resolved, seeds, scorer, n_jobs, track)
-    own = "accuracy" if is_classifier(estimator) else "R2"
-    name = own if scoring is None else getattr(scoring, "__name__", str(scoring))
+    results = run_all(Experiment(estimator, X, y, resolved, score), seeds, n_jobs, track)
     return Comparison(
         arms_=list(resolved),
         params_=list(resolved.values()),
         reference_=reference,
-        scoring_=name,
-        scores_=scores,
-        seconds_=seconds,
+        scoring_=score.name,
+        scores_=results.scores,
+        seconds_=results.seconds,
         n_train_=np.array([[len(split.train) for split in splits] for splits in seeds]),
         n_test_=np.array([[len(split.test) for split in splits] for splits in seeds]),
         training_seeds_=np.array([[split.training_seed for split in splits] for splits in seeds]),
         folds_change_=independent,
+        search_seconds_=results.search_seconds,
     )
+
+
+def _check_n_jobs(n_jobs: object) -> None:
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):
+        raise ValueError(f"n_jobs must be an int or None, got {n_jobs!r}.")
+    if n_jobs == 0:
+        raise ValueError("n_jobs must be a number of processes, or -1 for all cores, got 0.")
+
+
+def _by_log(verbose: int) -> Track:
+    """What tells the logger how far a comparison is."""
+
+    def track(done: Iterator[Done], progress: Progress) -> Iterator[Done]:
+        if not verbose:
+            yield from done
+            return
+        show_log(verbose)
+        logger.info("%s", str(progress))
+        if verbose == 1:
+            yield from told(done, progress, lambda text: logger.info("%s", text))
+            return
+        for one in done:
+            logger.info("%s; %s", str(one), str(progress))
+            yield one
+
+    return track
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -197,7 +235,7 @@ class Comparison:
     scores_ : ndarray of shape (n_arms, n_seeds, n_folds)
         Scores on the test folds. ``scores_[:, i, j]`` belong to the same split and seed.
     seconds_ : ndarray of shape (n_arms, n_seeds, n_folds)
-        Duration of each fit.
+        Duration of each fit, without the search for a learning rate in `search_seconds_`.
     n_train_ : ndarray of shape (n_seeds, n_folds)
         Training samples of each split.
     n_test_ : ndarray of shape (n_seeds, n_folds)
@@ -207,6 +245,9 @@ class Comparison:
     folds_change_ : bool, default=True
         Whether another seed gives other folds. If not, scores are averaged over the
         seeds before they are tested.
+    search_seconds_ : ndarray of shape (n_arms, n_seeds, n_folds), or float, default=0.0
+        Duration of the search for the learning rate that each fit was given. Arms that
+        share a search have the same number; 0 where `compare` made no search.
 
     See Also
     --------
@@ -223,6 +264,7 @@ class Comparison:
     n_test_: NDArray[np.int64]
     training_seeds_: NDArray[np.int64]
     folds_change_: bool = True
+    search_seconds_: NDArray[np.float64] | float = 0.0
 
     def table(self) -> "pd.DataFrame | dict[str, list[object]]":
         """One row for each arm, the reference first.
@@ -233,7 +275,8 @@ class Comparison:
             Columns: ``arm``; mean ``score`` and its ``score_error``; ``difference`` to the
             reference with ``difference_error``, 95 % interval ``low`` to ``high``, ``p`` of
             the corrected t-test and ``p_holm``, corrected for the number of arms as well;
-            ``seconds`` of a fit (median); splits that an arm ``wins``, ``ties`` and
+            ``seconds`` of a fit (median), without ``search_seconds``, what the search for
+            its learning rate took (median); splits that an arm ``wins``, ``ties`` and
             ``losses`` against the reference. In the units of the score.
         """
         records = [row.record() for row in self._summary.rows]

@@ -1,189 +1,111 @@
 """Fits of several arms on the same folds with the same seeds."""
 
-import copy
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, field
 
 import numpy as np
-from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone, is_classifier
-from sklearn.model_selection import (
-    BaseCrossValidator,
-    GroupKFold,
-    KFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    check_cv,
-)
-from sklearn.utils.multiclass import type_of_target
+from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import NDArray
 
-from .._environment.private_sklearn import safe_indexing
-from .._environment.threads import torch_threads
-from ._arms import Arms
+from ._learning_rates import shared_searches
+from ._progress import Progress
+from ._runs import Experiment, Found, Outcome, Warned
+from ._splits import Split
 
-Scorer = Callable[[BaseEstimator, ArrayLike, ArrayLike], float]
+Done = Found | Outcome
+Track = Callable[[Iterator[Done], Progress], Iterable[Done]]
+"""Passes on what is done, and tells somebody about it."""
 
 
-# Folds
+@dataclass
+class Results:
+    """What came of all searches and fits: arrays of shape (arms, seeds, folds)."""
 
+    scores: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    """Of a fit, without the search for its learning rate."""
+    search_seconds: NDArray[np.float64]
+    """Of the search, the same for all arms that it was for; 0 where there was none."""
+    warned: dict[tuple[int, type[Warning]], dict[tuple[int, int], str]] = field(
+        default_factory=dict
+    )
+    """By arm and kind, the message of each seed and fold."""
 
-@dataclass(frozen=True)
-class Split:
-    """A fold of a seed."""
+    def add(self, done: Done) -> None:
+        """Put something in its place."""
+        seed, fold = done.split.seed, done.split.fold
+        if isinstance(done, Found):
+            if done.lr is not None:
+                self.search_seconds[list(done.arms), seed, fold] = done.seconds
+            for arm in done.arms:
+                self._keep(arm, seed, fold, done.warnings)
+            return
+        self.scores[done.arm, seed, fold] = done.score
+        self.seconds[done.arm, seed, fold] = done.seconds
+        self._keep(done.arm, seed, fold, done.warnings)
 
-    seed: int
-    fold: int
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
-    training_seed: int
+    def _keep(self, arm: int, seed: int, fold: int, warned: Warned) -> None:
+        for category, message in warned.items():
+            self.warned.setdefault((arm, category), {})[seed, fold] = message
 
-
-def make_splits(
-    estimator: BaseEstimator,
-    X: ArrayLike,
-    y: ArrayLike,
-    cv: object,
-    n_seeds: object,
-    groups: ArrayLike | None,
-    rng: np.random.RandomState,
-) -> tuple[list[list[Split]], bool]:
-    """The folds of every seed, and whether another seed gives other folds."""
-    if isinstance(n_seeds, bool) or not isinstance(n_seeds, Integral) or n_seeds < 1:
-        raise ValueError(f"n_seeds must be an int of at least 1, got {n_seeds!r}.")
-    classification = is_classifier(estimator)
-    if y is None:
-        raise ValueError("compare requires y to be passed, but the target y is None.")
-    if classification and type_of_target(y) not in ("binary", "multiclass"):
-        raise ValueError(
-            f"y must hold classes for {type(estimator).__name__}, but is {type_of_target(y)}; "
-            "for numbers, compare a MAXLRegressor."
-        )
-    splitter = _splitter(cv, classification, groups)
-    if isinstance(splitter, StratifiedKFold | StratifiedGroupKFold):
-        _check_class_sizes(y, splitter.get_n_splits())
-    folds_change = hasattr(splitter, "random_state") and getattr(splitter, "shuffle", True)
-    high = 2**31 - 1
-    seeds = []
-    for number, split_seed in enumerate(rng.randint(high, size=int(n_seeds))):
-        if folds_change:
-            splitter = copy.copy(splitter)
-            splitter.random_state = int(split_seed)
-        pairs = list(splitter.split(X, y, groups))
-        if len(pairs) < 2:
-            raise ValueError(f"cv must give at least 2 folds, got {len(pairs)}.")
-        training = rng.randint(high, size=len(pairs))
-        folds = enumerate(zip(pairs, training.tolist(), strict=True))
-        seeds.append([Split(number, i, train, test, seed) for i, ((train, test), seed) in folds])
-    return seeds, bool(folds_change)
-
-
-def _splitter(cv: object, classification: bool, groups: ArrayLike | None) -> BaseCrossValidator:
-    if cv is None or isinstance(cv, bool | float | str):
-        raise ValueError(f"cv must be a number of folds, a splitter or a list, got {cv!r}.")
-    if isinstance(cv, Integral):
-        if cv < 2:
-            raise ValueError(f"cv must be at least 2 folds, got {cv}.")
-        if groups is None:
-            return (StratifiedKFold if classification else KFold)(int(cv), shuffle=True)
-        return (StratifiedGroupKFold if classification else GroupKFold)(int(cv), shuffle=True)
-    return check_cv(cv)
-
-
-def _check_class_sizes(y: ArrayLike, n_folds: int) -> None:
-    names, counts = np.unique(np.asarray(y), return_counts=True)
-    if counts.min() < n_folds:
-        name = names[counts.argmin()]
-        raise ValueError(
-            f"y has {counts.min()} sample{'s' if counts.min() > 1 else ''} of class {name}, fewer "
-            f"than the {n_folds} folds of cv: take fewer folds, or leave that class out."
-        )
-
-
-# Fits
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one fit gave, and which it was."""
-
-    arm: int
-    seed: int
-    fold: int
-    score: float
-    seconds: float
-    warnings: dict[type[Warning], str]
-    """One of each kind."""
-
-
-Track = Callable[[Iterator[Outcome], int], Iterable[Outcome]]
-"""Passes on what a run yields, and tells somebody about it; the number is how many come."""
+    def warn(self, names: list[object], stacklevel: int) -> None:
+        """Say what the fits said, once for each arm and kind."""
+        for (arm, category), messages in sorted(self.warned.items(), key=lambda item: item[0][0]):
+            warnings.warn(
+                f"{next(iter(messages.values()))} (Said by {len(messages)} of "
+                f"{self.scores[0].size} fits of arm {names[arm]!r}, the others not always with "
+                "the same figures.)",
+                category,
+                stacklevel=stacklevel + 1,
+            )
 
 
 def run_all(
-    estimator: BaseEstimator,
-    X: ArrayLike,
-    y: ArrayLike,
-    arms: Arms,
-    seeds: list[list[Split]],
-    scorer: Scorer,
+    experiment: Experiment, seeds: list[list[Split]], n_jobs: int | None, track: Track
+) -> Results:
+    """Train every arm in every split."""
+    searches = shared_searches(experiment.estimator, experiment.arms)
+    splits = [split for folds in seeds for split in folds]
+    n_arms = len(experiment.arms)
+    jobs = effective_n_jobs(n_jobs)
+    progress = Progress(len(searches) * len(splits), n_arms * len(splits), jobs)
+    results = Results(*np.zeros((3, n_arms, len(seeds), len(seeds[0]))))
+
+    def counted() -> Iterator[Done]:
+        # With searches, as many splits at a time as keep all processes busy: what is wrong with
+        # an arm or a score then shows before everything is searched for.
+        at_a_time = jobs if searches else len(splits)
+        for start in range(0, len(splits), at_a_time):
+            for done in _run(experiment, splits[start : start + at_a_time], searches, n_jobs):
+                progress.count(done)
+                yield done
+
+    for done in track(counted(), progress):
+        results.add(done)
+    results.warn(list(experiment.arms), stacklevel=4)
+    return results
+
+
+def _run(
+    experiment: Experiment,
+    splits: list[Split],
+    searches: list[tuple[int, ...]],
     n_jobs: int | None,
-    track: Track,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores and seconds of every fit, of shape (arms, seeds, folds).
+) -> Iterator[Done]:
+    """All searches of some splits, then all fits, in the order in which they end.
 
     The arms of a split stand next to each other, so that whatever else the machine is
     doing slows all of them down.
     """
-    tasks = [
-        delayed(_run_one)(estimator, X, y, number, params, split, scorer)
-        for splits in seeds
-        for split in splits
-        for number, params in enumerate(arms.values())
-    ]
-    shape = (len(arms), len(seeds), len(seeds[0]))
-    scores, seconds = np.empty(shape), np.empty(shape)
-    said: dict[tuple[int, type[Warning]], list[str]] = {}
-    outcomes = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
-    for outcome in track(outcomes, len(tasks)):
-        place = outcome.arm, outcome.seed, outcome.fold
-        scores[place], seconds[place] = outcome.score, outcome.seconds
-        for category, message in outcome.warnings.items():
-            said.setdefault((outcome.arm, category), []).append(message)
-    for (arm, category), messages in sorted(said.items(), key=lambda item: item[0][0]):
-        warnings.warn(
-            f"{messages[0]} (Said by {len(messages)} of {scores[0].size} fits of arm "
-            f"{list(arms)[arm]!r}, the others not always with the same figures.)",
-            category,
-            stacklevel=4,
-        )
-    if not np.isfinite(scores).all():
-        raise ValueError("scoring gave a value that is not finite; arms can't be compared by it.")
-    return scores, seconds
-
-
-def _run_one(
-    estimator: BaseEstimator,
-    X: ArrayLike,
-    y: ArrayLike,
-    arm: int,
-    params: dict[str, object],
-    split: Split,
-    scorer: Scorer,
-) -> Outcome:
-    model = clone(estimator).set_params(**copy.deepcopy(params))
-    random_states = [n for n in model.get_params() if n.rsplit("__", 1)[-1] == "random_state"]
-    model.set_params(**dict.fromkeys(random_states, split.training_seed))
-    X_train, X_test = (safe_indexing(X, part) for part in (split.train, split.test))
-    y_train, y_test = (safe_indexing(y, part) for part in (split.train, split.test))
-    with torch_threads(1), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        start = time.perf_counter()
-        model.fit(X_train, y_train)
-        seconds = time.perf_counter() - start
-        score = float(scorer(model, X_test, y_test))
-    kinds = {w.category: str(w.message) for w in caught}
-    return Outcome(arm, split.seed, split.fold, score, seconds, kinds)
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    rates: dict[tuple[int, int, int], float | None] = {}
+    for found in parallel(delayed(experiment.search)(a, s) for s in splits for a in searches):
+        for arm in found.arms:
+            rates[arm, found.split.seed, found.split.fold] = found.lr
+        yield found
+    yield from parallel(
+        delayed(experiment.fit)(arm, s, rates.get((arm, s.seed, s.fold)))
+        for s in splits
+        for arm in range(len(experiment.arms))
+    )

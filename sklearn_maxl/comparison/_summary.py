@@ -34,6 +34,18 @@ class Row:
     test: PairedTest | None
     p_holm: float
     seconds: float
+    """Of a fit, without the search for its learning rate."""
+    search_seconds: float
+
+    @property
+    def same_scores(self) -> bool:
+        """Whether the arm scores as the reference does in every split."""
+        return self.test is not None and not self.test.wins and not self.test.losses
+
+    @property
+    def untested(self) -> bool:
+        """Whether the difference is the same in every split, but not 0: there is no test."""
+        return self.test is not None and not self.same_scores and math.isnan(self.test.p)
 
     @property
     def effect(self) -> int:
@@ -56,6 +68,7 @@ class Row:
             "p": test.p if test else nan,
             "p_holm": self.p_holm,
             "seconds": self.seconds,
+            "search_seconds": self.search_seconds,
             "wins": test.wins if test else None,
             "ties": test.ties if test else None,
             "losses": test.losses if test else None,
@@ -122,6 +135,7 @@ class Summary:
         tests = {i: corrected_t_test(scores[i] - scores[reference], *sizes) for i in others}
         adjusted = dict(zip(others, holm([tests[i].p for i in others]).tolist(), strict=True))
         order = [reference, *others]
+        search_seconds = np.broadcast_to(found.search_seconds_, found.seconds_.shape)
         auxiliaries = [auxiliary_of(params) for params in found.params_]
         rows = [
             Row(
@@ -132,6 +146,7 @@ class Summary:
                 test=tests.get(i),
                 p_holm=adjusted.get(i, float("nan")),
                 seconds=float(np.median(found.seconds_[i])),
+                search_seconds=float(np.median(search_seconds[i])),
             )
             for i in order
         ]

@@ -21,13 +21,17 @@ def header(units: Units) -> list[str]:
 def cells(row: Row, units: Units) -> list[str]:
     """The row as it is shown."""
     score = f"{units.value(row.score)} ± {units.value(row.score_error)}"
-    seconds = f"{row.seconds:.1f}" if row.seconds >= 0.95 else f"{row.seconds:.2f}"
+    seconds = _seconds(row.seconds)
     if row.test is None:
         return [row.label, score, "", "", "", seconds]
     test = row.test
     difference = f"{units.signed(test.mean)} ± {units.value(test.standard_error)}"
     counts = f"{test.wins}/{test.ties}/{test.losses}"
     return [row.label, score, difference, p_value(row.p_holm), counts, seconds]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f}" if seconds >= 0.95 else f"{seconds:.2f}"
 
 
 def report(summary: Summary) -> str:
@@ -49,37 +53,81 @@ def footnote(summary: Summary) -> str:
     return (
         "± is the standard error, corrected for overlapping training sets, and p that of the "
         f"corrected t-test\n(Nadeau and Bengio 2003){holm}. Differences are paired, split by "
-        f"split.{'' if summary.folds_change else averaged}"
+        f"split.{'' if summary.folds_change else averaged}{_search(summary)}{_no_test(summary)}"
     )
+
+
+def _search(summary: Summary) -> str:
+    """What the search for learning rates took, which the column of seconds does not hold."""
+    took = sorted({row.search_seconds for row in summary.rows if row.search_seconds > 0})
+    if not took:
+        return ""
+    seconds = " to ".join(map(_seconds, dict.fromkeys((took[0], took[-1]))))
+    return (
+        "\nThe learning rate of a split was looked for once for all arms that share it, in "
+        f"{seconds} s;\na fit of your own takes that besides its seconds here, unless you give lr."
+    )
+
+
+def _no_test(summary: Summary) -> str:
+    if not any(row.untested for row in summary.rows):
+        return ""
+    return "\n– for p: the difference is the same in every split, so that nothing can be tested."
 
 
 def verdict(summary: Summary) -> str:
     """Which arms help, which hurt, and what to do."""
-    units, versus_uniform = summary.units, summary.versus_uniform
     others = summary.rows[1:]
+    same = [r for r in others if r.same_scores]
+    untested = [r for r in others if r.untested]
     better = [r for r in others if r.effect > 0]
     worse = [r for r in others if r.effect < 0]
-    undecided = [r for r in others if r.effect == 0]
+    decided = [*better, *worse, *same, *untested]
+    undecided = [r for r in others if r not in decided]
     sentences = []
     if better:
-        best = max(better, key=_mean)
-        also = ", ".join(f"{r.label} ({_difference(r, units)})" for r in better if r is not best)
-        text = f"{best.label} helps: {_difference(best, units)}"
-        sentences.append(text + (f"; so does {also}." if also else "."))
-        learned = any(r.auxiliary == "maxl" for r in better)
-        if learned and versus_uniform and not versus_uniform.p < LEVEL:
-            sentences.append(
-                "But maxl is not measurably better than uniform labels, which teach nothing: "
-                f"{units.signed(versus_uniform.mean)}{units.points} ± "
-                f"{units.value(versus_uniform.standard_error)}."
-            )
+        sentences += _better(better, summary)
     elif undecided:
-        sentences.append(_no_difference(undecided, units) + _advice(summary, undecided[0]))
+        sentences.append(_no_difference(undecided, summary.units))
+    if same:
+        verb = "scores" if len(same) == 1 else "score"
+        sentences.append(f"{_names(same)} {verb} as {summary.rows[0].label} does in every split")
+    sentences += [_untested(row, summary) for row in untested]
     if worse:
         verb = "hurts" if len(worse) == 1 else "hurt"
-        text = f"{_names(worse)} {verb}: {', '.join(_difference(r, units) for r in worse)}"
-        sentences.append(text + ("." if better or undecided else _advice(summary, worse[0])))
-    return " ".join(sentences)
+        differences = ", ".join(_difference(r, summary.units) for r in worse)
+        sentences.append(f"{_names(worse)} {verb}: {differences}")
+    if not better and not untested:
+        against = [*undecided, *same, *worse][0]
+        sentences[0] += _advice(summary, against)
+    return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def _better(rows: list[Row], summary: Summary) -> list[str]:
+    units, versus_uniform = summary.units, summary.versus_uniform
+    best = max(rows, key=_mean)
+    also = ", ".join(f"{r.label} ({_difference(r, units)})" for r in rows if r is not best)
+    text = f"{best.label} helps: {_difference(best, units)}"
+    sentences = [text + (f"; so does {also}" if also else "")]
+    learned = any(r.auxiliary == "maxl" for r in rows)
+    if learned and versus_uniform and not versus_uniform.p < LEVEL:
+        sentences.append(
+            "But maxl is not measurably better than uniform labels, which teach nothing: "
+            f"{units.signed(versus_uniform.mean)}{units.points} ± "
+            f"{units.value(versus_uniform.standard_error)}"
+        )
+    return sentences
+
+
+def _untested(row: Row, summary: Summary) -> str:
+    """An arm that differs by the same amount in every split."""
+    assert row.test
+    units, n_splits = summary.units, summary.scores.shape[1]
+    return (
+        f"{row.label} differs from {summary.rows[0].label} by "
+        f"{units.signed(row.test.mean)}{units.points} in each of the {n_splits} splits; equal "
+        "differences can't be tested, more seeds or folds may tell"
+    )
 
 
 def _mean(row: Row) -> float:
@@ -89,11 +137,8 @@ def _mean(row: Row) -> float:
 def _difference(row: Row, units: Units) -> str:
     """Such as "+1.20 points ± 0.30, p = 0.012", without the quotes."""
     assert row.test
-    error = units.value(row.test.standard_error)
-    text = f"{units.signed(row.test.mean)}{units.points} ± {error}"
-    if math.isnan(row.p_holm):
-        return f"{text} in every split, so that there is no test"
     p = p_value(row.p_holm)
+    text = f"{units.signed(row.test.mean)}{units.points} ± {units.value(row.test.standard_error)}"
     return f"{text}, p {p}" if p.startswith("<") else f"{text}, p = {p}"
 
 
@@ -108,17 +153,18 @@ def _no_difference(rows: list[Row], units: Units) -> str:
     assert first.test
     ends = f"{units.signed(first.test.low)} to {units.signed(first.test.high)}"
     text = f"No measurable difference: {first.label} {_difference(first, units)}"
-    if first.test.standard_error > 0:
-        text += f" (95 % interval {ends})"
+    text += f" (95 % interval {ends})"
     return text + (f", and none for {_names(rest)}" if rest else "")
 
 
 def _advice(summary: Summary, against: Row) -> str:
     """The end of a sentence: use the reference, and how much faster it is than an arm."""
     reference = summary.rows[0]
-    text = "; use auxiliary=None" if reference.auxiliary is None else f"; keep {reference.label}"
-    ratio = against.seconds / reference.seconds if reference.seconds > 0 else 1
+    single = reference.auxiliary is None
+    text = "; use the single task (auxiliary=None)" if single else f"; keep {reference.label}"
+    own, other = (row.seconds + row.search_seconds for row in (reference, against))
+    ratio = other / own if own > 0 else 1
     if ratio >= 1.15:
         than = f" than {against.label}" if len(summary.rows) > 2 else ""
         text += f", which is {ratio:.1f}x faster{than}"
-    return text + "."
+    return text
