@@ -104,7 +104,10 @@ class Frame:
     def make(self) -> tuple[Standardize, nn.Module, int]:
         """The parameters of a `Network` with fresh weights, on the CPU."""
         trunk, n_features = build_trunk(self.build, self.input_shape, self.name)
-        return Standardize(*map(torch.as_tensor, self.scaling)), trunk, n_features
+        mean, scale = map(torch.as_tensor, self.scaling)
+        if takes_raw_inputs(trunk):
+            mean, scale = torch.zeros_like(mean), torch.ones_like(scale)
+        return Standardize(mean, scale), trunk, n_features
 
 
 def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
@@ -120,6 +123,11 @@ def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
     return nn.Sequential(*layers, last) if layers else last
 
 
+def takes_raw_inputs(trunk: nn.Module) -> bool:
+    """Whether a trunk asks for inputs as they are, by its attribute ``raw_inputs``."""
+    return bool(getattr(trunk, "raw_inputs", False))
+
+
 class BackboneError(ValueError):
     """A backbone does not turn samples into features."""
 
@@ -133,7 +141,9 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
     try:
         trunk = build(input_shape)
     except Exception as error:
-        raise BackboneError(f"{name} can't be built for samples {input_shape}: {error}") from error
+        raise BackboneError(
+            f"{name} can't be built for samples {input_shape}: {error}{_hint_for_class(build)}"
+        ) from error
     if not isinstance(trunk, nn.Module):
         raise BackboneError(
             f"{name} must make a torch.nn.Module, but it made {type(trunk).__name__!r}."
@@ -151,8 +161,36 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
             f"{name} must map (n, {', '.join(map(str, input_shape))}) to (n, n_features), but two "
             f"samples became {got}; end it with torch.nn.Flatten() or a pooling layer."
         )
+    _check_codes(trunk, input_shape, name)
     choose_layout(trunk, input_shape)
     return trunk, features.shape[1]
+
+
+def _hint_for_class(build: Build) -> str:
+    """What to do where the builder is a network's class, which expects other arguments."""
+    if not isinstance(build, type):
+        return ""
+    name = build.__name__
+    return (
+        f". It is the class {name}, called with the shape of a sample; pass a network, "
+        f"{name}(...), or sklearn_maxl.backbones.Custom({name}, ...)."
+    )
+
+
+def _check_codes(trunk: nn.Module, input_shape: tuple[int, ...], name: str) -> None:
+    """Refuse to standardise codes that the trunk looks up in a table, such as token ids."""
+    tables = (nn.Embedding, nn.EmbeddingBag)
+    if takes_raw_inputs(trunk) or not any(isinstance(m, tables) for m in trunk.modules()):
+        return
+    try:
+        with torch.no_grad():
+            trunk(torch.full((2, *input_shape), -1.0))  # half of standardised values are negative
+    except (IndexError, RuntimeError) as error:
+        raise BackboneError(
+            f"{name} looks its inputs up in an nn.Embedding, but they are standardised, so that "
+            "they are no codes any more; set the attribute raw_inputs = True on the network, and "
+            "it gets them as they are."
+        ) from error
 
 
 def draws_random_numbers(module: nn.Module, *inputs: Tensor) -> bool:

@@ -82,10 +82,23 @@ class Classes:
 
 
 def _check_classes(y: np.ndarray) -> None:
+    if y.dtype.kind == "O" and not all(isinstance(label, str) for label in y):
+        raise ValueError(_of_one_type(y))
     try:
         check_classification_targets(y)
     except ValueError as error:
         raise ValueError(f"{error} Use MAXLRegressor for numbers.") from error
+
+
+def _of_one_type(y: np.ndarray) -> str:
+    """What to do with labels in an array of objects that are not all text."""
+    kinds = {type(label) for label in y}
+    one = next((k for k in (bool, int) if all(issubclass(kind, k) for kind in kinds)), str)
+    names = " and ".join(sorted(kind.__name__ for kind in kinds))
+    return (
+        f"y is an array of objects of type {names}, which scikit-learn does not take for labels; "
+        f"give them one type, for instance with y.astype({one.__name__})."
+    )
 
 
 BINS = ("shape", "mean", "scale", "direction", "edges")
@@ -116,9 +129,13 @@ class Bins:
     ):
         self.name, self.shape = name, y.shape[1:]
         columns = self._columns(y)
-        self.mean = np.average(columns, axis=0, weights=weight)
-        deviation = np.sqrt(np.average((columns - self.mean) ** 2, axis=0, weights=weight))
-        self.scale = np.where(deviation > 0, deviation, 1.0)
+        # Divided by a power of two, so that squares are neither too large nor too small.
+        size = np.frexp(np.abs(columns).max(axis=0))[1]
+        scaled = np.ldexp(columns, -size)
+        mean = np.average(scaled, axis=0, weights=weight)
+        deviation = np.sqrt(np.average((scaled - mean) ** 2, axis=0, weights=weight))
+        self.mean, scale = np.ldexp(mean, size), np.ldexp(deviation, size)
+        self.scale = np.where(scale > 0, scale, 1.0)
         z = (columns - self.mean) / self.scale
         self.direction = np.linalg.svd(z, full_matrices=False)[2][0]
         along = z @ self.direction

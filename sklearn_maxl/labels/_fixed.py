@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._data.arrays import Arrays
+from .._data.arrays import Arrays, is_gap
 from .._tasks.auxiliary import Hierarchy, Ints
 from ._labels import LabelInput, Labels, Stateless
 
@@ -129,14 +129,14 @@ def check_auxiliary_labels(
             f"but has shape {labels.shape}."
         )
     if labels.dtype.kind == "O":
-        usable = not any(label is None or label != label for label in labels)
+        usable = not any(map(is_gap, labels)) and len({isinstance(v, str) for v in labels}) == 1
+    elif labels.dtype.kind == "f":
+        usable = bool((np.isfinite(labels) & (labels == np.floor(labels))).all())
     else:
-        usable = labels.dtype.kind != "f" or bool(
-            (np.isfinite(labels) & (labels == np.floor(labels))).all()
-        )
+        usable = labels.dtype.kind not in "Mm"
     if not usable:
         raise ValueError(
-            "auxiliary_labels must be class labels (integers or strings), but holds "
-            "continuous or missing values."
+            "auxiliary_labels must be class labels, all integers or all strings, but holds "
+            "continuous, missing or other values."
         )
     return labels
