@@ -32,9 +32,7 @@ def refuse_inner_parameters(
         )
 
 
-def _with_parameter(
-    name: str, kinds: Iterable[type[BaseEstimator]]
-) -> type[BaseEstimator] | None:
+def _with_parameter(name: str, kinds: Iterable[type[BaseEstimator]]) -> type[BaseEstimator] | None:
     """The first kind of object that has such a parameter."""
     own = name.split("__")[0]
     return next((kind for kind in kinds if own in kind().get_params(deep=False)), None)

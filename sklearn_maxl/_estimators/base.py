@@ -45,8 +45,8 @@ from ..backbones import Backbone
 from ..labels import Labels
 from ..labels._fixed import check_auxiliary_labels
 from .documentation import documentation_url
-from .presets import preset
 from .methods import without_class
+from .presets import preset
 from .validation import (
     refuse_lost_numbers,
     refuse_not_finite,

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 
 from .._environment.private_sklearn import StrOptions, fit_context
 from .._environment.threads import torch_threads
-from .._tasks.primary import Classes
+from .._tasks.primary import Classes, refuse_objects
 from .._tasks.views import VIEWS
 from .._training.fitted import Fitted
 from .._training.schedules import Schedule
@@ -360,9 +360,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         best = self.predict_log_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def score(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Share of samples that are given their class.
 
         Parameters
@@ -380,4 +378,5 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
             From 0 to 1.
         """
         y = checked_targets(y)
+        refuse_objects(y)
         return super().score(X, y, checked_targets(sample_weight, "sample_weight"))

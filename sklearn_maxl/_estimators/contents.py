@@ -81,7 +81,7 @@ def _kinds(dtype: Any, values: Iterable[Any]) -> set[str]:
 def _kind(cell: type) -> str:
     if cell.__name__ in GAPS:  # before dates: pandas' NaT is one
         return "gaps"
-    if issubclass(cell, TIMES):
+    if issubclass(cell, TIMES) or cell.__name__ == "Period":  # of pandas
         return "dates"
     if issubclass(cell, np.ndarray | list | tuple) or (
         hasattr(cell, "__array__") and not issubclass(cell, np.generic)
@@ -118,8 +118,8 @@ def refuse_what_is_no_number(X: Any, name: str) -> None:
         )
     if "gaps" in found:
         raise ValueError(
-            f"Input X contains NaN or another missing value{_in(found['gaps'])}, which {name} "
-            "does not accept; put np.nan in their place, for instance with X.fillna(np.nan), and "
+            f"Input X contains NaN or other missing values{_in(found['gaps'])}, which {name} "
+            "does not accept; replace them by np.nan, for instance with X.fillna(np.nan), and put "
             "an imputer such as sklearn.impute.SimpleImputer in front."
         )
 
@@ -132,15 +132,14 @@ def refuse_gaps_and_dates(values: Any, name: str) -> None:
     if "dates" in found:
         raise ValueError(
             f"{name} holds dates or times; make numbers of them, such as days since a first date, "
-            f"or for classes text, for instance with {name}.astype(str)."
+            "or for classes text."
         )
     _refuse_arrays(values, name, found)
     array = np.asarray(values)
     cells = array.ravel() if array.dtype.kind in "OT" else ()
     if any(map(is_gap, cells)) or (array.dtype.kind == "f" and np.isnan(array).any()):
         raise ValueError(
-            f"Input {name} contains NaN or another missing value (None, NA); leave out the samples "
-            "without one, from X as well."
+            f"Input {name} contains NaN or other missing values; leave out these samples, in X too."
         )
 
 

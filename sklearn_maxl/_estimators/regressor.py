@@ -211,9 +211,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         assert isinstance(targets, Bins)
         return targets.decode(outputs)
 
-    def score(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Coefficient of determination (R2) of the predictions.
 
         Parameters
@@ -230,7 +228,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         float
             1 where all are right, 0 for the mean of `y`; the mean over the columns of `y`.
         """
-        y = checked_targets(y, y_numeric=True)
+        y = checked_targets(y, numbers=True)
         return super().score(X, y, checked_targets(sample_weight, "sample_weight"))
 
     def __sklearn_tags__(self) -> Tags:

@@ -40,31 +40,10 @@ def validate_samples(
     X : array of shape (n, *input_shape)
     y : array of shape (n,), only if it was given
     """
-    _refuse_data_set(X)
-    X = _as_array(X, "X")
-    if sparse.issparse(X):
-        _refuse_too_large(X)
-    else:
-        refuse_what_is_no_number(X, type(estimator).__name__)
-    targets = {} if reset is False and y is None else {"y": checked_targets(y, **y_checks)}
-    table = len(X.shape) <= 2
-    validated = validate_data(
-        estimator,
-        X,
-        **targets,
-        **(y_checks if targets else {}),
-        reset=reset,
-        dtype=[np.float64, np.float32, np.uint8],
-        accept_sparse=True,
-        allow_nd=not table,
-        ensure_2d=table,
-        order="C",
-        force_writeable=True,  # torch shares memory, and warns where it may not write
-    )
-    samples = validated[0] if targets else validated
+    samples, *rest = _validated(estimator, _readable(X, estimator), y, reset, y_checks)
     if sparse.issparse(samples):
         samples = _dense(samples)
-    for values, name in zip(validated if targets else [samples], ["X", "y"], strict=False):
+    for values, name in zip([samples, *rest], ["X", "y"], strict=False):
         if isinstance(values, np.ndarray) and values.dtype == np.float64:
             _refuse_huge(values, name)
     if estimator.input_shape is not None:
@@ -80,7 +59,42 @@ def validate_samples(
             f"X has samples of shape {samples.shape[1:]}, but {type(estimator).__name__} is "
             f"expecting samples of shape {estimator.input_shape_} as input."
         )
-    return (samples, *validated[1:]) if targets else samples
+    return (samples, *rest) if rest else samples
+
+
+def _readable(X: Any, estimator: BaseEstimator) -> Any:
+    """Samples as an array, a table or a sparse matrix of numbers."""
+    _refuse_data_set(X)
+    X = _as_array(X, "X")
+    if sparse.issparse(X):
+        _refuse_too_large(X)
+        X = X.tocsr()
+    else:
+        refuse_what_is_no_number(X, type(estimator).__name__)
+    return X
+
+
+def _validated(
+    estimator: BaseEstimator, X: Any, y: Any, reset: bool, y_checks: dict[str, bool]
+) -> tuple[Any, ...]:
+    """`X`, and `y` where there is one or has to be, as scikit-learn validates them."""
+    targets: dict[str, Any] = {}
+    if reset or y is not None:
+        targets = {"y": checked_targets(y, numbers=y_checks.get("y_numeric", False)), **y_checks}
+    table = len(X.shape) <= 2
+    validated = validate_data(
+        estimator,
+        X,
+        **targets,
+        reset=reset,
+        dtype=[np.float64, np.float32, np.uint8],
+        accept_sparse=True,
+        allow_nd=not table,
+        ensure_2d=table,
+        order="C",
+        force_writeable=True,  # torch shares memory, and warns where it may not write
+    )
+    return validated if targets else (validated,)
 
 
 def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
@@ -118,12 +132,15 @@ def _refuse_data_set(X: object) -> None:
         )
 
 
-def checked_targets(y: Any, name: str = "y", y_numeric: bool = False, **checks: bool) -> Any:
-    """Targets, or what else there is one of for each sample, once they are known to be usable."""
+def checked_targets(y: Any, name: str = "y", numbers: bool = False) -> Any:
+    """Targets, or weights, as an array; refused where values are missing or are dates.
+
+    With `numbers`, text is refused too.
+    """
     y = _as_array(y, name)
     if y is None:
         return None
-    if y_numeric:
+    if numbers:
         _refuse_text(y)
     refuse_gaps_and_dates(y, name)
     return y
@@ -154,8 +171,8 @@ def _dense(X: Any) -> np.ndarray:
     digits are enough for numbers beside zeros. They may not be enough for a column of time
     stamps.
     """
-    full = X.shape[0] > 0 and (X.getnnz(axis=0) == X.shape[0]).any()
-    if X.dtype == np.float64 and not full:
+    stored = np.diff(X.tocsc().indptr)
+    if X.dtype == np.float64 and stored.max() < X.shape[0]:
         with np.errstate(over="ignore"):
             rounded = X.astype(np.float32)
         if np.allclose(rounded.data, X.data, rtol=1e-6, atol=0):
@@ -172,12 +189,12 @@ def _refuse_huge(values: NDArray[np.float64], name: str) -> None:
         )
 
 
-def refuse_lost_numbers(values: NDArray[np.float64], name: str) -> None:
+def refuse_lost_numbers(values: np.ndarray, name: str) -> None:
     """Refuse a column whose largest numbers leave nothing of the differences of the others.
 
     Standardised numbers have the seven digits of float32.
     """
-    columns = values.reshape(len(values), -1)
+    columns = values.reshape(len(values), -1).astype(np.float64)
     largest = np.abs(columns).max(axis=0)
     low, high = np.percentile(columns, [25, 75], axis=0)
     size = np.where(largest > 0, largest, 1.0)

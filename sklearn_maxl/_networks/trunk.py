@@ -154,7 +154,9 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
         with torch.no_grad():
             features = trunk(torch.zeros(2, *input_shape))
     except Exception as error:
-        raise BackboneError(f"{name} can't take samples of shape {input_shape}: {error}") from error
+        raise BackboneError(
+            f"{name} can't take samples of shape {input_shape}: {error}{_hint_for_class(build)}"
+        ) from error
     if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2:
         got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise BackboneError(

@@ -6,10 +6,11 @@ hierarchy ``psi`` and the mask; the primary loss never sees the bins.
 """
 
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._environment.stored_arrays import finite, positive
@@ -82,22 +83,30 @@ class Classes:
 
 
 def _check_classes(y: np.ndarray) -> None:
-    if y.dtype.kind == "O" and not all(isinstance(label, str) for label in y):
-        raise ValueError(_of_one_type(y))
+    refuse_objects(y)
     try:
         check_classification_targets(y)
     except ValueError as error:
         raise ValueError(f"{error} Use MAXLRegressor for numbers.") from error
 
 
-def _of_one_type(y: np.ndarray) -> str:
-    """What to do with labels in an array of objects that are not all text."""
-    kinds = {type(label) for label in y}
-    one = next((k for k in (bool, int) if all(issubclass(kind, k) for kind in kinds)), str)
-    names = " and ".join(sorted(kind.__name__ for kind in kinds))
-    return (
-        f"y is an array of objects of type {names}, which scikit-learn does not take for labels; "
-        f"give them one type, for instance with y.astype({one.__name__})."
+def refuse_objects(y: ArrayLike) -> None:
+    """Say what to do with labels in an array of objects that are not all text."""
+    labels = np.asarray(y)
+    if labels.dtype.kind != "O" or all(isinstance(label, str) for label in labels.ravel()):
+        return
+    kinds = {type(label) for label in labels.ravel()}
+    types: dict[str, tuple[type, ...]] = {
+        "bool": (bool, np.bool_),
+        "int": (Integral,),
+        "float": (Real,),
+        "str": (object,),
+    }
+    one = next(name for name, t in types.items() if all(issubclass(kind, t) for kind in kinds))
+    raise ValueError(
+        f"y is an array of objects of type {' and '.join(sorted(k.__name__ for k in kinds))}, "
+        "which scikit-learn does not take for labels; give them one type, for instance with "
+        f"y.astype({one})."
     )
 
 
@@ -134,7 +143,8 @@ class Bins:
         scaled = np.ldexp(columns, -size)
         mean = np.average(scaled, axis=0, weights=weight)
         deviation = np.sqrt(np.average((scaled - mean) ** 2, axis=0, weights=weight))
-        self.mean, scale = np.ldexp(mean, size), np.ldexp(deviation, size)
+        self.mean: NDArray[np.float64] = np.ldexp(mean, size)
+        scale: NDArray[np.float64] = np.ldexp(deviation, size)
         self.scale = np.where(scale > 0, scale, 1.0)
         z = (columns - self.mean) / self.scale
         self.direction = np.linalg.svd(z, full_matrices=False)[2][0]

@@ -1,6 +1,7 @@
 """Labels without a network of their own: even, random, and given by hand."""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Self
 
 import numpy as np
@@ -129,7 +130,9 @@ def check_auxiliary_labels(
             f"but has shape {labels.shape}."
         )
     if labels.dtype.kind == "O":
-        usable = not any(map(is_gap, labels)) and len({isinstance(v, str) for v in labels}) == 1
+        kinds = ({str}, {Real, np.bool_})
+        usable = any(all(isinstance(v, tuple(kind)) for v in labels) for kind in kinds)
+        usable = usable and not any(map(is_gap, labels))
     elif labels.dtype.kind == "f":
         usable = bool((np.isfinite(labels) & (labels == np.floor(labels))).all())
     else:
