@@ -128,6 +128,15 @@ def takes_raw_inputs(trunk: nn.Module) -> bool:
     return bool(getattr(trunk, "raw_inputs", False))
 
 
+def check_same_inputs(module: Network, generator: Network) -> None:
+    """Refuse two networks of which one takes raw inputs: a step prepares them once for both."""
+    if takes_raw_inputs(module.trunk) != takes_raw_inputs(generator.trunk):
+        raise BackboneError(
+            "backbone and generator must both take raw inputs (raw_inputs = True), or neither, but "
+            "one of them does."
+        )
+
+
 class BackboneError(ValueError):
     """A backbone does not turn samples into features."""
 

@@ -104,9 +104,8 @@ def refuse_objects(y: ArrayLike) -> None:
     }
     one = next(name for name, t in types.items() if all(issubclass(kind, t) for kind in kinds))
     raise ValueError(
-        f"y is an array of objects of type {' and '.join(sorted(k.__name__ for k in kinds))}, "
-        "which scikit-learn does not take for labels; give them one type, for instance with "
-        f"y.astype({one})."
+        f"Unknown label type: objects of type {' and '.join(sorted(k.__name__ for k in kinds))}. "
+        f"Give all labels in y one type, for instance with y.astype({one})."
     )
 
 

@@ -27,6 +27,7 @@ from .._maths.meta_gradient import WithFallback
 from .._maths.step import PASSES, Batch, Pass, Record
 from .._networks.label_generator import LabelGenerator
 from .._networks.multi_task import MultiTaskNet
+from .._networks.trunk import check_same_inputs
 from .._tasks.auxiliary import Hierarchy
 from ..optimizers import make_optimizer, refuse_closures
 from . import evaluation
@@ -120,6 +121,7 @@ class MAXLNet(NeuralNet):
         super().initialize_module()
         if self.has_generator_:
             self.generator_ = self.initialized_instance(self.generator, {})
+            check_same_inputs(self.module_, self.generator_)
         return self
 
     def initialize_optimizer(self, triggered_directly: bool | None = None) -> "MAXLNet":
