@@ -262,7 +262,7 @@ def test_lazy_targets_are_to_be_collected():
 # Very small and very large numbers
 
 
-@pytest.mark.parametrize("factor", [2.0**-150, 2.0**-600, 2.0**-990, 2.0**200, 2.0**600, 2.0**980])
+@pytest.mark.parametrize("factor", [2.0**-150, 2.0**-990, 2.0**980])
 def test_a_factor_changes_no_bit(factor):
     expected = classifier().fit(X, Y)
     clf = classifier().fit(X * factor, Y)
@@ -281,7 +281,7 @@ def test_a_factor_changes_no_bit(factor):
 
 @pytest.mark.parametrize("factor", [1e-310, 1e-200, 1e200, 1e299])
 def test_moments_of_numbers_whose_squares_float64_lacks(factor):
-    wide = np.random.RandomState(0).randn(400, 2) + [0, 5]
+    wide = np.random.RandomState(0).normal([0, 5], 1, (400, 2))
     mean, scale = moments(np.c_[wide[:, 0], wide[:, 1] * factor], None)
     np.testing.assert_allclose(mean, wide.mean(0) * [1, factor], rtol=1e-4)
     np.testing.assert_allclose(scale, wide.std(0) * [1, factor], rtol=1e-4)
@@ -320,6 +320,15 @@ def test_weights_of_any_size():
         np.testing.assert_array_equal(got, expected)
 
 
+def message_of(call, samples):
+    """What an error says, or "finite"."""
+    try:
+        outputs = call(samples)
+    except ValueError as error:
+        return str(error)
+    return "finite" if np.isfinite(outputs).all() else "not finite"
+
+
 @pytest.mark.parametrize("value", [1e38, 1e200, 1e307])
 def test_a_value_far_outside_gives_an_answer_or_a_sentence(value):
     constant = np.c_[X, np.full(N, 0.1)]
@@ -338,11 +347,9 @@ def test_a_value_far_outside_gives_an_answer_or_a_sentence(value):
         far = constant.copy()
         far[9, column] = value
         for call in calls:
-            try:
-                assert np.isfinite(call(far)).all()
-            except ValueError as error:
-                told = f"X[9, {column}] = {value:g} is the farthest" in str(error)
-                assert told or "X holds numbers beyond 1e+300" in str(error)
+            said = message_of(call, far)
+            told = f"X[9, {column}] = {value:g} is the farthest" in said
+            assert told or "X holds numbers beyond 1e+300" in said or said == "finite"
     assert np.isfinite(clf.predict_proba(np.c_[X, np.full(N, 1e6)])).all()
 
 
@@ -374,8 +381,15 @@ class Tokens(nn.Module):
 IDS = np.random.RandomState(0).randint(0, 12, (60, 5))
 
 
-@pytest.mark.parametrize("backbone", [Custom(Tokens, width=4), Tokens(4), lambda shape: Tokens(4)])
-@pytest.mark.parametrize("auxiliary", ["maxl", "kmeans", None])
+@pytest.mark.parametrize(
+    ("backbone", "auxiliary"),
+    [
+        (Custom(Tokens, width=4), "maxl"),
+        (Custom(Tokens, width=4), "kmeans"),
+        (Tokens(4), None),
+        (lambda shape: Tokens(4), "maxl"),
+    ],
+)
 def test_a_network_that_asks_for_raw_inputs_gets_them(backbone, auxiliary, tmp_path):
     clf = classifier(backbone=backbone, auxiliary=auxiliary).fit(IDS, IDS[:, 0] % 3)
     clf.net_.module_.trunk.seen.clear()

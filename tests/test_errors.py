@@ -93,7 +93,7 @@ WRONG_FITS = {
     "network class": (
         {"backbone": NeedsWidth}, X, Y, {}, r"It is the class NeedsWidth.*Custom\(NeedsWidth, ...",
     ),
-    "class of a layer": ({"backbone": nn.Flatten}, X, Y, {}, r"can't take.*It is the class Flatten"),
+    "layer class": ({"backbone": nn.Flatten}, X, Y, {}, r"can't take.*It is the class Flatten"),
     "codes for a network": (
         {"backbone": Codes()}, X.astype(int), Y, {}, r"standardised.*raw_inputs = True",
     ),
@@ -137,7 +137,7 @@ WRONG_FITS = {
     ),
     "finer inf": (HUMAN, X, Y, {"auxiliary_labels": np.full(150, np.inf)}, r"auxiliary_labels"),
     "finer dates": (
-        HUMAN, X, Y, {"auxiliary_labels": np.full(150, "2020", "M8[D]")}, r"auxiliary_labels .*other",
+        HUMAN, X, Y, {"auxiliary_labels": np.full(150, "2020", "M8[D]")}, r"auxiliary_labels must",
     ),
     "finer of two types": (
         HUMAN, X, Y, {"auxiliary_labels": np.array([1, "a"] * 75, dtype=object)},
