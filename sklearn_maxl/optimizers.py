@@ -5,6 +5,7 @@
 meta-gradient follows their steps is in `_maths/virtual_step.py`.
 """
 
+import inspect
 from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any, ClassVar
@@ -134,3 +135,14 @@ def make_optimizer(optimizer: str | MakeOptimizer) -> MakeOptimizer:
         name = getattr(optimizer, "__name__", optimizer)
         raise ValueError(f"optimizer is the class {name}; pass an object, {name}().")
     return NAMED[optimizer]() if isinstance(optimizer, str) else optimizer
+
+
+def refuse_closures(optimizer: torch.optim.Optimizer, name: str) -> None:
+    """Refuse an optimizer that computes the loss several times in a step, as LBFGS does."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
+        raise ValueError(
+            f"{name} makes {type(optimizer).__name__}, which needs the loss several times in a "
+            "step, where training computes it once; use 'adam', 'adamw' or 'sgd', or another "
+            "optimizer of torch."
+        )

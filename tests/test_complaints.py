@@ -25,6 +25,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._tasks.views import VIEWS
 from sklearn_maxl.backbones import ConvNet
 from sklearn_maxl.labels import Learned
 
@@ -103,9 +104,16 @@ QUESTIONS = {
         "test_complaints::test_a_slice_of_a_data_set_is_an_array",
     ],
     "Missing values, categories, names of columns?": [
-        "test_errors::test_a_wrong_fit_says_what_is_wrong",
+        "test_contents::test_what_is_no_number_is_refused_with_its_columns_and_a_cure",
         "test_inputs::test_names_of_columns_are_kept_and_checked",
         "test_meta_estimators::test_categories_are_encoded_in_front",
+    ],
+    "Sparse matrices, of ``OneHotEncoder`` or ``TfidfVectorizer``?": [
+        "test_contents::test_encoders_that_make_sparse_matrices_work_in_front",
+        "test_contents::test_a_sparse_matrix_larger_than_the_memory_is_refused",
+    ],
+    "How many classes may there be?": [
+        "test_complaints::test_the_mask_grows_with_the_square_of_the_number_of_classes",
     ],
     "Does it take weights of samples and classes?": [
         "test_weights::test_unit_weights_are_no_weights_bitwise",
@@ -288,6 +296,14 @@ def test_a_slice_of_a_data_set_is_an_array(iris):
     np.testing.assert_array_equal(clf.predict_proba(X), quick().fit(X, y).predict_proba(X))
     stacked = map(np.stack, zip(*data, strict=True))  # as the error about data sets says
     np.testing.assert_array_equal(quick().fit(*stacked).predict_proba(X), clf.predict_proba(X))
+
+
+def test_the_mask_grows_with_the_square_of_the_number_of_classes():
+    from sklearn_maxl._tasks.auxiliary import Hierarchy
+
+    psi = np.full(100, 5)
+    assert Hierarchy(psi).mask.nbytes == 100 * 500
+    assert Hierarchy(psi, VIEWS["rotations"]((1, 8, 8))).mask.nbytes == 16 * 100 * 500
 
 
 def test_it_is_a_classifier():

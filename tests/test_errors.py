@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from sklearn_maxl import MAXLClassifier
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl.backbones import MLP, ConvNet, Custom
 from sklearn_maxl.labels import KMeans, Learned
 from sklearn_maxl.optimizers import SGD
@@ -35,6 +35,21 @@ class OnlyFitAndAssign:
         raise AssertionError
 
 
+class NeedsWidth(nn.Module):
+    def __init__(self, n_features, width):
+        super().__init__()
+        self.layer = nn.Linear(n_features, width)
+
+
+class Codes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(9, 2)
+
+    def forward(self, x):
+        return self.table(x.long()).flatten(1)
+
+
 # parameters, X, y, further arguments of fit, what the message says
 WRONG_FITS = {
     "NaN": ({}, with_value(np.nan), Y, {}, r"Input X contains NaN.*imputer transformer"),
@@ -46,7 +61,10 @@ WRONG_FITS = {
     "torch loader": (
         {}, DataLoader(TensorDataset(torch.tensor(X))), Y, {}, r"X is a DataLoader of torch",
     ),
-    "sparse": ({}, sparse.csr_array(X), Y, {}, r"Sparse data was passed for X.*toarray"),
+    "sparse y": ({}, X, sparse.csr_array(Y[:, None]), {}, r"y is sparse; pass y\.toarray\(\)"),
+    "samples of two lengths": (
+        {}, [[1, 2], [3]] * 75, Y, {}, r"X holds samples of different shapes; crop, pad or resize",
+    ),
     "complex": ({}, X + 1j, Y, {}, r"Complex data not supported"),
     "strings": ({}, X.astype(str).astype(object) + "m", Y, {}, r"X holds text.*OneHotEncoder"),
     "string column": ({}, pd.DataFrame({"a": ["u", "v"] * 75}), Y, {}, r"X holds text"),
@@ -72,6 +90,13 @@ WRONG_FITS = {
         {"auxiliary": Learned(3)}, X, Y, {}, r"'generator' parameter of Learned must",
     ),
     "backbone number": ({"backbone": 3}, X, Y, {}, r"'backbone' parameter of MAXLClassifier must"),
+    "network class": (
+        {"backbone": NeedsWidth}, X, Y, {}, r"It is the class NeedsWidth.*Custom\(NeedsWidth, ...",
+    ),
+    "layer class": ({"backbone": nn.Flatten}, X, Y, {}, r"can't take.*It is the class Flatten"),
+    "codes for a network": (
+        {"backbone": Codes()}, X.astype(int), Y, {}, r"standardised.*raw_inputs = True",
+    ),
     "backbone class": ({"backbone": MLP}, X, Y, {}, r"backbone.*MLP\(\)"),
     "convnet for a table": ({"backbone": "convnet"}, X, Y, {}, r"images .*use MLP for tables"),
     "makes no module": ({"backbone": lambda shape: 3}, X, Y, {}, r"backbone must make a torch.nn"),
@@ -111,6 +136,13 @@ WRONG_FITS = {
         HUMAN, X, Y, {"auxiliary_labels": np.full(150, np.nan)}, r"auxiliary_labels .*missing",
     ),
     "finer inf": (HUMAN, X, Y, {"auxiliary_labels": np.full(150, np.inf)}, r"auxiliary_labels"),
+    "finer dates": (
+        HUMAN, X, Y, {"auxiliary_labels": np.full(150, "2020", "M8[D]")}, r"auxiliary_labels must",
+    ),
+    "finer of two types": (
+        HUMAN, X, Y, {"auxiliary_labels": np.array([1, "a"] * 75, dtype=object)},
+        r"auxiliary_labels must be class labels, all integers or all strings",
+    ),
     "finer None": (
         HUMAN, X, Y, {"auxiliary_labels": [None, *("ab" * 75)[1:]]}, r"auxiliary_labels",
     ),
@@ -130,6 +162,15 @@ WRONG_FITS = {
     ),
     "arm number": ({"auxiliary": 3}, X, Y, {}, r"'auxiliary' parameter of MAXLClassifier must"),
     "unknown optimizer": ({"optimizer": "lbfgs"}, X, Y, {}, r"'optimizer' parameter"),
+    "LBFGS": (
+        {"optimizer": torch.optim.LBFGS}, X, Y, {}, r"optimizer makes LBFGS, which needs the loss",
+    ),
+    "LBFGS of a function": (
+        {"optimizer": lambda p, lr: torch.optim.LBFGS(p, lr=lr)}, X, Y, {}, r"optimizer .*'adamw'",
+    ),
+    "LBFGS of the generator": (
+        {"auxiliary": Learned(optimizer=torch.optim.LBFGS)}, X, Y, {}, r"optimizer of Learned mak",
+    ),
     "optimizer class": ({"optimizer": SGD}, X, Y, {}, r"optimizer is the class SGD.*SGD\(\)"),
     "negative momentum of the generator": (
         {"auxiliary": Learned(optimizer=SGD(momentum=-1))}, X, Y, {},
@@ -264,6 +305,60 @@ def test_channels_last_images_are_pointed_out():
     with pytest.warns(UserWarning, match=r"\(8, 8, 3\).*X.transpose\(0, 3, 1, 2\)") as caught:
         MAXLClassifier(max_epochs=1).fit(wrong, np.arange(20) % 2)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("shape", "params", "cure"),
+    [
+        ((8, 8), {}, r"use X\[:, None\]"),
+        ((20, 14), {"backbone": "convnet"}, r"use X\[:, None\]"),
+        ((12, 9), {"backbone": ConvNet((4,))}, r"use X\[:, None\]"),
+        ((8, 8), {"input_shape": (8, 8)}, r"use input_shape=\(1, 8, 8\)"),
+    ],
+)
+def test_pictures_without_a_channel_axis_are_pointed_out(shape, params, cure):
+    wrong = np.random.RandomState(0).rand(12, *shape)
+    wrong = wrong.reshape(12, -1) if "input_shape" in params else wrong
+    with pytest.warns(UserWarning, match=rf"looks like \(height, width\).*{cure}") as caught:
+        MAXLClassifier(max_epochs=1, **params).fit(wrong, np.arange(12) % 2)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("shape", "backbone"),
+    [((9, 128), "auto"), ((3, 4), "auto"), ((12, 40), "auto"), ((8, 8), MLP())],
+)
+def test_signals_and_what_is_flattened_are_not(shape, backbone):
+    signals = np.random.RandomState(0).rand(12, *shape)
+    clf = MAXLClassifier(backbone, max_epochs=1).fit(signals, np.arange(12) % 2)
+    assert clf.input_shape_ == shape
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: MAXLClassifier().fit(X), r"^fit\(\) missing 1 required .*'y'"),
+        (lambda: MAXLRegressor().fit(X, Y, eval_set=1), r"^fit\(\) got an unexpected .*'eval_set'"),
+        (lambda: MAXLClassifier().predict_auxiliary(), r"^predict_auxiliary\(\) missing"),
+        (lambda: MAXLRegressor.load(), r"^load\(\) missing"),
+    ],
+)
+def test_wrong_arguments_are_told_without_the_name_of_a_private_class(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("backbone__hidden_layer_sizes", r"pass backbone=MLP\(\) from sklearn_maxl.backbones"),
+        ("backbone__channels", r"pass backbone=ConvNet\(\)"),
+        ("optimizer__momentum", r"pass optimizer=SGD\(\)"),
+    ],
+)
+def test_parameters_of_auto_name_the_object_that_has_them(name, cure):
+    with pytest.raises(ValueError, match=f"for {name}, {cure}"):
+        MAXLClassifier().set_params(**{name: (3,)})
 
 
 FAILING_REFITS = {

@@ -5,6 +5,30 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# Types of what stands for a missing value, apart from NaN: Python's, and those of pandas.
+GAPS = ("NoneType", "NAType", "NaTType")
+
+
+def is_gap(value: object) -> bool:
+    """Whether a value stands for a missing one."""
+    if type(value).__name__ in GAPS:
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def large_or_small(X: np.ndarray) -> NDArray[np.int64]:
+    """Powers of two to divide columns (or channels) by before their squares are taken.
+
+    0 nearly everywhere: the columns that need another one hold numbers whose squares are too
+    large or too small for float64. A power of two costs no digit.
+    """
+    exponent = np.zeros(X.shape[1], np.int64)
+    if X.dtype == np.float64:  # squares of other types fit into float64
+        axes = (0, *range(2, X.ndim))
+        exponent = np.frexp(np.maximum(X.max(axes), -X.min(axes)))[1].astype(np.int64)
+        exponent[np.abs(exponent) < 400] = 0
+    return exponent
+
 
 def mean_one(weight: NDArray[np.float64]) -> NDArray[np.float32]:
     """Weights scaled to have mean 1; only their ratios matter."""
@@ -46,27 +70,36 @@ def moments(X: np.ndarray, weight: NDArray[np.float64] | None) -> tuple[np.ndarr
     Returns
     -------
     mean, scale : arrays of shape (d,), float64, or (channels, 1, ...), float32
-        `scale` is 1 where a feature is constant.
+        `scale` is 1 where a feature is constant. Both are float64 where float32 would lose
+        digits.
     """
     rows = max(1, 2**20 // max(1, int(np.prod(X.shape[1:]))))
     parts = [slice(a, a + rows) for a in range(0, len(X), rows)]
     shape = X.shape[1:2] + (1,) * (X.ndim - 2)
     w = np.ones(len(X)) if weight is None else weight
     total = w.sum() * np.prod(X.shape[2:])
+    size = large_or_small(X)
+
+    def scaled(part: slice) -> NDArray[np.float64]:
+        values = X[part].astype(np.float64)
+        return np.ldexp(values, -size.reshape(shape)) if size.any() else values
 
     def summed(values: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
         per_sample = values.reshape(*values.shape[:2], -1).sum(2)
         return w[part] @ per_sample
 
-    mean = sum(summed(X[p].astype(np.float64), p) for p in parts) / total
+    mean = sum(summed(scaled(p), p) for p in parts) / total
     centre = mean.reshape(shape)
-    variance = sum(summed((X[p] - centre) ** 2, p) for p in parts) / total
-    scale = np.sqrt(variance)
-    dtype = np.float64 if X.ndim == 2 else np.float32
+    variance = sum(summed((scaled(p) - centre) ** 2, p) for p in parts) / total
+    deviation = np.sqrt(variance)
     # Rounding leaves a constant feature with a deviation of a few units of its type.
     eps = np.finfo(X.dtype if X.dtype.kind == "f" else np.float32).eps
-    scale[scale <= np.maximum(10 * eps * np.abs(mean), np.finfo(np.float32).tiny)] = 1.0
-    return centre.astype(dtype), scale.reshape(shape).astype(dtype)
+    scale = np.ldexp(deviation, size)
+    scale[(deviation <= 10 * eps * np.abs(mean)) | (scale == 0)] = 1.0
+    centre, scale = np.ldexp(mean, size).reshape(shape), scale.reshape(shape)
+    narrow = X.ndim > 2 and scale.min() > 1e-30 and max(scale.max(), np.abs(centre).max()) < 1e30
+    dtype = np.float32 if narrow else np.float64
+    return centre.astype(dtype), scale.astype(dtype)
 
 
 def holdout_split(

@@ -48,8 +48,14 @@ from ..backbones import Backbone
 from ..labels import Labels
 from ..labels._fixed import check_auxiliary_labels
 from .documentation import documentation_url
+from .methods import without_class
 from .presets import preset
-from .validation import looks_channels_last, validate_samples
+from .validation import (
+    refuse_lost_numbers,
+    refuse_not_finite,
+    shape_warning,
+    validate_samples,
+)
 
 Known = Targets | np.ndarray | None  # targets of an earlier call, or their names
 
@@ -83,6 +89,7 @@ def _gives_auxiliary_labels(self: "BaseMAXL") -> bool:
     return True
 
 
+@without_class
 class BaseMAXL(
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -127,6 +134,8 @@ class BaseMAXL(
     """What takes the steps; a subclass may name another, to try an idea."""
 
     # The parameters that are used here.
+    backbone: Backbone
+    input_shape: Sequence[int] | None
     auxiliary: str | Labels | None
     psi: int | str | Sequence[int] | Mapping[Any, int]
     lr: float | str
@@ -239,7 +248,9 @@ class BaseMAXL(
         X : array-like of shape (n, n_features), (n, channels, length) or \
                 (n, channels, height, width)
             Training samples of any numeric type; uint8 images are kept as they are.
-            With `input_shape`, rows of as many values as it holds as well.
+            With `input_shape`, rows of as many values as it holds as well. A table may be a
+            sparse matrix, which is made dense: that takes 4 bytes for each value (8 where
+            a column without zeros is float64) and 4 more while it trains.
         y : array-like of shape (n,), or (n, m) in regression
             Class labels of any type that scikit-learn takes, or numbers to predict.
         sample_weight : array-like of shape (n,), default=None
@@ -341,18 +352,23 @@ class BaseMAXL(
         """Checked and encoded arrays, and the targets' coder."""
         again = known is not None and hasattr(self, "_fitted")
         samples, given = validate_samples(self, X, y, reset=not again, **self._y_checks)
-        if looks_channels_last(samples.shape[1:]):
-            warnings.warn(
-                f"X has samples of shape {samples.shape[1:]}, which looks like (height, width, "
-                "channels); images are (channels, height, width): use X.transpose(0, 3, 1, 2).",
-                stacklevel=4,
-            )
+        if hint := self._shape_warning(samples.shape[1:]):
+            warnings.warn(hint, stacklevel=4)
+        if samples.dtype == np.float64 and samples.ndim == 2:
+            beyond_float32 = np.abs(samples).max(axis=0) > np.finfo(np.float32).max
+            refuse_lost_numbers(samples[:, beyond_float32], "X")
         finer, source = None, make_labels(self.auxiliary)
         if source is not None and source.needs_auxiliary_labels:
             finer = check_auxiliary_labels(auxiliary_labels, len(given), repr(self.auxiliary))
         targets, weight = self._check_targets(samples, given, sample_weight, known)
         codes, target = targets.encode(given)
         return Arrays(samples, codes, weight, finer, target).without_zero_weights(), targets
+
+    def _shape_warning(self, shape: tuple[int, ...]) -> str | None:
+        """What to tell about samples that look like images with their sides in other places."""
+        own = isinstance(self.backbone, backbones.ConvNet)
+        convolves = own or self.backbone in ("auto", "convnet")
+        return shape_warning(shape, convolves, self.input_shape is not None)
 
     def _settings(self, arrays: Arrays, targets: Targets, planned: bool = True) -> Settings:
         """The parameters, resolved for some samples."""
@@ -403,7 +419,9 @@ class BaseMAXL(
         samples = validate_samples(self, X, reset=False)
         # The threads that are set now count: a server is not a training machine.
         with own_torch(self.n_threads):
-            return self.net_.apply(getattr(self.net_.module_, function), samples)
+            outputs = self.net_.apply(getattr(self.net_.module_, function), samples)
+        refuse_not_finite(outputs, samples, self._fitted.scaling)
+        return outputs
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Features of the trunk, for use inside a pipeline.
@@ -460,7 +478,9 @@ class BaseMAXL(
         """
         samples, codes = self._labelled(X, y)
         with own_torch(self.n_threads):
-            return self._fitted.soft_labels(samples, codes)
+            labels = self._fitted.soft_labels(samples, codes)
+        refuse_not_finite(labels, samples, self._fitted.scaling)
+        return labels
 
     def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, Ints]:
         """Checked samples, and their classes by number."""
@@ -661,6 +681,7 @@ class BaseMAXL(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags
 

@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from .._environment.private_sklearn import StrOptions, fit_context
 from .._environment.torch_state import own_torch
 from .._networks.exported import Probabilities
-from .._tasks.primary import Classes
+from .._tasks.primary import Classes, refuse_objects
 from .._tasks.views import VIEWS
 from .._training.fitted import Fitted
 from .._training.schedules import Schedule
@@ -20,7 +20,7 @@ from ..backbones import Backbone
 from ..labels import Labels
 from ..optimizers import MakeOptimizer
 from .base import BaseMAXL, Known
-from .validation import combined_weight
+from .validation import checked_targets, combined_weight
 
 
 class MAXLClassifier(ClassifierMixin, BaseMAXL):
@@ -311,6 +311,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
                 "class_weight='balanced' is not supported by partial_fit, which sees a part of the "
                 "data; pass a dict, such as compute_class_weight gives for all of it."
             )
+        classes = checked_targets(classes, "classes")
         again = hasattr(self, "_fitted")
         if not again and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -368,6 +369,27 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         """
         best = self.predict_log_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Share of samples that are given their class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, \\*input_shape_)
+            Samples.
+        y : array-like of shape (n,)
+            True classes.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        y = checked_targets(y)
+        refuse_objects(y)
+        return super().score(X, y, checked_targets(sample_weight, "sample_weight"))
 
     def _exported(self) -> Probabilities:
         return Probabilities(self.net_.module_, self.input_shape_)

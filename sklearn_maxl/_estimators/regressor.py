@@ -22,7 +22,7 @@ from ..optimizers import MakeOptimizer
 from .base import BaseMAXL, Known
 from .classifier import MAXLClassifier
 from .docstrings import with_parameters_of
-from .validation import combined_weight
+from .validation import checked_targets, combined_weight, refuse_lost_numbers
 
 
 @with_parameters_of(MAXLClassifier)
@@ -160,6 +160,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
     ) -> tuple[Bins, NDArray[np.float64] | None]:
         weight = combined_weight(X, y, None, sample_weight, None)
+        refuse_lost_numbers(y, "y")
         coder = known
         if not isinstance(coder, Bins):
             coder = Bins(y, weight, self.n_bins, type(self).__name__)
@@ -213,6 +214,26 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         targets = self._fitted.targets
         assert isinstance(targets, Bins)
         return targets.decode(outputs)
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Coefficient of determination (R2) of the predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, \\*input_shape_)
+            Samples.
+        y : array-like of shape (n,) or (n, m)
+            True targets.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            1 where all are right, 0 for the mean of `y`; the mean over the columns of `y`.
+        """
+        y = checked_targets(y, numbers=True)
+        return super().score(X, y, checked_targets(sample_weight, "sample_weight"))
 
     def _exported(self) -> Numbers:
         targets = self._fitted.targets

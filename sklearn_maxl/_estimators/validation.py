@@ -7,11 +7,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import validate_data
 
+from .._environment.memory import total_memory
 from .._environment.private_sklearn import check_sample_weight
+from .contents import contents, refuse_gaps_and_dates, refuse_lazy, refuse_what_is_no_number
+
+# Differences of such numbers are still finite in float64.
+LARGEST = 1e300
 
 
 def validate_samples(
@@ -25,8 +31,8 @@ def validate_samples(
     """Turn `X` (and `y`, if the estimator is to be fitted) into arrays.
 
     float64, float32 and uint8 stay as they are, other types become float64; the
-    networks take float32 after they have standardised their input.
-    ``n_features_in_`` is the number of values in a sample. Where the estimator's
+    networks take float32 after they have standardised their input. Sparse matrices become
+    dense. ``n_features_in_`` is the number of values in a sample. Where the estimator's
     ``input_shape`` is given, rows of a table become samples of that shape.
 
     Returns
@@ -34,33 +40,12 @@ def validate_samples(
     X : array of shape (n, *input_shape)
     y : array of shape (n,), only if it was given
     """
-    _refuse_data_set(X)
-    X, y = _from_torch(X), _from_torch(y)
-    if y_checks.get("y_numeric"):
-        _refuse_text(y)
-    # Not np.ndim: array-likes need not take part in NumPy's function protocol.
-    table = len(X.shape if hasattr(X, "shape") else np.asarray(X).shape) <= 2
-    targets = {} if reset is False and y is None else {"y": y, **y_checks}
-    try:
-        validated = validate_data(
-            estimator,
-            X,
-            **targets,
-            reset=reset,
-            dtype=[np.float64, np.float32, np.uint8],
-            allow_nd=not table,
-            ensure_2d=table,
-            order="C",
-            force_writeable=True,  # torch shares memory, and warns where it may not write
-        )
-    except ValueError as error:
-        if "could not convert string to float" in str(error):
-            raise ValueError(
-                f"X holds text ({error}); encode categories first, for instance with "
-                "sklearn.preprocessing.OneHotEncoder in a ColumnTransformer."
-            ) from error
-        raise
-    samples = validated[0] if targets else validated
+    samples, *rest = _validated(estimator, _readable(X, estimator), y, reset, y_checks)
+    if sparse.issparse(samples):
+        samples = _dense(samples)
+    for values, name in zip([samples, *rest], ["X", "y"], strict=False):
+        if isinstance(values, np.ndarray) and values.dtype == np.float64:
+            _refuse_huge(values, name)
     if estimator.input_shape is not None:
         # Once fitted, what was fitted counts.
         shape = _checked_shape(estimator.input_shape) if reset else estimator.input_shape_
@@ -74,7 +59,42 @@ def validate_samples(
             f"X has samples of shape {samples.shape[1:]}, but {type(estimator).__name__} is "
             f"expecting samples of shape {estimator.input_shape_} as input."
         )
-    return (samples, *validated[1:]) if targets else samples
+    return (samples, *rest) if rest else samples
+
+
+def _readable(X: Any, estimator: BaseEstimator) -> Any:
+    """Samples as an array, a table or a sparse matrix of numbers."""
+    _refuse_data_set(X)
+    X = _as_array(X, "X")
+    if sparse.issparse(X):
+        _refuse_too_large(X)
+        X = X.tocsr()
+    else:
+        refuse_what_is_no_number(X, type(estimator).__name__)
+    return X
+
+
+def _validated(
+    estimator: BaseEstimator, X: Any, y: Any, reset: bool, y_checks: dict[str, bool]
+) -> tuple[Any, ...]:
+    """`X`, and `y` where there is one or has to be, as scikit-learn validates them."""
+    targets: dict[str, Any] = {}
+    if reset or y is not None:
+        targets = {"y": checked_targets(y, numbers=y_checks.get("y_numeric", False)), **y_checks}
+    table = len(X.shape) <= 2
+    validated = validate_data(
+        estimator,
+        X,
+        **targets,
+        reset=reset,
+        dtype=[np.float64, np.float32, np.uint8],
+        accept_sparse=True,
+        allow_nd=not table,
+        ensure_2d=table,
+        order="C",
+        force_writeable=True,  # torch shares memory, and warns where it may not write
+    )
+    return validated if targets else (validated,)
 
 
 def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
@@ -112,13 +132,99 @@ def _refuse_data_set(X: object) -> None:
         )
 
 
+def checked_targets(y: Any, name: str = "y", numbers: bool = False) -> Any:
+    """Targets, or weights, as an array; refused where values are missing or are dates.
+
+    With `numbers`, text is refused too.
+    """
+    y = _as_array(y, name)
+    if y is None:
+        return None
+    if numbers:
+        _refuse_text(y)
+    refuse_gaps_and_dates(y, name)
+    return y
+
+
 def _refuse_text(y: ArrayLike) -> None:
-    values = np.asarray(y)
-    kinds = {type(value) for value in values.ravel()} if values.dtype.kind == "O" else set()
-    if values.dtype.kind in "SU" or kinds & {str, bytes}:
+    if "text" in contents(y) or np.asarray(y).dtype.kind in "SU":
         raise ValueError(
             "y must hold numbers, but holds text; convert it, or use MAXLClassifier for classes."
         )
+
+
+def _refuse_too_large(X: Any) -> None:
+    """Say so where a sparse matrix would fill the memory as a dense one."""
+    n_bytes, memory = math.prod(X.shape) * max(4, X.dtype.itemsize), total_memory()
+    if memory is not None and n_bytes > memory:
+        raise ValueError(
+            f"X is sparse and of shape {X.shape}; dense, as networks take it, it needs "
+            f"{n_bytes / 2**30:.0f} GiB, and this machine has {memory / 2**30:.0f}. Make fewer "
+            "columns, for instance with sklearn.decomposition.TruncatedSVD."
+        )
+
+
+def _dense(X: Any) -> np.ndarray:
+    """A sparse matrix as an array, in float32 where that rounds nothing that matters.
+
+    It does not where every column has zeros, as those of text and categories have: seven
+    digits are enough for numbers beside zeros. They may not be enough for a column of time
+    stamps.
+    """
+    stored = np.diff(X.tocsc().indptr)
+    if X.dtype == np.float64 and stored.max() < X.shape[0]:
+        with np.errstate(over="ignore"):
+            rounded = X.astype(np.float32)
+        if np.allclose(rounded.data, X.data, rtol=1e-6, atol=0):
+            X = rounded
+    return X.toarray(order="C")
+
+
+def _refuse_huge(values: NDArray[np.float64], name: str) -> None:
+    """Refuse numbers whose differences are too large for float64."""
+    if values.size and max(values.max(), -values.min()) > LARGEST:
+        raise ValueError(
+            f"{name} holds numbers beyond {LARGEST:g}, too large to compute with; divide {name} "
+            "by a constant, or take logarithms."
+        )
+
+
+def refuse_lost_numbers(values: np.ndarray, name: str) -> None:
+    """Refuse a column whose largest numbers leave nothing of the differences of the others.
+
+    Standardised numbers have the seven digits of float32.
+    """
+    columns = values.reshape(len(values), -1).astype(np.float64)
+    largest = np.abs(columns).max(axis=0)
+    low, high = np.percentile(columns, [25, 75], axis=0)
+    size = np.where(largest > 0, largest, 1.0)
+    deviation = (columns / size).std(axis=0)
+    lost = (high > low) & ((high - low) / size < 1e-6 * deviation)
+    if lost.any():
+        raise ValueError(
+            f"{name} holds numbers as large as {largest[lost].max():.3g}, so far from the others "
+            f"that float32 can't tell those apart; correct {name}, leave out these samples, or "
+            "take logarithms."
+        )
+
+
+def refuse_not_finite(
+    outputs: np.ndarray, samples: np.ndarray, scaling: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Refuse samples for which a network has no answer, and say which value may be why."""
+    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
+    if finite.all():
+        return
+    i, (mean, scale) = int(finite.argmin()), scaling
+    with np.errstate(all="ignore"):
+        distance = np.abs((samples[i].astype(np.float64) - mean) / scale)
+    at = np.unravel_index(distance.argmax(), distance.shape)
+    place = ", ".join(map(str, (i, *map(int, at))))
+    raise ValueError(
+        f"The network's output for sample {i} of X is not finite; of its values, X[{place}] = "
+        f"{samples[i][at]:g} is the farthest from those of training. Correct it, or clip X to the "
+        "range of the training samples."
+    )
 
 
 def combined_weight(
@@ -140,8 +246,13 @@ def combined_weight(
     """
     if sample_weight is None and class_weight is None:
         return None
-    weight = check_sample_weight(
-        _from_torch(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+    weight = _at_most_one(
+        check_sample_weight(
+            checked_targets(sample_weight, "sample_weight"),
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
     )
     if classes is not None and isinstance(class_weight, dict):
         unknown = [key for key in class_weight if key not in classes.tolist()]
@@ -151,7 +262,7 @@ def combined_weight(
                 "class_weight must map classes of y to finite weights that are not negative, got "
                 f"{class_weight!r} for the classes {classes.tolist()}."
             )
-        weight = weight * np.asarray(values)[np.searchsorted(classes, y)]
+        weight = weight * _at_most_one(np.asarray(values)[np.searchsorted(classes, y)])
     elif class_weight is not None:
         weight = weight * compute_sample_weight(class_weight, y)
     if not weight.any():
@@ -159,13 +270,54 @@ def combined_weight(
     return weight
 
 
-def looks_channels_last(shape: tuple[int, ...]) -> bool:
-    """Whether images seem to be (height, width, channels)."""
-    return len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) > 4
+def _at_most_one(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights divided by a power of two, which costs no digit: their sum is finite."""
+    return np.ldexp(weight.astype(np.float64), -np.frexp(weight.max())[1])
 
 
-def _from_torch(array: Any) -> Any:
-    if not isinstance(array, torch.Tensor):
+def shape_warning(shape: tuple[int, ...], convolves: bool, given: bool) -> str | None:
+    """What to tell about samples that look like images with their sides in other places.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one sample.
+    convolves : bool
+        Whether a network reads two-dimensional samples as signals of several channels.
+    given : bool
+        Whether the shape is the parameter `input_shape`.
+    """
+    looks = f"X has samples of shape {shape}, which looks like "
+    if len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) > 4:
+        return looks + (
+            "(height, width, channels); images are (channels, height, width): use "
+            "X.transpose(0, 3, 1, 2)."
+        )
+    # Sides of pictures are alike; a signal has many more values than channels.
+    if convolves and len(shape) == 2 and min(shape) >= 8 and max(shape) <= 1.5 * min(shape):
+        cure = f"input_shape={(1, *shape)}" if given else "X[:, None]"
+        return looks + (
+            "(height, width), but is taken for a signal of (channels, length); images are "
+            f"(channels, height, width): use {cure}."
+        )
+    return None
+
+
+def _as_array(array: Any, name: str) -> Any:
+    """An array of NumPy's for a torch tensor or a list; anything else as it is."""
+    refuse_lazy(array, name)
+    if isinstance(array, torch.Tensor):
+        array = array.detach().cpu()
+        return (array.float() if array.dtype == torch.bfloat16 else array).numpy()
+    if array is None or hasattr(array, "shape"):
         return array
-    array = array.detach().cpu()
-    return (array.float() if array.dtype == torch.bfloat16 else array).numpy()
+    try:
+        # Not np.ndim: array-likes need not take part in NumPy's function protocol.
+        return np.asarray(array)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(
+            f"{name} holds samples of different shapes; crop, pad or resize them to one shape, "
+            "then np.stack them."
+        ) from error

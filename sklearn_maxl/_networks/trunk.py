@@ -126,7 +126,10 @@ class Frame:
         """The parameters of a `Network` with fresh weights, on the CPU."""
         trunk, n_features = build_trunk(self.build, self.input_shape, self.name)
         trunk.of_user = self.of_user  # type: ignore[assignment]
-        return Standardize(*map(torch.as_tensor, self.scaling)), trunk, n_features
+        mean, scale = map(torch.as_tensor, self.scaling)
+        if takes_raw_inputs(trunk):
+            mean, scale = torch.zeros_like(mean), torch.ones_like(scale)
+        return Standardize(mean, scale), trunk, n_features
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self  # it never changes, and a user's module may be one that can't be copied
@@ -145,6 +148,20 @@ def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
     return nn.Sequential(*layers, last) if layers else last
 
 
+def takes_raw_inputs(trunk: nn.Module) -> bool:
+    """Whether a trunk asks for inputs as they are, by its attribute ``raw_inputs``."""
+    return bool(getattr(trunk, "raw_inputs", False))
+
+
+def check_same_inputs(module: Network, generator: Network) -> None:
+    """Refuse two networks of which one takes raw inputs: a step prepares them once for both."""
+    if takes_raw_inputs(module.trunk) != takes_raw_inputs(generator.trunk):
+        raise BackboneError(
+            "backbone and generator must both take raw inputs (raw_inputs = True), or neither, but "
+            "one of them does."
+        )
+
+
 class BackboneError(ValueError):
     """A backbone does not turn samples into features."""
 
@@ -158,7 +175,9 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
     try:
         trunk = build(input_shape)
     except Exception as error:
-        raise BackboneError(f"{name} can't be built for samples {input_shape}: {error}") from error
+        raise BackboneError(
+            f"{name} can't be built for samples {input_shape}: {error}{_hint_for_class(build)}"
+        ) from error
     if not isinstance(trunk, nn.Module):
         raise BackboneError(
             f"{name} must make a torch.nn.Module, but it made {type(trunk).__name__!r}."
@@ -177,6 +196,7 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
         cure = f"; samples are float32, its weights are {_names(others)}: convert it with .float()"
         raise BackboneError(
             f"{name} can't take samples of shape {input_shape}: {error}{cure if others else ''}"
+            f"{_hint_for_class(build)}"
         ) from error
     if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2:
         got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
@@ -189,6 +209,7 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
             f"{name} must make float32 features, but they are {_names([features.dtype])}; convert "
             "the network with .float(), or what its forward returns."
         )
+    _check_codes(trunk, input_shape, name)
     choose_layout(trunk, input_shape)
     return trunk, features.shape[1]
 
@@ -230,6 +251,33 @@ def copies_of_special_tensors(module: nn.Module) -> dict[int, object]:
 
 def _names(dtypes: Iterable[torch.dtype]) -> str:
     return ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in dtypes))
+
+
+def _hint_for_class(build: Build) -> str:
+    """What to do where the builder is a network's class, which expects other arguments."""
+    if not isinstance(build, type):
+        return ""
+    name = build.__name__
+    return (
+        f". It is the class {name}, called with the shape of a sample; pass a network, "
+        f"{name}(...), or sklearn_maxl.backbones.Custom({name}, ...)."
+    )
+
+
+def _check_codes(trunk: nn.Module, input_shape: tuple[int, ...], name: str) -> None:
+    """Refuse to standardise codes that the trunk looks up in a table, such as token ids."""
+    tables = (nn.Embedding, nn.EmbeddingBag)
+    if takes_raw_inputs(trunk) or not any(isinstance(m, tables) for m in trunk.modules()):
+        return
+    try:
+        with torch.no_grad():
+            trunk(torch.full((2, *input_shape), -1.0))  # half of standardised values are negative
+    except (IndexError, RuntimeError) as error:
+        raise BackboneError(
+            f"{name} looks its inputs up in an nn.Embedding, but they are standardised, so that "
+            "they are no codes any more; set the attribute raw_inputs = True on the network, and "
+            "it gets them as they are."
+        ) from error
 
 
 def draws_random_numbers(module: nn.Module, *inputs: Tensor) -> bool:

@@ -6,10 +6,11 @@ hierarchy ``psi`` and the mask; the primary loss never sees the bins.
 """
 
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._environment.stored_arrays import finite, positive
@@ -82,10 +83,30 @@ class Classes:
 
 
 def _check_classes(y: np.ndarray) -> None:
+    refuse_objects(y)
     try:
         check_classification_targets(y)
     except ValueError as error:
         raise ValueError(f"{error} Use MAXLRegressor for numbers.") from error
+
+
+def refuse_objects(y: ArrayLike) -> None:
+    """Say what to do with labels in an array of objects that are not all text."""
+    labels = np.asarray(y)
+    if labels.dtype.kind != "O" or all(isinstance(label, str) for label in labels.ravel()):
+        return
+    kinds = {type(label) for label in labels.ravel()}
+    types: dict[str, tuple[type, ...]] = {
+        "bool": (bool, np.bool_),
+        "int": (Integral,),
+        "float": (Real,),
+        "str": (object,),
+    }
+    one = next(name for name, t in types.items() if all(issubclass(kind, t) for kind in kinds))
+    raise ValueError(
+        f"Unknown label type: objects of type {' and '.join(sorted(k.__name__ for k in kinds))}. "
+        f"Give all labels in y one type, for instance with y.astype({one})."
+    )
 
 
 BINS = ("shape", "mean", "scale", "direction", "edges")
@@ -116,9 +137,14 @@ class Bins:
     ):
         self.name, self.shape = name, y.shape[1:]
         columns = self._columns(y)
-        self.mean = np.average(columns, axis=0, weights=weight)
-        deviation = np.sqrt(np.average((columns - self.mean) ** 2, axis=0, weights=weight))
-        self.scale = np.where(deviation > 0, deviation, 1.0)
+        # Divided by a power of two, so that squares are neither too large nor too small.
+        size = np.frexp(np.abs(columns).max(axis=0))[1]
+        scaled = np.ldexp(columns, -size)
+        mean = np.average(scaled, axis=0, weights=weight)
+        deviation = np.sqrt(np.average((scaled - mean) ** 2, axis=0, weights=weight))
+        self.mean: NDArray[np.float64] = np.ldexp(mean, size)
+        scale: NDArray[np.float64] = np.ldexp(deviation, size)
+        self.scale = np.where(scale > 0, scale, 1.0)
         z = (columns - self.mean) / self.scale
         self.direction = principal_direction(z, weight)
         along = z @ self.direction

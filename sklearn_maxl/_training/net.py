@@ -29,9 +29,9 @@ from .._maths.meta_gradient import WithFallback
 from .._maths.step import PASSES, Batch, Pass, Record
 from .._networks.label_generator import LabelGenerator
 from .._networks.multi_task import MultiTaskNet
-from .._networks.trunk import copies_of_special_tensors
+from .._networks.trunk import check_same_inputs, copies_of_special_tensors
 from .._tasks.auxiliary import Hierarchy
-from ..optimizers import make_optimizer
+from ..optimizers import make_optimizer, refuse_closures
 from . import evaluation
 from .checks import check_not_diverged, small_batch_explained
 from .early_stopping import BestState
@@ -122,15 +122,18 @@ class MAXLNet(NeuralNet):
         super().initialize_module()
         if self.has_generator_:
             self.generator_ = self.initialized_instance(self.generator, {})
+            check_same_inputs(self.module_, self.generator_)
         return self
 
     def initialize_optimizer(self, triggered_directly: bool | None = None) -> "MAXLNet":
         self.optimizer_ = self.optimizer(parameters_of(self.module_).values(), lr=self.lr)
+        refuse_closures(self.optimizer_, "optimizer")
         learned = self.settings.learned
         if self.has_generator_ and learned is not None:
             self.generator_optimizer_ = make_optimizer(learned.optimizer)(
                 parameters_of(self.generator_).values(), lr=learned.lr
             )
+            refuse_closures(self.generator_optimizer_, "optimizer of Learned")
         self.rates_ = Rates(self.settings.schedule, self.max_epochs, self.optimizers())
         return self
 

@@ -15,8 +15,10 @@ class Custom(BaseEstimator):
     module_class : callable returning torch.nn.Module
         Class or function of a network that maps (n, \\*input_shape) to
         (n, n_features). If it has a parameter ``input_shape``, it is given the
-        shape of one sample. Define it in a module, not in a notebook cell or as a
-        lambda, if the classifier is to be pickled.
+        shape of one sample. Its inputs are standardised, unless the network has an
+        attribute ``raw_inputs = True``, as one for whole numbers needs it
+        (``nn.Embedding``). Define it in a module, not in a notebook cell or as a lambda, if
+        the classifier is to be pickled.
     **kwargs : dict
         Its arguments. Those of its signature are parameters of this object, so
         that a grid search reaches them: ``backbone__width``.

@@ -1,12 +1,13 @@
 """Labels without a network of their own: even, random, and given by hand."""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._data.arrays import Arrays
+from .._data.arrays import Arrays, is_gap
 from .._tasks.auxiliary import Hierarchy, Ints
 from ._labels import LabelInput, Labels, Stateless
 
@@ -129,14 +130,16 @@ def check_auxiliary_labels(
             f"but has shape {labels.shape}."
         )
     if labels.dtype.kind == "O":
-        usable = not any(label is None or label != label for label in labels)
+        kinds = ({str}, {Real, np.bool_})
+        usable = any(all(isinstance(v, tuple(kind)) for v in labels) for kind in kinds)
+        usable = usable and not any(map(is_gap, labels))
+    elif labels.dtype.kind == "f":
+        usable = bool((np.isfinite(labels) & (labels == np.floor(labels))).all())
     else:
-        usable = labels.dtype.kind != "f" or bool(
-            (np.isfinite(labels) & (labels == np.floor(labels))).all()
-        )
+        usable = labels.dtype.kind not in "Mm"
     if not usable:
         raise ValueError(
-            "auxiliary_labels must be class labels (integers or strings), but holds "
-            "continuous or missing values."
+            "auxiliary_labels must be class labels, all integers or all strings, but holds "
+            "continuous, missing or other values."
         )
     return labels
