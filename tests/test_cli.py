@@ -15,7 +15,9 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._cli import main as _cli
 from sklearn_maxl._cli.main import main
-from sklearn_maxl._cli.tables import pipeline, prepare, read
+from sklearn_maxl._cli.files import Format, read
+from sklearn_maxl._cli.tables import prepare
+from sklearn_maxl.preprocessing import tabular_pipeline
 
 IRIS = load_iris(as_frame=True)
 FRAME = IRIS.frame.rename(columns={"target": "kind"})
@@ -84,13 +86,13 @@ def test_numbers_text_truth_and_gaps(call):
 
 def test_text_is_learned_from():
     table = prepare(mixed(), "y", random_state=0)
-    model = pipeline(table.X, MAXLClassifier(auxiliary=None, max_epochs=30, random_state=0))
+    model = tabular_pipeline(MAXLClassifier(auxiliary=None, max_epochs=30, random_state=0))
     assert model.fit(table.X[:150], table.y[:150]).score(table.X[150:], table.y[150:]) > 0.9
 
 
 def test_transformers_learn_from_training_rows_only():
     table = prepare(mixed(), "y")
-    columns = pipeline(table.X, MAXLClassifier())[:-1].fit(table.X[:60])
+    columns = tabular_pipeline(MAXLClassifier())[:-1].fit(table.X[:60])
     unseen = table.X[60:].assign(colour="violet", size=np.nan)
     values = columns.transform(unseen)
     assert isinstance(values, np.ndarray)
@@ -157,9 +159,9 @@ def test_what_is_left_out_is_told(call):
     assert "Rows: 140" in out
     assert "Columns: 4 numeric" in out
     assert "Note: 10 rows without a target left out" in out
-    assert "Note: column without values left out: nothing" in out
-    assert "Note: column of an index left out: Unnamed: 0" in out
-    assert "Note: column with a text of its own in most rows left out: name" in out
+    assert "Note: column left out (no values): nothing" in out
+    assert "Note: column left out (an identifier): Unnamed: 0" in out
+    assert "Note: column left out (a text of its own in most rows): name" in out
     assert "Note: infinite numbers taken for missing: far" in out
 
 

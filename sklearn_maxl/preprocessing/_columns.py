@@ -110,8 +110,9 @@ def as_texts(values: np.ndarray) -> NDArray[np.object_]:
 
 def _as_text(value: object) -> str:
     """2.0 as "2": with a gap in a column, its whole numbers become fractions."""
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value) if whole else value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def dates(X: Any) -> NDArray[np.datetime64]:
