@@ -92,12 +92,12 @@ def test_text_is_learned_from():
 
 def test_transformers_learn_from_training_rows_only():
     table = prepare(mixed(), "y")
-    columns = tabular_pipeline(MAXLClassifier())[:-1].fit(table.X[:60])
-    unseen = table.X[60:].assign(colour="violet", size=np.nan)
+    columns = tabular_pipeline(MAXLClassifier())[:-1].fit(table.X[:120])
+    unseen = table.X[120:].assign(colour="violet", size=np.nan)
     values = columns.transform(unseen)
     assert isinstance(values, np.ndarray)
     assert np.isfinite(values).all()
-    median = table.X["size"][:60].median()
+    median = table.X["size"][:120].median()
     np.testing.assert_array_equal(values[:, 0], np.full(len(unseen), median))
 
 
@@ -127,7 +127,7 @@ def test_a_sample_of_the_rows_keeps_the_classes_in_proportion(call):
 
 def test_rows_are_drawn_in_proportion_whatever_their_number():
     y = np.repeat(["a", "b", "c"], [600, 390, 11])
-    frame = pd.DataFrame({"x": np.arange(1001.0), "y": y})
+    frame = pd.DataFrame({"x": np.arange(1001) / 8, "y": y})
     for n in (1000, 500, 200):
         table = prepare(frame, "y", max_rows=n, n_folds=2)
         counts = np.unique(table.y, return_counts=True)[1]
@@ -167,7 +167,7 @@ def test_what_is_left_out_is_told(call):
 
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_the_separator_is_found(call, mark):
-    text = FRAME.assign(note='a, "b"').to_csv(index=False, sep=mark)
+    text = FRAME.assign(note=['a, "b"', "c"] * 75).to_csv(index=False, sep=mark)
     assert "Columns: 4 numeric, 1 text" in call(text)[1]
 
 
@@ -359,10 +359,3 @@ def test_as_a_program_in_two_processes(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "Verdict: " in done.stdout
     assert (tmp_path / "page.html").stat().st_size > 10_000
-
-
-def test_reading_keeps_names_and_question_marks_are_gaps(tmp_path):
-    (tmp_path / "t.csv").write_text("\n a,b\n1,?\n2,x\n")
-    frame = read(str(tmp_path / "t.csv"))
-    assert list(frame.columns) == [" a", "b"]
-    assert frame["b"].isna().tolist() == [True, False]

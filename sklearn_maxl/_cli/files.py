@@ -55,7 +55,7 @@ class Format:
             raise TableError(f"--decimal {self.decimal!r} is not auto, comma or point.")
         if self.encoding != "auto":
             try:
-                b"".decode(self.encoding)
+                "a".encode(self.encoding)
             except LookupError as error:
                 raise TableError(
                     f"--encoding {self.encoding!r} is not known; there are utf-8, latin-1, utf-16 "
@@ -155,11 +155,13 @@ def _read_text(path: str, encoding: str) -> str:
 def _find_separator(text: str) -> str:
     """The one that cuts the header and most of the first lines into most columns.
 
-    If the header has not as many columns as the lines, the one with most of the header.
+    A comma only if no other does, because there may be one in every number. If the header
+    has not as many columns as the lines, the one that cuts it into most.
     """
     widths = {mark: _widths(text, mark) for mark in ",;\t|"}
-    fitting = [m for m, found in widths.items() if found[0] == _usual(found)]
-    return max(fitting or widths, key=lambda mark: widths[mark][0])
+    fitting = [m for m, found in widths.items() if found[0] == _usual(found) > 1]
+    candidates = [mark for mark in fitting if mark != ","] or fitting or list(widths)
+    return max(candidates, key=lambda mark: widths[mark][0])
 
 
 def _usual(widths: list[int]) -> int:
@@ -206,7 +208,7 @@ def _parse(
         names, values = _widths(text, mark)[0], _usual(_widths(text, mark)[1:])
         raise TableError(
             f"{path} can't be read as CSV: its rows have {values} values, but the header has "
-            f"{names} names; each column needs one (or --no-header)."
+            f"{names} names; each column needs one."
         ) from error
     except pd.errors.EmptyDataError as error:
         raise TableError(f"{path} is empty.") from error

@@ -211,7 +211,7 @@ def _facts(
 ) -> list[tuple[str, str]]:
     """What is compared, for the reader of the report."""
     y = table.y
-    words = {"numbers": "numeric", "categories": "text", "dates": "dates"}
+    words = {"numbers": "numeric", "categories": "text", "dates": "date"}
     kinds = [f"{table.kinds[kind]} {word}" for kind, word in words.items() if table.kinds[kind]]
     if table.task == "classification":
         names, counts = np.unique(y, return_counts=True)

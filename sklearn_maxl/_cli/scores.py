@@ -27,7 +27,13 @@ def check_score(name: str, y: np.ndarray, task: str) -> None:
         try:
             get_scorer(name)(dummy.fit(rows, y), rows, y)
         except (ValueError, TypeError, AttributeError) as error:
-            kind = "classes" if task == "classification" else "numbers"
-            instead = [other for other in (f"{name}_macro", f"{name}_ovr") if other in names]
-            hint = f"try {instead[0]}." if instead else f"{one_line(error)} Some are {USUAL[task]}."
-            raise TableError(f"--scoring {name} is not for {kind} such as these: {hint}") from error
+            raise TableError(f"--scoring {name} {_why_not(name, task, error)}") from error
+
+
+def _why_not(name: str, task: str, error: Exception) -> str:
+    if task == "regression":
+        return f"is not for numbers such as these: {one_line(error)} Some are {USUAL[task]}."
+    for other in (f"{name}_macro", f"{name}_ovr"):
+        if other in get_scorer_names():
+            return f"is not for classes such as these; try {other}."
+    return f"is not for classes such as these. Some are {USUAL[task]}."

@@ -143,6 +143,8 @@ def _target(column: "pd.Series", task: str, notes: list[str]) -> tuple[np.ndarra
 
 def _values_of_target(column: "pd.Series") -> np.ndarray:
     """Numbers, whole ones as integers, or text."""
+    from pandas.api.types import infer_dtype
+
     values = values_of(column)
     if holds_collections(values):
         raise TableError(
@@ -156,8 +158,8 @@ def _values_of_target(column: "pd.Series") -> np.ndarray:
         )
     if values.dtype.kind in "iu":
         return values
-    if values.dtype.kind not in "fm":
-        return as_texts(values).astype(str)
+    if values.dtype.kind not in "fm" or infer_dtype(column) == "boolean":
+        return as_texts(column.to_numpy(dtype=object)).astype(str)
     if np.isinf(values).any():
         raise TableError(f"the target {column.name!r} holds infinite numbers.")
     numbers = as_numbers(column.name, values)

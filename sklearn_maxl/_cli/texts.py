@@ -79,20 +79,21 @@ def nearly_numbers(column: "pd.Series") -> str:
     import pandas as pd
 
     words = column.dropna().str.strip()
+    like_decimals = words.str.fullmatch(DECIMAL_COMMA)
     commas = words[words.str.contains(",", regex=False)]
-    decimals = words.str.fullmatch(DECIMAL_COMMA) & ~words.str.fullmatch(THOUSANDS)
-    if len(commas) and decimals.mean() >= MOST_CELLS and not commas.str.fullmatch(THOUSANDS).all():
-        others = words[~words.str.fullmatch(DECIMAL_COMMA)]
-        but = f", but {_such_as(others)}" if len(others) else ""
-        return f"looks like numbers with a decimal comma{but} (--decimal comma)"
+    if like_decimals.mean() >= MOST_CELLS and not commas.str.fullmatch(THOUSANDS).all():
+        others = words[~like_decimals]
+        if others.empty:
+            return "looks like numbers with a decimal comma (--decimal comma)"
+        return f"looks like numbers with a decimal comma, but {_such_as(others)}"
     bare = words.str.replace(SIGNS_WITH_NUMBERS, "", regex=True)
     if pd.to_numeric(bare, errors="coerce").notna().mean() < MOST_CELLS:
         return ""
     others = words[pd.to_numeric(words, errors="coerce").isna()]
-    return f"looks like numbers, but {_such_as(others)}; it is taken for text"
+    return f"looks like numbers, but {_such_as(others)}"
 
 
 def _such_as(others: "pd.Series") -> str:
     cells = f"{len(others)} cell{plural(len(others))}"
     are = "is" if len(others) == 1 else "are"
-    return f"{cells} {are} not, such as {others.iloc[0]!r}"
+    return f"{cells} {are} not, such as {others.iloc[0]!r}; it is taken for text"
