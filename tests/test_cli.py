@@ -15,7 +15,6 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._cli import main as _cli
 from sklearn_maxl._cli.main import main
-from sklearn_maxl._cli.files import Format, read
 from sklearn_maxl._cli.tables import prepare
 from sklearn_maxl.preprocessing import tabular_pipeline
 
@@ -278,6 +277,9 @@ WRONG = {
     "rare classes": (FRAME, "kind", ["--folds", "51"], r"no two classes with enough .* 51 folds"),
     "few rows drawn": (FRAME, "kind", ["--folds", "5", "--max-rows", "10"], r"more of the rows"),
     "unknown score": (FRAME, "kind", ["--scoring", "nonsense"], r"nonsense"),
+    "score of two classes": (FRAME, "kind", ["--scoring", "roc_auc"], r"; try roc_auc_ovr"),
+    "unknown encoding": (FRAME, "kind", ["--encoding", "klingon"], r"--encoding 'klingon' is not"),
+    "unknown decimal": (FRAME, "kind", ["--decimal", "dot"], r"--decimal 'dot' is not auto"),
     "output in no folder": (FRAME, "kind", ["--output", "no/page.html"], r"--output no/page.html"),
     "output is a folder": (FRAME, "kind", ["--output", "."], r"--output \. is not a file"),
     "separator of two signs": (FRAME, "kind", ["--separator", "::"], r"--separator '::' is not"),
@@ -334,10 +336,41 @@ def test_options_that_argparse_refuses(capsys):
         ["--task", "guess"],
         ["--epochs", "x"],
         ["--random-state", "4294967296"],
+        ["--jobs", "0"],
+        ["--lr", "-1"],
     ):
         with pytest.raises(SystemExit, match="2"):
             main(["compare", "data.csv", "--target", "y", *options])
         assert options[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError])
+def test_a_failed_fit_is_exit_code_1(call, monkeypatch, error):
+    def failed(*_):
+        raise error("Training diverged.\nLower lr.")
+
+    monkeypatch.setattr(_cli, "tracked_compare", failed)
+    code, _, err = call(FRAME)
+    assert (code, err) == (1, "error: Training diverged. Lower lr.\n")
+
+
+def test_quick_sets_what_was_not_said(monkeypatch, tmp_path):
+    def seen(pipeline, X, y, folds, arms, reference, seeds, *_):
+        calls.append((pipeline[-1].lr, seeds, folds))
+        raise ValueError("seen")
+
+    calls = []
+    monkeypatch.setattr(_cli, "tracked_compare", seen)
+    FRAME.to_csv(tmp_path / "data.csv", index=False)
+    for options in [], ["--quick"], ["--quick", "--folds", "4", "--lr", "auto"], ["--lr", "0.1"]:
+        main(["compare", str(tmp_path / "data.csv"), "--target", "kind", *options])
+    assert calls == [("auto", 2, 5), (0.01, 1, 3), ("auto", 1, 4), (0.1, 2, 5)]
+
+
+def test_without_a_target_the_columns_are_listed(tmp_path, capsys):
+    FRAME.to_csv(tmp_path / "data.csv", index=False)
+    assert main(["compare", str(tmp_path / "data.csv")]) == 2
+    assert "--target. The columns are: sepal length (cm), " in capsys.readouterr().err
 
 
 def test_interrupting_is_no_traceback(call, monkeypatch):
