@@ -244,11 +244,11 @@ def test_a_header_with_too_few_names_in_words_of_ours(table):
         table('a,y\n1,u\n2,"v\n3,u\n')
 
 
-@pytest.mark.parametrize("name", ["caf\u00e9", "cafe\u0301", " caf\u00e9 "])
+@pytest.mark.parametrize("name", ["z\u00fc", "zu\u0308", " z\u00fc "])
 def test_names_are_found_in_either_form_of_unicode_and_without_blanks(name):
-    for own in ("caf\u00e9", "cafe\u0301", "caf\u00e9 "):
+    for own in ("z\u00fc", "zu\u0308", "z\u00fc "):
         assert column_named(name, ["a", own]) == own
-    assert column_named(name, ["caf\u00e9", name]) == name
+    assert column_named(name, ["z\u00fc", name]) == name
 
 
 def test_without_a_target_the_columns_are_listed(table):
@@ -310,7 +310,7 @@ def test_targets_of_other_types():
 @pytest.mark.parametrize(
     ("name", "y", "message"),
     [
-        ("acuracy", CLASSES, r"no score 'acuracy'\. Did you mean 'accuracy'"),
+        ("accuracyy", CLASSES, r"no score 'accuracyy'\. Did you mean 'accuracy'"),
         ("zzz", CLASSES, r"no score 'zzz'\. Some are accuracy, "),
         ("f1", CLASSES, r"f1 is not for classes such as these; try f1_macro\."),
         ("recall", np.arange(N) % 3, r"try recall_macro\."),
