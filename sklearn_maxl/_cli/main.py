@@ -56,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         help="do auxiliary labels help on the table in a file?",
         description="Train a network with and without auxiliary labels on the same folds and "
-        "seeds, and say whether they help. Columns of text become one column per category, "
-        "missing values (empty, NA, ?) are filled in; both are learned inside the folds.",
+        "seeds, and say whether they help. Text becomes one column per category, dates become "
+        "numbers, missing values (empty, NA, ?) are filled in; all is learned inside the folds.",
     )
     add = compare.add_argument
     add("file", help="CSV (also .gz, .bz2, .xz) or Parquet file")

@@ -36,7 +36,7 @@ def values_of(column: Any) -> np.ndarray:
     values = values.astype(object)
     types = {type(value) for value in values if not is_missing(value)}
     if types and all(issubclass(t, Real | Decimal | np.bool_) for t in types):
-        return np.array([np.nan if is_missing(v) else float(v) for v in values])
+        return np.array([_as_float(v) for v in values])
     if types and all(issubclass(t, datetime.date | np.datetime64) for t in types):
         return np.array([_without_zone(v) for v in values], dtype="datetime64[us]")
     return values
@@ -63,6 +63,13 @@ def _objects(values: list[Any]) -> NDArray[np.object_]:
 
 def _is_collection(value: object) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, str | bytes)
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return np.nan if is_missing(value) else float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return np.inf
 
 
 def _without_zone(value: Any) -> Any:
