@@ -2,22 +2,19 @@
 A table with categories and missing values
 ==========================================
 
-The classifier takes numbers without gaps. Columns of text and missing values are the work of
-a pipeline in front of it, whose transformers see the training folds only.
+The classifier takes numbers without gaps. Text, dates and missing values are the work of
+a pipeline, whose transformers see the training folds only.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_breast_cancer
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.preprocessing import tabular_pipeline
 
 # %%
 # The table
@@ -28,7 +25,7 @@ from sklearn_maxl import MAXLClassifier
 X, y = load_breast_cancer(as_frame=True, return_X_y=True)
 X = X[["mean radius", "mean texture", "mean area", "mean symmetry", "mean concavity"]]
 for name in ("mean radius", "mean texture", "mean symmetry"):
-    X[name] = pd.qcut(X[name], 4, labels=["low", "medium", "high", "very high"]).astype(object)
+    X[name] = pd.qcut(X[name], 4, labels=["low", "medium", "high", "very high"])
 X = X.mask(np.random.RandomState(0).rand(*X.shape) < 0.05)
 X.head()
 
@@ -39,22 +36,16 @@ X.head()
 # numbers are filled in, with a column that says so. A scaler is not needed: the network
 # standardises what it gets.
 
-prepare = make_column_transformer(
-    (
-        make_pipeline(
-            SimpleImputer(strategy="constant", fill_value="missing"),
-            OneHotEncoder(sparse_output=False, handle_unknown="ignore"),
-        ),
-        make_column_selector(dtype_include=object),
-    ),
-    (SimpleImputer(add_indicator=True), make_column_selector(dtype_include=np.number)),
-)
-clf = make_pipeline(prepare, MAXLClassifier(max_epochs=30, random_state=0))
+clf = tabular_pipeline(MAXLClassifier(max_epochs=30, random_state=0))
 clf.fit(X, y)
 
 # %%
-# The "?" beside the classifier leads to its page, a triangle opens the parameters.
-#
+# The "?" beside the classifier leads to its page, a triangle opens the parameters. What the
+# columns became:
+
+clf[0].get_feature_names_out()
+
+# %%
 # How good is it?
 # ---------------
 # On tables with two noisy classes auxiliary labels gain nothing as a rule. So compare with the
@@ -62,10 +53,10 @@ clf.fit(X, y)
 
 models = {
     "MAXLClassifier()": clf,
-    "auxiliary=None": make_pipeline(
-        prepare, MAXLClassifier(auxiliary=None, max_epochs=30, random_state=0)
+    "auxiliary=None": tabular_pipeline(
+        MAXLClassifier(auxiliary=None, max_epochs=30, random_state=0)
     ),
-    "LogisticRegression()": make_pipeline(prepare, LogisticRegression(max_iter=5000)),
+    "LogisticRegression()": tabular_pipeline(LogisticRegression(max_iter=5000)),
 }
 folds = StratifiedKFold(5, shuffle=True, random_state=0)
 scores = pd.DataFrame(

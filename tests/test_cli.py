@@ -15,9 +15,10 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._cli import main as _cli
 from sklearn_maxl._cli.main import main
-from sklearn_maxl._cli.tables import pipeline, prepare, read
+from sklearn_maxl._cli.tables import prepare
 from sklearn_maxl.comparison import _progress
 from sklearn_maxl.comparison._progress import Progress
+from sklearn_maxl.preprocessing import tabular_pipeline
 
 IRIS = load_iris(as_frame=True)
 FRAME = IRIS.frame.rename(columns={"target": "kind"})
@@ -86,18 +87,18 @@ def test_numbers_text_truth_and_gaps(call):
 
 def test_text_is_learned_from():
     table = prepare(mixed(), "y", random_state=0)
-    model = pipeline(table.X, MAXLClassifier(auxiliary=None, max_epochs=30, random_state=0))
+    model = tabular_pipeline(MAXLClassifier(auxiliary=None, max_epochs=30, random_state=0))
     assert model.fit(table.X[:150], table.y[:150]).score(table.X[150:], table.y[150:]) > 0.9
 
 
 def test_transformers_learn_from_training_rows_only():
     table = prepare(mixed(), "y")
-    columns = pipeline(table.X, MAXLClassifier())[:-1].fit(table.X[:60])
-    unseen = table.X[60:].assign(colour="violet", size=np.nan)
+    columns = tabular_pipeline(MAXLClassifier())[:-1].fit(table.X[:120])
+    unseen = table.X[120:].assign(colour="violet", size=np.nan)
     values = columns.transform(unseen)
     assert isinstance(values, np.ndarray)
     assert np.isfinite(values).all()
-    median = table.X["size"][:60].median()
+    median = table.X["size"][:120].median()
     np.testing.assert_array_equal(values[:, 0], np.full(len(unseen), median))
 
 
@@ -127,7 +128,7 @@ def test_a_sample_of_the_rows_keeps_the_classes_in_proportion(call):
 
 def test_rows_are_drawn_in_proportion_whatever_their_number():
     y = np.repeat(["a", "b", "c"], [600, 390, 11])
-    frame = pd.DataFrame({"x": np.arange(1001.0), "y": y})
+    frame = pd.DataFrame({"x": np.arange(1001) / 8, "y": y})
     for n in (1000, 500, 200):
         table = prepare(frame, "y", max_rows=n, n_folds=2)
         counts = np.unique(table.y, return_counts=True)[1]
@@ -159,15 +160,15 @@ def test_what_is_left_out_is_told(call):
     assert "Rows: 140" in out
     assert "Columns: 4 numeric" in out
     assert "Note: 10 rows without a target left out" in out
-    assert "Note: column without values left out: nothing" in out
-    assert "Note: column of an index left out: Unnamed: 0" in out
-    assert "Note: column with a text of its own in most rows left out: name" in out
+    assert "Note: column left out (no values): nothing" in out
+    assert "Note: column left out (an identifier): Unnamed: 0" in out
+    assert "Note: column left out (a text of its own in most rows): name" in out
     assert "Note: infinite numbers taken for missing: far" in out
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_the_separator_is_found(call, mark):
-    text = FRAME.assign(note='a, "b"').to_csv(index=False, sep=mark)
+    text = FRAME.assign(note=['a, "b"', "c"] * 75).to_csv(index=False, sep=mark)
     assert "Columns: 4 numeric, 1 text" in call(text)[1]
 
 
@@ -283,6 +284,9 @@ WRONG = {
     "rare classes": (FRAME, "kind", ["--folds", "51"], r"no two classes with enough .* 51 folds"),
     "few rows drawn": (FRAME, "kind", ["--folds", "5", "--max-rows", "10"], r"more of the rows"),
     "unknown score": (FRAME, "kind", ["--scoring", "nonsense"], r"nonsense"),
+    "score of two classes": (FRAME, "kind", ["--scoring", "roc_auc"], r"; try roc_auc_ovr"),
+    "unknown encoding": (FRAME, "kind", ["--encoding", "klingon"], r"--encoding 'klingon' is not"),
+    "unknown decimal": (FRAME, "kind", ["--decimal", "dot"], r"--decimal 'dot' is not auto"),
     "output in no folder": (FRAME, "kind", ["--output", "no/page.html"], r"--output no/page.html"),
     "output is a folder": (FRAME, "kind", ["--output", "."], r"--output \. is not a file"),
     "separator of two signs": (FRAME, "kind", ["--separator", "::"], r"--separator '::' is not"),
@@ -339,10 +343,41 @@ def test_options_that_argparse_refuses(capsys):
         ["--task", "guess"],
         ["--epochs", "x"],
         ["--random-state", "4294967296"],
+        ["--jobs", "0"],
+        ["--lr", "-1"],
     ):
         with pytest.raises(SystemExit, match="2"):
             main(["compare", "data.csv", "--target", "y", *options])
         assert options[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError])
+def test_a_failed_fit_is_exit_code_1(call, monkeypatch, error):
+    def failed(*_):
+        raise error("Training diverged.\nLower lr.")
+
+    monkeypatch.setattr(_cli, "tracked_compare", failed)
+    code, _, err = call(FRAME)
+    assert (code, err) == (1, "error: Training diverged. Lower lr.\n")
+
+
+def test_quick_sets_what_was_not_said(monkeypatch, tmp_path):
+    def seen(pipeline, X, y, folds, arms, reference, seeds, *_):
+        calls.append((pipeline[-1].lr, seeds, folds))
+        raise ValueError("seen")
+
+    calls = []
+    monkeypatch.setattr(_cli, "tracked_compare", seen)
+    FRAME.to_csv(tmp_path / "data.csv", index=False)
+    for options in [], ["--quick"], ["--quick", "--folds", "4", "--lr", "auto"], ["--lr", "0.1"]:
+        main(["compare", str(tmp_path / "data.csv"), "--target", "kind", *options])
+    assert calls == [("auto", 2, 5), (0.01, 1, 3), ("auto", 1, 4), (0.1, 2, 5)]
+
+
+def test_without_a_target_the_columns_are_listed(tmp_path, capsys):
+    FRAME.to_csv(tmp_path / "data.csv", index=False)
+    assert main(["compare", str(tmp_path / "data.csv")]) == 2
+    assert "--target. The columns are: sepal length (cm), " in capsys.readouterr().err
 
 
 def test_interrupting_is_no_traceback(call, monkeypatch):
@@ -364,10 +399,3 @@ def test_as_a_program_in_two_processes(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "Verdict: " in done.stdout
     assert (tmp_path / "page.html").stat().st_size > 10_000
-
-
-def test_reading_keeps_names_and_question_marks_are_gaps(tmp_path):
-    (tmp_path / "t.csv").write_text("\n a,b\n1,?\n2,x\n")
-    frame = read(str(tmp_path / "t.csv"))
-    assert list(frame.columns) == [" a", "b"]
-    assert frame["b"].isna().tolist() == [True, False]

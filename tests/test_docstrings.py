@@ -19,11 +19,13 @@ from sklearn_maxl import (
     labels,
     optimizers,
     plots,
+    preprocessing,
 )
 from sklearn_maxl._estimators.docstrings import entries, with_parameters_of
 
 MODULES = [
     sklearn_maxl, backbones, callbacks, comparison, datasets, functional, labels, optimizers, plots,
+    preprocessing,
 ]  # fmt: skip
 ERRORS = {f"PR{n:02}" for n in range(1, 11)} | {"RT01", "RT02", "RT03", "SS03", "GL08"}
 

@@ -15,7 +15,11 @@ from ..comparison._arms import COMPARABLE, DEFAULT_ARMS
 from ..comparison._compare import Comparison, tracked_compare
 from ..comparison._paired_runs import Done
 from ..comparison._progress import Progress, told
-from .tables import SEPARATORS, Table, TableError, near, pipeline, prepare, read
+from ..preprocessing import tabular_pipeline
+from .files import SEPARATORS, Format, read
+from .scores import check_score
+from .sentences import TableError, near, one_line, plural, shown
+from .tables import Table, prepare
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -24,14 +28,24 @@ _SINGLE_TASK = ("none", "single")
 """How ``auxiliary=None`` is written in --arms."""
 
 
+class FitError(Exception):
+    """What went wrong in a fit."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 0, 1 for a failed fit, 2 for a wrong call."""
+    """Run a command; return its exit code.
+
+    It is 0, 1 for a fit that failed, 2 for a wrong call or file, or 130 if interrupted.
+    """
     options = _parser().parse_args(argv)
     try:
         return _compare(options)
     except TableError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
+    except FitError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return 130
@@ -47,29 +61,39 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         help="do auxiliary labels help on the table in a file?",
         description="Train a network with and without auxiliary labels on the same folds and "
-        "seeds, and say whether they help. Columns of text become one column per category, "
-        "missing values (empty, NA, ?) are filled in; both are learned inside the folds.",
+        "seeds, and say whether they help. Text becomes one column per category, dates become "
+        "numbers, missing values (empty, NA, ?) are filled in; all is learned inside the folds.",
     )
     add = compare.add_argument
-    add("file", help="CSV (also .gz, .bz2, .xz) or Parquet file with a header")
-    add("--target", required=True, metavar="COLUMN", help="column to predict")
+    add("file", help="CSV (also .gz, .bz2, .xz) or Parquet file")
+    add("--target", metavar="COLUMN", help="column to predict; without it, the columns are listed")
     add("--task", choices=["auto", "classification", "regression"], default="auto",
         help="auto: numbers with fractions or more than 20 values are regression")  # fmt: skip
     add("--drop", nargs="+", action="extend", default=[], metavar="COLUMN",
         help="columns to leave out, such as identifiers")  # fmt: skip
     add("--separator", default="auto",
-        help=f"auto, one character, or {', '.join(SEPARATORS)}")  # fmt: skip
+        help=f"auto, one character, or {', '.join(SEPARATORS)} (one or more)")  # fmt: skip
+    add("--decimal", default="auto",
+        help="comma, point, or auto: comma where values are separated by semicolons and all "
+        "cells of a column are numbers with a comma")  # fmt: skip
+    add("--encoding", default="auto",
+        help="such as latin-1; auto: UTF-8, or what the mark at the start says")  # fmt: skip
+    add("--no-header", action="store_true",
+        help="the first line holds values; columns are called 1, 2, 3 ...")  # fmt: skip
     names = ["none" if arm is None else arm for arm in DEFAULT_ARMS]
     add("--arms", nargs="+", default=names, metavar="ARM",
         help=f"what to compare; none is the single task (default: {' '.join(names)})")  # fmt: skip
-    add("--seeds", type=_at_least(1), default=2, help="repetitions (default: 2)")
-    add("--folds", type=_at_least(2), default=5, help="folds of each (default: 5)")
+    add("--quick", action="store_true",
+        help="a first look, the same as --lr 0.01 --seeds 1 --folds 3")  # fmt: skip
+    add("--seeds", type=_at_least(1), help="repetitions (default: 2)")
+    add("--folds", type=_at_least(2), help="folds of each (default: 5)")
     add("--epochs", type=_at_least(1),
         help="of each fit (default: 100 up to 1,000 rows, then fewer, down to 20)")  # fmt: skip
+    add("--lr", type=_rate, help="learning rate (default: auto, which tries three)")
     add("--max-rows", type=_at_least(10), default=5000, metavar="N",
         help="draw so many rows at random where there are more (default: 5000)")  # fmt: skip
     add("--scoring", help="scikit-learn's name of a score (default: accuracy, or R2)")
-    add("--jobs", type=int, default=-1, help="fits at a time (default: -1, all cores)")
+    add("--jobs", type=_jobs, default=-1, help="fits at a time (default: -1, all cores)")
     add("--random-state", type=_at_least(0), default=0, help="seed of everything (default: 0)")
     add("--output", metavar="PAGE.html", help="write a page with figures to this file")
     return parser
@@ -86,38 +110,71 @@ def _at_least(
     return whole_number
 
 
+def _rate(text: str) -> float | str:
+    if text == "auto":
+        return text
+    if not 0 < float(text) < np.inf:
+        raise argparse.ArgumentTypeError(f"must be auto or a number above 0, got {text}")
+    return float(text)
+
+
+def _jobs(text: str) -> int:
+    if int(text) == 0:
+        raise argparse.ArgumentTypeError("must not be 0: 1 for one fit at a time, -1 for all cores")
+    return int(text)
+
+
+def _resolve(options: argparse.Namespace) -> None:
+    """Fill in what was not said, and depends on --quick."""
+    quick, usual = {"lr": 0.01, "seeds": 1, "folds": 3}, {"lr": "auto", "seeds": 2, "folds": 5}
+    for name, value in (quick if options.quick else usual).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+
+
 def _compare(options: argparse.Namespace) -> int:
     """What the command does, in order: everything that can be wrong comes before the fits."""
+    _resolve(options)
     arms = _arms(options.arms)
-    separator = options.separator
-    if len(separator) != 1 and separator not in {"auto", *SEPARATORS}:
-        names = ", ".join(SEPARATORS)
-        raise TableError(f"--separator {separator!r} is not one character, auto, {names}.")
+    form = Format(
+        options.separator, options.decimal, options.encoding, header=not options.no_header
+    )
     _check_installed(options.output)
+    notes: list[str] = []
+    frame, target = read(options.file, options.target, form, notes)
     table = prepare(
-        read(options.file, options.separator), options.target, options.task, options.drop,
-        options.max_rows, options.folds, options.random_state,
+        frame, target, options.task, options.drop, options.max_rows, options.folds,
+        options.random_state, notes,
     )  # fmt: skip
-    classes = table.task == "classification"
+    if options.scoring is not None:
+        check_score(options.scoring, table.y, table.task)
     epochs = options.epochs or _epochs(len(table.y))
-    network = (MAXLClassifier if classes else MAXLRegressor)(max_epochs=epochs)
-    facts = _facts(options, table, epochs)
+    facts = _facts(options, table, target, epochs)
     for name, text in facts:
         sys.stdout.write(f"{name}: {text}\n")
     sys.stdout.flush()
     start = time.perf_counter()
+    found = _fit(options, table, arms, epochs)
+    _report(found, facts, time.perf_counter() - start, options.output, Path(options.file).name)
+    return 0
+
+
+def _fit(
+    options: argparse.Namespace, table: Table, arms: list[str | None], epochs: int
+) -> Comparison:
+    estimator = MAXLClassifier if table.task == "classification" else MAXLRegressor
+    network = estimator(max_epochs=epochs, lr=options.lr)
     with warnings.catch_warnings(record=True) as caught:
         try:
             found = tracked_compare(
-                pipeline(table.X, network), table.X, table.y, options.folds, arms, None,
+                tabular_pipeline(network), table.X, table.y, options.folds, arms, None,
                 options.seeds, options.scoring, None, options.jobs, options.random_state, _track,
             )  # fmt: skip
-        except ValueError as error:  # of few rows, of a score, or of a fit
-            raise TableError(" ".join(str(error).split())) from error
-    for warning in caught:
-        sys.stderr.write(f"warning: {warning.message}\n")
-    _report(found, facts, time.perf_counter() - start, options.output, Path(options.file).name)
-    return 0
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise FitError(one_line(error)) from error
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        sys.stderr.write(f"warning: {message}\n")
+    return found
 
 
 def _arms(names: Sequence[str]) -> list[str | None]:
@@ -154,25 +211,26 @@ def _epochs(n_rows: int) -> int:
     return max(20, min(100, 100_000 // n_rows))
 
 
-def _facts(options: argparse.Namespace, table: Table, epochs: int) -> list[tuple[str, str]]:
+def _facts(
+    options: argparse.Namespace, table: Table, target: str, epochs: int
+) -> list[tuple[str, str]]:
     """What is compared, for the reader of the report."""
-    X, y = table.X, table.y
-    texts = sum(X[name].dtype.kind != "f" for name in X.columns)
-    kinds = [f"{n} {kind}" for n, kind in ((X.shape[1] - texts, "numeric"), (texts, "text")) if n]
+    y = table.y
+    words = {"numbers": "numeric", "categories": "text", "dates": "date"}
+    kinds = [f"{table.kinds[kind]} {word}" for kind, word in words.items() if table.kinds[kind]]
     if table.task == "classification":
         names, counts = np.unique(y, return_counts=True)
-        shown = ", ".join(map(str, names[:10])) + (", ..." if len(names) > 10 else "")
-        target = f"{options.target}, {len(names)} classes: {shown}"
+        text = f"{target}, {len(names)} classes: {shown(names)}"
         share = f"{counts.max() / len(y):.1%}".replace("%", " %")
-        target += f"; {share} of the rows are {names[counts.argmax()]}"
+        text += f"; {share} of the rows are {names[counts.argmax()]}"
     else:
-        target = f"{options.target}, numbers from {y.min():g} to {y.max():g}"
+        text = f"{target}, numbers from {y.min():g} to {y.max():g}"
     return [
         ("File", options.file),
         ("Rows", f"{len(y):,}"),
         ("Columns", ", ".join(kinds)),
-        ("Target", target),
-        ("Training", f"{epochs} epochs, seed {options.random_state}"),
+        ("Target", text),
+        ("Training", f"{epochs} epoch{plural(epochs)}, seed {options.random_state}"),
         *(("Note", note) for note in table.notes),
     ]
 

@@ -1,153 +1,39 @@
-"""A table in a file, and what can be learned from it: columns, target, task.
+"""What can be learned from a table: columns, target, task.
 
-Whatever is wrong with a file is a `TableError`, one sentence for the person who wrote
-the command. What was decided for that person is in `notes`, to be shown.
+Whatever is wrong is a `TableError`, one sentence for the person who wrote the command. What
+was decided for that person is in `notes`, to be shown.
 """
 
-import bz2
-import csv
-import difflib
-import gzip
-import io
-import lzma
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+
+from ..preprocessing import TableEncoder
+from ..preprocessing._columns import as_numbers, as_texts, holds_collections, values_of
+from ..preprocessing._kinds import kinds_of
+from .files import column_named
+from .sentences import TableError, plural, shown
+from .texts import is_text, nearly_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
-OPENERS: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 MOST_CLASSES_OF_INTEGERS = 20
-MOST_CATEGORIES = 20
-
-
-class TableError(ValueError):
-    """What is wrong with a file or with the choice of its columns."""
 
 
 @dataclass
 class Table:
-    """Samples, target and what was decided on the way."""
+    """Samples, target and what was decided on the way; `kinds` counts the kinds of columns."""
 
     X: "pd.DataFrame"
     y: np.ndarray
     task: str
+    kinds: Counter[str]
     notes: list[str] = field(default_factory=list)
-
-
-# Reading
-
-
-def read(path: str, separator: str = "auto") -> "pd.DataFrame":
-    """A data frame from a CSV or Parquet file."""
-    file = Path(path)
-    if file.is_dir():
-        raise TableError(f"{path} is a folder; give a CSV or Parquet file in it.")
-    if not file.exists():
-        names = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise TableError(f"there is no file {path}.{near(file.name, names)}")
-    if file.stat().st_size == 0:
-        raise TableError(f"{path} is empty.")
-    with file.open("rb") as stream:
-        start = stream.read(1 << 16)
-    if start[:4] == b"PAR1" or file.suffix.lower() in {".parquet", ".pq"}:
-        return _read_parquet(path)
-    if start[:4] == b"PK\x03\x04":
-        raise TableError(f"{path} is a spreadsheet or an archive; save the table as CSV.")
-    if file.suffix.lower() not in OPENERS:
-        if b"\0" in start:
-            raise TableError(f"{path} is not a text file; save the table as CSV in UTF-8.")
-        if not start.strip():
-            raise TableError(f"{path} is empty.")
-    return _read_csv(path, separator)
-
-
-def _read_parquet(path: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(path)
-    except ImportError as error:
-        raise TableError(
-            "reading Parquet needs pyarrow, which is not installed: pip install pyarrow, "
-            "or save the table as CSV."
-        ) from error
-    except Exception as error:  # pyarrow's own kinds
-        raise TableError(f"{path} can't be read as Parquet: {_one_line(error)}") from error
-    return frame.rename(columns=str)
-
-
-def _read_csv(path: str, separator: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    opener = OPENERS.get(Path(path).suffix.lower(), open)
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            text = file.read().lstrip("\r\n")
-        mark = SEPARATORS.get(separator, separator)
-        if separator == "auto":
-            mark = _find_separator(text)
-        names = next(csv.reader(io.StringIO(text), delimiter=mark), [])
-        twice = [name for name, count in Counter(names).items() if count > 1 and name]
-        if twice:
-            raise TableError(f"{path} has two columns called {twice[0]!r}; rename one of them.")
-        with warnings.catch_warnings():
-            # More values than names would be cut off.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                io.StringIO(text), sep=mark, na_values=["?"], index_col=False, low_memory=False
-            )
-    except TableError:
-        raise
-    except UnicodeError as error:
-        raise TableError(f"{path} is not UTF-8 text; save the table as CSV in UTF-8.") from error
-    except (
-        pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, csv.Error,
-        TypeError, EOFError, lzma.LZMAError,
-    ) as error:  # fmt: skip
-        raise TableError(f"{path} can't be read as CSV: {_one_line(error)}") from error
-    except OSError as error:
-        raise TableError(f"{path} can't be read: {_one_line(error)}") from error
-
-
-def _find_separator(text: str) -> str:
-    """The one that cuts the first lines into most columns, the same number in all."""
-    head = io.StringIO("\n".join(text.splitlines()[:30]))
-    best, most = ",", 1
-    for mark in ",;\t|":
-        head.seek(0)
-        widths = [len(row) for row in csv.reader(head, delimiter=mark) if row]
-        if widths and min(widths) == max(widths) > most:
-            best, most = mark, widths[0]
-    return best
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") + "."
-
-
-def near(name: str, names: Iterable[str]) -> str:
-    """ " Did you mean ...?" where there are names like it."""
-    names = list(names)
-    folded = {n.casefold(): n for n in names}
-    found = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(repr(folded[f]) for f in found)}?" if found else ""
-
-
-# Columns
 
 
 def prepare(
@@ -158,50 +44,35 @@ def prepare(
     max_rows: int = 5000,
     n_folds: int = 2,
     random_state: int = 0,
+    notes: Iterable[str] = (),
 ) -> Table:
-    """Samples and target of a data frame."""
-    notes: list[str] = []
+    """Samples and target of a data frame; its columns have names that differ."""
+    notes = list(notes)
     if frame.empty and len(frame.columns):
         raise TableError("the table has a header, but no rows.")
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise TableError(f"there are two columns called {twice[0]!r}; rename one of them.")
-    for name in (target, *drop):
-        if name not in frame.columns:
-            raise TableError(f"there is no column {name!r}.{_hint_of_columns(name, frame.columns)}")
+    drop = [column_named(name, frame.columns) for name in drop]
     if target in drop:
         raise TableError(f"the target {target!r} can't be left out as well.")
-    frame = frame.drop(columns=list(drop))
+    frame = frame.drop(columns=drop)
     missing = int(frame[target].isna().sum())
     if missing == len(frame):
         raise TableError(f"the target {target!r} has no values in any of its {len(frame)} rows.")
     if missing:
         frame = frame[frame[target].notna()]
-        notes.append(f"{missing} row{_plural(missing)} without a target left out")
+        notes.append(f"{missing} row{plural(missing)} without a target left out")
     y, task = _target(frame[target], task, notes)
-    X = _features(frame.drop(columns=target), notes)
+    X, kinds = _features(frame.drop(columns=target), notes)
     if task == "classification":
         common = _of_common_classes(y, n_folds, max_rows, notes)
         X, y = X[common], y[common]
+    elif len(y) < 2 * n_folds:
+        raise TableError(f"{len(y)} rows are too few for {n_folds} folds; take fewer folds.")
     if len(y) > max_rows:
         notes.append(f"{max_rows:,} of {len(y):,} rows drawn at random (--max-rows)")
         labels = y if task == "classification" else np.zeros(len(y))
         drawn = _draw_rows(labels, max_rows, random_state)
         X, y = X.iloc[drawn], y[drawn]
-    return Table(X, y, task, notes)
-
-
-def _hint_of_columns(name: str, names: Iterable[str]) -> str:
-    names = [str(n) for n in names]
-    suggested = near(name, names)
-    if suggested:
-        return suggested
-    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    return f" The columns are: {shown}."
-
-
-def _plural(count: int) -> str:
-    return "" if count == 1 else "s"
+    return Table(X, y, task, kinds, notes)
 
 
 def _of_common_classes(
@@ -234,17 +105,20 @@ def _draw_rows(labels: np.ndarray, n: int, random_state: int) -> NDArray[np.int6
     return np.sort(np.argsort(part, kind="stable")[:n])
 
 
+# Target
+
+
 def _target(column: "pd.Series", task: str, notes: list[str]) -> tuple[np.ndarray, str]:
     """The target's values, and whether they are classes or numbers."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    name, n = column.name, len(column)
-    numeric = is_numeric_dtype(column) and not is_bool_dtype(column)
-    n_values = column.nunique()
-    fractions = numeric and bool((column % 1 != 0).any())
+    name = column.name
+    values = _values_of_target(column)
+    numeric = values.dtype.kind in "iuf"
+    n_values = len(np.unique(values))
+    fractions = numeric and bool((values % 1 != 0).any())
     if n_values == 1:
         raise TableError(
-            f"the target {name!r} has one value only, {column.iloc[0]!r}: nothing can be learned."
+            f"the target {name!r} has one value only, {values.tolist()[0]!r}: nothing can be "
+            "learned."
         )
     if task == "auto":
         classes = not fractions and (not numeric or n_values <= MOST_CLASSES_OF_INTEGERS)
@@ -255,88 +129,102 @@ def _target(column: "pd.Series", task: str, notes: list[str]) -> tuple[np.ndarra
                 f"regression, because {name!r} holds {kind} (--task classification if not)"
             )
     if task == "regression":
-        if not numeric:
-            raise TableError(
-                f"the target {name!r} holds text such as {column.iloc[0]!r}, which is not for "
-                "regression; leave out --task regression."
-            )
-        values = column.to_numpy(dtype=float)
-        if not np.isfinite(values).all():
-            raise TableError(f"the target {name!r} holds infinite numbers.")
-        return values, task
+        return _checked_numbers(column, values), task
     if fractions:
         raise TableError(
             f"the target {name!r} holds numbers with fractions, which are no classes; "
             "use --task regression."
         )
-    if n_values > max(2, n // 4):
+    _check_classes(column, values, n_values)
+    if not numeric:
+        _note_labels_that_differ_little(values, notes)
+    return values, task
+
+
+def _values_of_target(column: "pd.Series") -> np.ndarray:
+    """Numbers, whole ones as integers, or text."""
+    from pandas.api.types import infer_dtype
+
+    values = values_of(column)
+    if holds_collections(values):
         raise TableError(
-            f"the target {name!r} has {n_values} classes in {n} rows, too many to learn; "
-            "is it an identifier?" + (" Try --task regression." if numeric else "")
+            f"the target {column.name!r} holds lists or other collections; it has to hold a "
+            "class or a number in each row."
         )
-    if numeric:
-        return column.to_numpy(dtype=np.int64), task
-    return column.astype(str).to_numpy(dtype=str), task
+    if values.dtype.kind == "M":
+        raise TableError(
+            f"the target {column.name!r} holds dates, which can't be predicted; make numbers of "
+            "them, such as days."
+        )
+    if values.dtype.kind in "iu":
+        return values
+    if values.dtype.kind not in "fm" or infer_dtype(column) == "boolean":
+        return as_texts(column.to_numpy(dtype=object)).astype(str)
+    if np.isinf(values).any():
+        raise TableError(f"the target {column.name!r} holds infinite numbers.")
+    numbers = as_numbers(column.name, values)
+    whole = bool((numbers % 1 == 0).all() and (np.abs(numbers) < 2**53).all())
+    return numbers.astype(np.int64) if whole else numbers
 
 
-def _features(frame: "pd.DataFrame", notes: list[str]) -> "pd.DataFrame":
-    """Columns to learn from: numbers as floats, everything else as text."""
-    from pandas.api.types import is_numeric_dtype
+def _checked_numbers(column: "pd.Series", values: np.ndarray) -> NDArray[np.float64]:
+    if values.dtype.kind == "U":
+        raise TableError(
+            f"the target {column.name!r} holds text such as {str(values[0])!r}, which is not for "
+            f"regression; {_doubt(column) or 'leave out --task regression.'}"
+        )
+    return values.astype(np.float64)
 
+
+def _check_classes(column: "pd.Series", values: np.ndarray, n_values: int) -> None:
+    if n_values <= max(2, len(values) // 4):
+        return
+    advice = " Try --task regression." if values.dtype.kind in "iuf" else ""
+    raise TableError(
+        f"the target {column.name!r} has {n_values} classes in {len(values)} rows, too many to "
+        f"learn; {_doubt(column) or 'is it an identifier?'}{advice}"
+    )
+
+
+def _doubt(column: "pd.Series") -> str:
+    """What the text of a target looks like, for the end of a sentence."""
+    doubt = nearly_numbers(column) if is_text(column) else ""
+    return doubt and f"it {doubt}."
+
+
+def _note_labels_that_differ_little(labels: np.ndarray, notes: list[str]) -> None:
+    alike: dict[str, list[str]] = {}
+    for label in np.unique(labels).tolist():
+        alike.setdefault(" ".join(label.split()).casefold(), []).append(label)
+    for same in alike.values():
+        if len(same) > 1:
+            listed = " and ".join(map(repr, same))
+            notes.append(f"classes that differ by blanks or capital letters only: {listed}")
+
+
+# Features
+
+
+def _features(frame: "pd.DataFrame", notes: list[str]) -> tuple["pd.DataFrame", Counter[str]]:
+    """The columns to learn from, and how many there are of each kind."""
     if frame.columns.empty:
         raise TableError("there is no column but the target; is it the right --separator?")
-    empty, index, own = "without values", "of an index", "with a text of its own in most rows"
-    out: dict[str, np.ndarray] = {}
-    unused: dict[str, list[object]] = {empty: [], index: [], own: []}
-    infinite = []
-    most = max(MOST_CATEGORIES, len(frame) // 2)
-    for name in frame.columns:
-        column = frame[name]
-        numeric = is_numeric_dtype(column)
-        if column.isna().all():
-            unused[empty].append(name)
-        elif str(name).startswith("Unnamed: ") and column.is_unique:
-            unused[index].append(name)
-        elif numeric:
-            values = column.to_numpy(dtype=float, na_value=np.nan)
-            if np.isinf(values).any():
-                infinite.append(name)
-                values = np.where(np.isinf(values), np.nan, values)
-            out[str(name)] = values
-        elif (text := column.astype(str).astype(object)).nunique() > most:
-            unused[own].append(name)
-        else:
-            out[str(name)] = text.where(column.notna(), np.nan).to_numpy(dtype=object)
+    found = kinds_of(frame, TableEncoder().max_categories)
+    unused: dict[str, list[str]] = {}
+    for name, _, reason in found:
+        if reason:
+            unused.setdefault(reason, []).append(str(name))
     for reason, names in unused.items():
-        if names:
-            notes.append(
-                f"column{_plural(len(names))} {reason} left out: {', '.join(map(str, names))}"
-            )
-    if infinite:
-        notes.append(f"infinite numbers taken for missing: {', '.join(map(str, infinite))}")
-    if not out:
+        notes.append(f"column{plural(len(names))} left out ({reason}): {shown(names)}")
+    kept = [(name, kind) for name, kind, reason in found if not reason]
+    if not kept:
         raise TableError(f"no column is left to learn from ({'; '.join(notes)}).")
-    return type(frame)(out)
+    infinite = [str(name) for name, kind in kept if kind == "numbers" and _infinite(frame[name])]
+    if infinite:
+        notes.append(f"infinite numbers taken for missing: {shown(infinite)}")
+    return frame[[name for name, _ in kept]], Counter(kind for _, kind in kept)
 
 
-def pipeline(X: "pd.DataFrame", estimator: BaseEstimator) -> Pipeline:
-    """The estimator behind scikit-learn's transformers, which learn from training folds only.
-
-    Numbers: the median where one is missing, and a column that says so. Text: a column
-    for each category, missing ones have their own; rare ones share one.
-    """
-    numbers = [name for name in X.columns if X[name].dtype.kind == "f"]
-    texts = [name for name in X.columns if name not in numbers]
-    impute = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    one_hot = make_pipeline(
-        SimpleImputer(strategy="constant", fill_value="missing", keep_empty_features=True),
-        OneHotEncoder(
-            sparse_output=False,
-            max_categories=MOST_CATEGORIES,
-            handle_unknown="infrequent_if_exist",
-        ),
-    )
-    columns = ColumnTransformer(
-        [("numbers", impute, numbers), ("texts", one_hot, texts)], sparse_threshold=0
-    )
-    return Pipeline([("columns", columns), ("network", estimator)])
+def _infinite(column: "pd.Series") -> bool:
+    values = values_of(column)
+    return values.dtype.kind == "f" and bool(np.isinf(values).any())
