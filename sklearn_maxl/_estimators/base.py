@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from .. import backbones, labels, optimizers
 from .._data.arrays import Arrays
@@ -442,6 +443,58 @@ class BaseMAXL(
         check_is_fitted(self, "_fitted")
         samples, given = validate_samples(self, X, y, reset=False, **self._y_checks)
         return samples, self._fitted.targets.encode(given).y
+
+    @abstractmethod
+    def _exported(self) -> nn.Module:
+        """The module of `to_torch`."""
+
+    def to_torch(self) -> nn.Module:
+        """Make a torch module that predicts as the fitted estimator does.
+
+        The module takes one tensor of samples of shape (n, \\*input_shape_), for any n, in
+        the units of `X`, of a float or integer type. A classifier's gives what
+        `predict_proba` gives: probabilities (n, C) in float32, columns in the order of
+        ``classes_``. A regressor's gives what `predict` gives: targets (n,) or (n, m) in
+        float64. Standardisation and the views of images are within. It is for
+        `torch.export`, ONNX and `torch.jit.trace`, and for tools that explain predictions
+        by gradients, such as captum and shap.
+
+        Returns
+        -------
+        torch.nn.Module
+            A copy on the CPU, in eval mode: later fits do not change it. Its parameters
+            ask for no gradients; those by the input flow.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+
+        See Also
+        --------
+        save : Write a file that becomes an estimator again.
+
+        Notes
+        -----
+        The module does not check for missing values, nor for names of columns: the columns
+        are those of `X` in `fit`, in their order. ``module.float()`` makes float32 of the few
+        float64 tensors (mean and scale of tables and of regression's targets), for devices
+        that have no float64.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_maxl import MAXLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MAXLClassifier(max_epochs=3, random_state=0).fit(X, y)
+        >>> module = clf.to_torch()
+        >>> p = module(torch.tensor(X[:2], dtype=torch.float32))
+        >>> bool(abs(p.numpy() - clf.predict_proba(X[:2])).max() < 1e-6)
+        True
+        """
+        check_is_fitted(self, "_fitted")
+        return self._exported()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that runs no code when it is read.

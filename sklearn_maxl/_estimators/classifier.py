@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 
 from .._environment.private_sklearn import StrOptions, fit_context
 from .._environment.threads import torch_threads
+from .._networks.exported import Probabilities
 from .._tasks.primary import Classes
 from .._tasks.views import VIEWS
 from .._training.fitted import Fitted
@@ -358,3 +359,6 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         """
         best = self.predict_log_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def _exported(self) -> Probabilities:
+        return Probabilities(self.net_.module_, self.input_shape_)

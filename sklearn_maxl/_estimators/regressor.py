@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 
 from .._environment.private_sklearn import Interval, StrOptions, fit_context
 from .._maths.losses import REGRESSION_LOSSES
+from .._networks.exported import Numbers
 from .._tasks.primary import Bins
 from .._training.schedules import Schedule
 from .._training.skorch_callbacks import Entry
@@ -209,6 +210,13 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         targets = self._fitted.targets
         assert isinstance(targets, Bins)
         return targets.decode(outputs)
+
+    def _exported(self) -> Numbers:
+        targets = self._fitted.targets
+        assert isinstance(targets, Bins)
+        single = targets.shape == ()
+        network = self.net_.module_
+        return Numbers(network, self.input_shape_, targets.mean, targets.scale, single)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -19,6 +19,7 @@ class MultiTaskNet(Network):
 
     mask: Tensor | None
     primary_share: Tensor
+    columns: Tensor
 
     def __init__(
         self,
@@ -38,14 +39,18 @@ class MultiTaskNet(Network):
             self.auxiliary_head = make_head(trunk, n_features, hierarchy.n_labels)
             mask = torch.as_tensor(hierarchy.mask)
         self.register_buffer("mask", mask)
-        if self.views is not None:
+        if hierarchy is not None and self.views is not None:
             self.register_buffer("primary_share", torch.tensor(0.5))
+            # Made here, because torch.export can't follow NumPy; no buffer, because psi says it.
+            self.columns = torch.from_numpy(hierarchy.columns)
 
     def outputs(self, z: Tensor, view: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Both outputs for prepared samples, and views of them if there are any."""
-        # In one pass: batch normalisation is to see what it will see at prediction time.
-        features = self.features(z if view is None else torch.cat([z, view]))
-        own, seen = features[: len(z)], features[-len(z) :]
+        if view is None:
+            own = seen = self.features(z)
+        else:
+            # In one pass: batch normalisation is to see what it will see at prediction time.
+            own, seen = self.features(torch.cat([z, view])).chunk(2)
         auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(seen)
         return self.primary_head(own), auxiliary
 
@@ -64,24 +69,29 @@ class MultiTaskNet(Network):
         """
         if self.views is None:
             return self.primary(x)
-        if self.primary_share == 0:
-            return self.joint(x)
-        own = torch.log_softmax(self.primary(x), dim=1)
-        return torch.lerp(self.joint(x), own, self.primary_share.to(own))
+        seen = self._features_of_views(x)
+        own = torch.log_softmax(self.primary_head(seen[0]), dim=1)
+        # A share of 0 is no special case: what is exported can't branch on the value of a tensor.
+        return torch.lerp(self._joint(seen), own, self.primary_share.to(own))
 
     def joint(self, x: Tensor) -> Tensor:
         """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).
 
         That probability is the mass of the class's block among the blocks of the view.
         """
-        assert self.hierarchy is not None
+        return self._joint(self._features_of_views(x))
+
+    def _features_of_views(self, x: Tensor) -> list[Tensor]:
         assert self.views is not None
-        columns = torch.as_tensor(self.hierarchy.columns, device=x.device)
-        views = self.views.all(self.prepare(x))
+        return [self.features(view) for view in self.views.all(self.prepare(x))]
+
+    def _joint(self, seen: list[Tensor]) -> Tensor:
+        assert self.auxiliary_head is not None
+        columns = self.columns.to(seen[0].device)
         return torch.stack(
             [
-                torch.log_softmax(block_sums(self._auxiliary_logits(view), columns[:, v]), dim=1)
-                for v, view in enumerate(views)
+                torch.log_softmax(block_sums(self.auxiliary_head(features), columns[:, v]), dim=1)
+                for v, features in enumerate(seen)
             ]
         ).mean(0)
 

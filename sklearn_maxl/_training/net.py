@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from skorch import NeuralNet
+from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from .._data.batches import META_BATCHES, TrainingData
@@ -299,6 +300,10 @@ class MAXLNet(NeuralNet):
         return ((prefix + name, p) for name, p in network.named_parameters())
 
     # Inference
+
+    def infer(self, x: np.ndarray | Tensor, **fit_params: object) -> Tensor:
+        """What predictions are made from: skorch's own methods answer as the estimator does."""
+        return self.module_.prediction(to_tensor(x, device=self.device))
 
     def apply(
         self, function: Callable[..., Tensor], X: np.ndarray | Tensor, *rows: np.ndarray | Tensor

@@ -77,7 +77,13 @@ def make_net(
             settings.learned.weight_range,
         )
     return MAXLNet(
-        module, generator=generator, hierarchy=hierarchy, settings=settings, random_state=rng
+        module,
+        generator=generator,
+        hierarchy=hierarchy,
+        settings=settings,
+        random_state=rng,
+        # Of skorch's predict_proba: probabilities, or the (standardised) numbers as they are.
+        predict_nonlinearity=None if targets.regression else "auto",
     )
 
 

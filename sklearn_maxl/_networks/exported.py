@@ -1,0 +1,82 @@
+"""What an estimator predicts with, as one module: samples as a user has them in, answers out.
+
+Nothing here branches on values or on the number of samples, so that `torch.export` and its
+like can follow.
+"""
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .multi_task import MultiTaskNet
+
+
+class Exported(nn.Module):
+    """A copy of a trained network, on the CPU, in eval mode and without gradients of its own.
+
+    Parameters
+    ----------
+    network : MultiTaskNet
+    input_shape : tuple of int
+        Shape of one sample; others are refused, since some would be broadcast.
+    """
+
+    def __init__(self, network: MultiTaskNet, input_shape: tuple[int, ...]):
+        super().__init__()
+        self.network = copy.deepcopy(network).cpu()
+        self.input_shape = input_shape
+        self.requires_grad_(False).eval().zero_grad()
+
+    def check(self, x: Tensor) -> None:
+        """Refuse samples of another shape; a trace has those of its example."""
+        if not torch.jit.is_tracing() and tuple(x.shape[1:]) != self.input_shape:
+            raise ValueError(
+                f"The module takes samples of shape {self.input_shape}, but it was given a tensor "
+                f"of shape {tuple(x.shape)}."
+            )
+
+
+class Probabilities(Exported):
+    """``x -> probabilities of the classes``, shape (n, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check(x)
+        return torch.softmax(self.network.prediction(x), dim=1)
+
+
+class Numbers(Exported):
+    """``x -> predicted targets`` in their own units, shape (n,) or (n, m), float64.
+
+    Parameters
+    ----------
+    network : MultiTaskNet
+    input_shape : tuple of int
+    mean, scale : array of shape (m,)
+        Of the targets that the network was trained on.
+    one_column : bool
+        Whether the targets came as (n,).
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        network: MultiTaskNet,
+        input_shape: tuple[int, ...],
+        mean: NDArray[np.float64],
+        scale: NDArray[np.float64],
+        one_column: bool,
+    ):
+        super().__init__(network, input_shape)
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("scale", torch.tensor(scale))
+        self.one_column = one_column
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check(x)
+        targets = self.network.primary(x) * self.scale + self.mean
+        return targets.squeeze(1) if self.one_column else targets
