@@ -19,6 +19,7 @@ ORDER = [
     "plot_regression.py",
     "plot_compare.py",
     "plot_save_and_serve.py",
+    "export.py",
     "method_on_one_page.py",
     "options.py",
     "torchvision_backbone.py",

@@ -52,7 +52,7 @@ os.environ["SKLEARN_MAXL_DOCS"] = ".."  # HTML representations link from there t
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"[/\\](plot_\w+|options|method_on_one_page)\.py$",
+    "filename_pattern": r"[/\\](plot_\w+|export|options|method_on_one_page)\.py$",
     "within_subsection_order": "_gallery.place",
     "reset_modules": ("matplotlib", "_gallery.reset_random"),
     "reset_argv": "_gallery.arguments",

@@ -179,7 +179,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     n_iter_ : int
         Epochs run in all.
     net_ : skorch.NeuralNet
-        The net: multi-task network ``net_.module_``, generator ``net_.generator_``.
+        The net: multi-task network ``net_.module_``, generator ``net_.generator_``. What
+        predicts, as one torch module, is ``to_torch()``; ``net_.module_(x)`` is what
+        each head says, the views of images left out.
     history_ : History
         A dictionary per epoch: ``history_[-1]``, ``history_["meta_loss"]``,
         ``print(history_)``, ``pandas.DataFrame(history_)``.
@@ -194,6 +196,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     -----
     Inputs are standardised inside the network, per feature or per channel, with
     the training set's (weighted) mean and deviation.
+
+    `to_torch` makes one torch module of all that predicts, for ONNX, `torch.export` and
+    tools that explain predictions.
 
     References
     ----------

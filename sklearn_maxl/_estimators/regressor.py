@@ -96,6 +96,9 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
     Inputs are standardised inside the network, per feature or per channel, and
     targets per column, with the training set's (weighted) mean and deviation.
 
+    `to_torch` makes one torch module of all that predicts, for ONNX, `torch.export` and
+    tools that explain predictions.
+
     References
     ----------
     .. [1] S. Liu, A. J. Davison, E. Johns. "Self-Supervised Generalisation with

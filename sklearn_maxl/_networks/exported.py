@@ -42,9 +42,14 @@ class Exported(nn.Module):
 class Probabilities(Exported):
     """``x -> probabilities of the classes``, shape (n, C)."""
 
+    def __init__(self, network: MultiTaskNet, input_shape: tuple[int, ...]):
+        super().__init__(network, input_shape)
+        self.softmax = nn.Softmax(dim=1)  # a module: explainers such as DeepLift know modules
+
     def forward(self, x: Tensor) -> Tensor:
         self.check(x)
-        return torch.softmax(self.network.prediction(x), dim=1)
+        probabilities: Tensor = self.softmax(self.network.prediction(x))
+        return probabilities
 
 
 class Numbers(Exported):

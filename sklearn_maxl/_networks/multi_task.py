@@ -14,7 +14,7 @@ class MultiTaskNet(Network):
     The primary outputs are logits of the classes, or predicted targets. Without a
     `hierarchy` there is no auxiliary head and its logits are None. Where the hierarchy has
     views, the auxiliary logits are those of a view of each sample, and `primary_share` is the
-    primary head's say in a prediction.
+    primary head's say in a `prediction`, which reads every view.
     """
 
     mask: Tensor | None
@@ -50,7 +50,8 @@ class MultiTaskNet(Network):
             own = seen = self.features(z)
         else:
             # In one pass: batch normalisation is to see what it will see at prediction time.
-            own, seen = self.features(torch.cat([z, view])).chunk(2)
+            features, n = self.features(torch.cat([z, view])), z.shape[0]  # a trace fixes len(z)
+            own, seen = features[:n], features[n:]
         auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(seen)
         return self.primary_head(own), auxiliary
 
