@@ -32,7 +32,8 @@ class Exported(nn.Module):
 
     def check(self, x: Tensor) -> None:
         """Refuse samples of another shape; a trace has those of its example."""
-        if not torch.jit.is_tracing() and tuple(x.shape[1:]) != self.input_shape:
+        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if not tracing and tuple(x.shape[1:]) != self.input_shape:
             raise ValueError(
                 f"The module takes samples of shape {self.input_shape}, but it was given a tensor "
                 f"of shape {tuple(x.shape)}."
