@@ -138,7 +138,7 @@ QUESTIONS = {
         "test_persistence::test_a_pickle_holds_the_networks_and_the_optimizer_and_no_data",
         "test_complaints::test_save_leaves_the_optimizers_out",
     ],
-    "Why does the exported network have a fixed batch size, or answer otherwise than ``predict``?": [
+    "Does an exported network take any batch size, and answer as ``predict``?": [
         "test_export::test_the_module_answers_as_the_estimator",
         "test_export::test_an_exported_program_takes_any_number_of_samples",
         "test_export::test_the_network_itself_keeps_no_number_of_rows",

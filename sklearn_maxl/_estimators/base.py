@@ -311,8 +311,9 @@ class BaseMAXL(
         settings = throwaway._settings(arrays, targets)
         if "lr" not in settings.undecided:
             return None
-        plan = make_plan(settings, arrays, targets, _own_random_state(self.random_state))
-        return trials.decide(replace(settings, undecided=("lr",)), plan)[0].lr
+        plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
+        with own_torch(self.n_threads):
+            return trials.decide(replace(settings, undecided=("lr",)), plan)[0].lr
 
     def _train_part(
         self,

@@ -4,14 +4,13 @@ Nothing here branches on values or on the number of samples, so that `torch.expo
 like can follow.
 """
 
-import copy
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .multi_task import MultiTaskNet
+from .trunk import copied
 
 
 class Exported(nn.Module):
@@ -26,13 +25,14 @@ class Exported(nn.Module):
 
     def __init__(self, network: MultiTaskNet, input_shape: tuple[int, ...]):
         super().__init__()
-        self.network = copy.deepcopy(network).cpu()
+        self.network = copied(network).cpu()
         self.input_shape = input_shape
         self.requires_grad_(False).eval().zero_grad()
 
     def check(self, x: Tensor) -> None:
         """Refuse samples of another shape; a trace has those of its example."""
-        if not torch.jit.is_tracing() and tuple(x.shape[1:]) != self.input_shape:
+        traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if not traced and tuple(x.shape[1:]) != self.input_shape:
             raise ValueError(
                 f"The module takes samples of shape {self.input_shape}, but it was given a tensor "
                 f"of shape {tuple(x.shape)}."

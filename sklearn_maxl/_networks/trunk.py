@@ -4,7 +4,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from .layout import choose_layout, in_layout_of
 
 Build = Callable[[tuple[int, ...]], nn.Module]
 Scaling = tuple[np.ndarray, np.ndarray]
+M = TypeVar("M", bound=nn.Module)
 
 
 class Standardize(nn.Module):
@@ -229,7 +230,7 @@ def check_trainable(trunk: nn.Module, name: str) -> None:
 _lazy_buffer: Callable[..., Tensor] = UninitializedBuffer  # whose types lack its arguments
 
 
-def copied(module: nn.Module) -> nn.Module:
+def copied(module: M) -> M:
     """A deep copy, also of modules that torch refuses to copy."""
     return copy.deepcopy(module, copies_of_special_tensors(module))
 

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.utils import check_random_state, indexable
 
-from .._training.runs import show_log
+from .._training.log import show_log
 from . import _figures, _html, _text
 from ._arms import DEFAULT_ARMS, resolve_arms, resolve_reference
 from ._paired_runs import Done, Track, run_all
