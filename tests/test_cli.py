@@ -43,6 +43,7 @@ def mixed(n=200):
 def call(tmp_path, capsys, monkeypatch):
     """Run the command on a frame or a text; (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_progress, "FIRST", np.inf)  # a slow machine tells no more than others
 
     def run(data, *options, target="kind", name="data.csv"):
         if isinstance(data, pd.DataFrame):
@@ -67,7 +68,7 @@ def test_a_report_of_a_table(call, tmp_path):
     assert "Columns: 4 numeric" in out
     assert "Target: kind, 3 classes: setosa, versicolor, virginica; 33.3 % of the rows are s" in out
     assert re.search(r"^uniform  +\d+\.\d\d ± ", out, re.MULTILINE)
-    assert "Verdict: No measurable difference" in out
+    assert "Verdict: uniform scores as single task does in every split" in out
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<h1>Do auxiliary labels help on data.csv?</h1>" in page
     assert page.count("data:image/svg+xml;base64,") == 2
@@ -215,8 +216,7 @@ class Terminal:
 def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert list(_cli._track(iter(range(4)), Progress(0, 4, 1))) == [0, 1, 2, 3]
-    assert "0 of 4 fits" in sys.stderr.text
-    assert "100%" in sys.stderr.text
+    assert "|          | 0 of 4 fits" in sys.stderr.text
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -396,6 +396,7 @@ def test_as_a_program_in_two_processes(tmp_path):
     command += ["--output", str(tmp_path / "page.html")]
     root = Path(_cli.__file__).parents[1]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert all(re.match(r"\d+ of 2 learning rates, ", line) for line in done.stderr.splitlines())
     assert "Verdict: " in done.stdout
     assert (tmp_path / "page.html").stat().st_size > 10_000

@@ -257,16 +257,15 @@ def _track(done: Iterator[Done], progress: Progress) -> Iterable[Done]:
         tqdm = None
     if tqdm is None or not sys.stderr.isatty():
         return told(done, progress, lambda text: sys.stderr.write(f"{text}\n"))
-    bar = tqdm(
-        total=progress.total, bar_format="{l_bar}{bar}| {postfix}", file=sys.stderr, leave=False
-    )
+    shape = "{percentage:3.0f}%|{bar}| {desc}"
+    bar = tqdm(total=progress.total, bar_format=shape, file=sys.stderr, leave=False)
     return _shown(done, progress, bar)
 
 
 def _shown(done: Iterator[Done], progress: Progress, bar: "tqdm") -> Iterator[Done]:
     with bar:
-        bar.set_postfix_str(str(progress))
+        bar.set_description_str(str(progress))
         for one in done:
-            bar.set_postfix_str(str(progress), refresh=False)
+            bar.set_description_str(str(progress), refresh=False)
             bar.update()
             yield one

@@ -23,8 +23,10 @@ def own_torch(n_threads: int | None) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch_threads(n_threads))
         stack.enter_context(_DEFAULT_DTYPE.at(torch.float32))
-        stack.enter_context(gradients_on())
-        # Only where they are set: an active device context slows every operation down.
+        # The others only where they are set: blocks take time, and with an active device context
+        # every operation takes longer.
+        if torch.is_inference_mode_enabled() or not torch.is_grad_enabled():
+            stack.enter_context(gradients_on())
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         for device_type in ("cpu", "cuda"):

@@ -539,7 +539,7 @@ class BaseMAXL(
         True
         """
         check_is_fitted(self, "_fitted")
-        return self._exported()
+        return self._exported().eval()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that runs no code when it is read.

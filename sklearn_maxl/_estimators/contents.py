@@ -16,7 +16,7 @@ NAMED_AT_MOST = 3
 # Names of the types of columns, which tables of pandas, polars and Arrow spell differently.
 OF_TIMES = re.compile("date|time|duration|period")
 OF_ARRAYS = re.compile("list|array")
-OF_CELLS = re.compile("object|str|categor|enum|utf8")
+OF_CELLS = re.compile("object|str|category|categorical|enum|utf8")
 
 
 def contents(array: Any) -> dict[str, list[str]]:
@@ -61,7 +61,9 @@ def _plain_type(dtype: Any) -> Any:
 
 def _may_hold_anything(dtype: Any) -> bool:
     dtype = _plain_type(dtype)
-    return getattr(dtype, "kind", "") in tuple("OUST") or bool(OF_CELLS.match(str(dtype).lower()))
+    return getattr(dtype, "kind", "") in ("O", "U", "S", "T") or bool(
+        OF_CELLS.match(str(dtype).lower())
+    )
 
 
 def _kinds(dtype: Any, values: Iterable[Any]) -> set[str]:
@@ -136,7 +138,7 @@ def refuse_gaps_and_dates(values: Any, name: str) -> None:
         )
     _refuse_arrays(values, name, found)
     array = np.asarray(values)
-    cells = array.ravel() if array.dtype.kind in "OT" else ()
+    cells = array.ravel() if array.dtype.kind in ("O", "T") else ()
     if any(map(is_gap, cells)) or (array.dtype.kind == "f" and np.isnan(array).any()):
         raise ValueError(
             f"Input {name} contains NaN or other missing values; leave out these samples, in X too."

@@ -14,7 +14,7 @@ from .trunk import copied
 
 
 class Exported(nn.Module):
-    """A copy of a trained network, on the CPU, in eval mode and without gradients of its own.
+    """A copy of a trained network, on the CPU and without gradients of its own.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Exported(nn.Module):
         super().__init__()
         self.network = copied(network).cpu()
         self.input_shape = input_shape
-        self.requires_grad_(False).eval().zero_grad()
+        self.requires_grad_(False).zero_grad()
 
     def check(self, x: Tensor) -> None:
         """Refuse samples of another shape; a trace has those of its example."""
