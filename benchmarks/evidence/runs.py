@@ -10,9 +10,9 @@ from sklearn.model_selection import train_test_split
 from benchmarks.common.operations import operations
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS, results
-from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, arms, classifier
+from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, classifier, fits
 from benchmarks.evidence.choice import Choice, candidates, chosen, single
-from benchmarks.evidence.fits import fitted_scores, version
+from benchmarks.evidence.fits import fitted_scores, settings_scores, version
 from benchmarks.evidence.sets import Split, is_table, shared_settings, split
 from benchmarks.evidence.settings import BASE, DECISIVE, SETTINGS, TUNING
 from benchmarks.package import CANDIDATES
@@ -43,7 +43,7 @@ def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
     network = {"backbone": "mlp"} if is_table(name) else {}
     shared = {**network, **shared_settings(name, n), **BASE}
     arm = {**BASE, **SETTINGS[setting]}
-    return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
+    return settings_scores(split(name, n, seed, "validation"), arm, shared, seed)
 
 
 def choose(sets: list[tuple[str, int]], jobs: int) -> None:
@@ -66,7 +66,8 @@ def choice_run(
         data.X, data.y, test_size=0.2, stratify=data.y, random_state=seed
     )
     held = Split(X, y, X_val, y_val)
-    return fitted_scores(held, single((gamma, lr, decay, network)), shared_settings(name, n), seed)
+    settings = single((gamma, lr, decay, network))
+    return settings_scores(held, settings, shared_settings(name, n), seed)
 
 
 def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
@@ -99,40 +100,34 @@ def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jo
     if missing:
         raise SystemExit(f"Run the part rates first, for {sorted(missing)}.")
     runs = [
-        (name, n, arm, seed)
+        (name, n, fit, seed)
         for seed in range(seeds)
         for name, n in sets
-        for arm in arms(name, choices[name, n], shared_settings(name, n))
-        if wanted is None or arm in wanted
+        for fit in fits(name, choices[name, n])
+        if wanted is None or fit in wanted
     ]
-    keys = ["data_set", "n", "arm", "seed"]
+    keys = ["data_set", "n", "fit", "seed"]
     run = partial(report_run, choices=choices, rate=rate)
-    resume(RESULTS / "evidence.csv", keys, VALUES, runs, run, jobs)
+    resume(RESULTS / "evidence.csv", keys, ["arm", *VALUES], runs, run, jobs)
 
 
 def report_run(
     name: str,
     n: int,
-    arm: str,
+    fit: str,
     seed: int,
     *,
     choices: dict[tuple[str, int], Choice],
     rate: dict[tuple[str, int, int], float],
-) -> tuple:
-    shared = shared_settings(name, n)
-    settings = arms(name, choices[name, n], shared)[arm]
+) -> list[tuple]:
     lr = rate[name, n, seed] if is_table(name) else "auto"
-    return fitted_scores(split(name, n, seed, "test"), settings, shared, seed, lr)
+    data, shared = split(name, n, seed, "test"), shared_settings(name, n)
+    return fitted_scores(data, fits(name, choices[name, n])[fit], shared, seed, lr)
 
 
 def cost() -> None:
     """Operations of an epoch of each arm that is a setting of the estimator."""
-    runs = [
-        (name, n, arm)
-        for name, n in [*DECIDING, ("vehicle", 200)]
-        for arm, settings in arms(name, candidates(name)[0], {}).items()
-        if isinstance(settings, dict) and arm in COUNTED
-    ]
+    runs = [(*key, arm) for key in [*DECIDING, ("vehicle", 200)] for arm in COUNTED]
     path = RESULTS / "evidence_cost.csv"
     resume(path, ["data_set", "n", "arm"], ["operations", "version"], runs, cost_run, 1)
 
@@ -141,6 +136,5 @@ def cost_run(name: str, n: int, arm: str) -> tuple:
     warnings.simplefilter("ignore")
     data = split(name, n, SEEDS[0], "validation")
     shared = {**shared_settings(name, n), "max_epochs": 1}
-    settings = arms(name, candidates(name)[0], shared)[arm]
-    clf = classifier({"lr": 1e-2, **settings, "max_epochs": 1}, shared, 0)
+    clf = classifier({"lr": 1e-2, **COUNTED[arm], "max_epochs": 1}, shared, 0)
     return operations(lambda: clf.fit(data.X, data.y)), version()
