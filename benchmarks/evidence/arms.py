@@ -23,7 +23,7 @@ from benchmarks.evidence.rivals import (
     primary_head,
     turned,
 )
-from benchmarks.evidence.sets import BUNDLED, IMAGES, TABLES, TUNED_ON, is_table
+from benchmarks.evidence.sets import BUNDLED, TABLES, TUNED_ON, is_table
 from sklearn_maxl import MAXLClassifier
 
 SEEDS = range(10)
@@ -42,6 +42,7 @@ DECIDING = [
 # What defaults were chosen on is in no mean that the text quotes.
 TUNED_IMAGES = [("fashion-mnist", 500), ("digits-images", 200)]
 UNTUNED_IMAGES = [key for key in DECIDING if key not in TUNED_IMAGES]
+TUNED_TABLES = [key for key in SMALL_TABLES if key[0] in TUNED_ON]
 UNTUNED_TABLES = [key for key in SMALL_TABLES if key[0] not in TUNED_ON]
 # Images without an upright direction: digits turned at random, to tell the digit or the turn.
 WITHOUT_UPRIGHT = [("turned-digits-digit", 200), ("turned-digits-turn", 200)]

@@ -92,9 +92,7 @@ class Networks:
     def __init__(self, n_networks: int, random_state: int, **parameters: Any):
         self.n_networks, self.random_state, self.parameters = n_networks, random_state, parameters
 
-    def fit(
-        self, X: np.ndarray, y: np.ndarray, auxiliary_labels: np.ndarray | None = None
-    ) -> Self:
+    def fit(self, X: np.ndarray, y: np.ndarray, auxiliary_labels: np.ndarray | None = None) -> Self:
         self.members_ = [
             MAXLClassifier(**self.parameters, random_state=self.random_state + 10_000 * i).fit(X, y)
             for i in range(self.n_networks)

@@ -81,9 +81,9 @@ def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
 def rates_run(name: str, n: int, seed: int) -> tuple:
     warnings.simplefilter("ignore")
     data = split(name, n, seed, "test")
-    start = time.perf_counter()
+    start = time.process_time()
     clf = classifier(single(), shared_settings(name, n), seed).fit(data.X, data.y)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     found = [round(clf.history_.lr_scores[lr], 6) for lr in CANDIDATES]
     return clf.lr_, *found, round(seconds, 2), version()
 
