@@ -79,7 +79,7 @@ def test_images_are_halved_to_the_mean_of_their_pixels():
 
 
 def of_images():
-    return arms.fits("digits-images", choice.candidates("digits-images")[1])
+    return arms.fits("digits-images", choice.candidates("digits-images")[1], "shift 1")
 
 
 @pytest.mark.parametrize("rival", ["label smoothing", "mixup", "turned", "four networks"])
@@ -181,7 +181,7 @@ def test_every_arm_of_a_table_and_of_images_fits():
         ("wine", sets.split("wine", 50, 0, "test")),
     ]
     for name, data in cases:
-        known = arms.fits(name, choice.candidates(name)[1])
+        known = arms.fits(name, choice.candidates(name)[1], "shift 1")
         for fit in known.values():
             for row in fits.fitted_scores(data, fit, {"max_epochs": 1}, 0, 0.01):
                 arm, accuracy, loss, gap, seconds, code = row

@@ -1,6 +1,6 @@
 """The arms of the report: what each one fits, how the fit is asked, and on which sets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,8 +8,7 @@ from typing import Any
 from benchmarks.common.steps import with_step
 from benchmarks.evidence.choice import Choice, single
 from benchmarks.evidence.rivals import (
-    OF_DIGITS,
-    ORDINARY,
+    AUGMENTATIONS,
     LabelSmoothing,
     Mixup,
     Networks,
@@ -104,8 +103,8 @@ def networks(over_turns: bool) -> dict[str, Fit]:
 
 
 # In the order in which they run.
-def fits(name: str, choice: Choice) -> dict[str, Fit]:
-    """All fits of a set; `choice` is its best plain network."""
+def fits(name: str, choice: Choice, augmentation: str | None = None) -> dict[str, Fit]:
+    """All fits of a set; `choice` is its best plain network, `augmentation` that of images."""
     smooth, mixed = single(kind=with_step(LabelSmoothing)), single(kind=with_step(Mixup))
     if is_table(name):
         return {
@@ -116,7 +115,8 @@ def fits(name: str, choice: Choice) -> dict[str, Fit]:
             **one("label smoothing", smooth),
             **one("mixup", mixed),
         }
-    ordinary: Callable = OF_DIGITS if "digits" in name else ORDINARY
+    assert augmentation is not None
+    ordinary = AUGMENTATIONS[augmentation]
     turned_too = partial(both, first=ordinary)
     of_images = {
         **one("maxl (default)", {}),

@@ -21,6 +21,7 @@ from benchmarks.evidence.compared import (
     title,
     values,
 )
+from benchmarks.evidence.sets import is_table
 from benchmarks.evidence.statistics import over_data_sets, p_text, p_value, wins_ties_losses
 from benchmarks.evidence.tables import SLA, average, mean_differences
 from benchmarks.package import holm
@@ -100,6 +101,19 @@ def cost_of_rates(n: int) -> str:
     return f"{np.median(ratios):.1f}" if ratios else "not measured"
 
 
+def times_the_single_task(arm: str, of_tables: bool) -> str:
+    """Operations of an arm in units of the single task's: the least and the most of its sets."""
+    count = {
+        (r["data_set"], r["n"], r["arm"]): float(r["operations"]) for r in results("evidence_cost")
+    }
+    ratios = {
+        f"{operations / count[name, n, 'single, defaults']:.1f}": operations
+        for (name, n, of), operations in count.items()
+        if of == arm and is_table(name) == of_tables
+    }
+    return " to ".join(dict.fromkeys((min(ratios, key=float), max(ratios, key=float))))
+
+
 def on_each(keys: Sequence[Key]) -> dict[str, str]:
     """Differences on images, set by set."""
     return {name: each(keys, *pair) for name, pair in ON_IMAGES.items()}
@@ -135,6 +149,9 @@ def facts() -> dict[str, str]:
         "n_tables": f"{len({name for name, _ in tables})}",
         "cost_200": cost_of_rates(200),
         "cost_1000": cost_of_rates(1000),
+        "operations_views": times_the_single_task(DEFAULT, of_tables=False),
+        "operations_no_views": times_the_single_task("maxl, no views", of_tables=False),
+        "operations_tables": times_the_single_task(DEFAULT, of_tables=True),
         "machine": machine_of("evidence"),
         "tuning_machine": machine_of("evidence_tuning"),
     }

@@ -72,10 +72,15 @@ def shifted(x: Tensor, pixels: int, mirrored: bool) -> Tensor:
     return torch.where(torch.rand(n)[:, None, None, None] < 0.5, moved.flip(3), moved)
 
 
-# Halved images are shifted by half of what is usual at 28 and 32 pixels. A mirrored digit
-# is no digit.
-ORDINARY = partial(shifted, pixels=2, mirrored=True)
-OF_DIGITS = partial(shifted, pixels=1, mirrored=False)
+# The ordinary ones, of which validation chooses for each set.
+AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    f"shift {pixels}{', mirror' if mirrored else ''}": partial(
+        shifted, pixels=pixels, mirrored=mirrored
+    )
+    for mirrored in (True, False)
+    for pixels in (0, 1, 2)
+    if pixels or mirrored
+}
 
 
 def both(x: Tensor, first: Callable[[Tensor], Tensor]) -> Tensor:

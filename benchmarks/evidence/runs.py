@@ -11,8 +11,16 @@ from benchmarks.common.operations import operations
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS, results
 from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, classifier, fits
-from benchmarks.evidence.choice import Choice, candidates, chosen, single
+from benchmarks.evidence.choice import (
+    Choice,
+    augmentations,
+    candidates,
+    chosen,
+    chosen_augmentation,
+    single,
+)
 from benchmarks.evidence.fits import fitted_scores, settings_scores, version
+from benchmarks.evidence.rivals import AUGMENTATIONS
 from benchmarks.evidence.sets import Split, is_table, shared_settings, split
 from benchmarks.evidence.settings import BASE, DECISIVE, SETTINGS, TUNING
 from benchmarks.package import CANDIDATES
@@ -47,7 +55,7 @@ def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
 
 
 def choose(sets: list[tuple[str, int]], jobs: int) -> None:
-    """The single task's candidates on a fifth of the training part."""
+    """The single task's candidates on a fifth of the training part, then its augmentation's."""
     runs = [
         (name, n, *candidate, seed)
         for (name, n), seed in product(sets, CHOICE_SEEDS)
@@ -55,19 +63,39 @@ def choose(sets: list[tuple[str, int]], jobs: int) -> None:
         if n <= MANY or seed == CHOICE_SEEDS[0]
     ]
     keys = ["data_set", "n", "focal_gamma", "lr", "weight_decay", "network", "seed"]
-    resume(RESULTS / "evidence_single.csv", keys, VALUES, runs, choice_run, jobs)
+    rows = resume(RESULTS / "evidence_single.csv", keys, VALUES, runs, choice_run, jobs)
+    augmented = [
+        (name, n, augmentation, seed)
+        for (name, n), seed in product(sets, CHOICE_SEEDS)
+        if not is_table(name) and (n <= MANY or seed == CHOICE_SEEDS[0])
+        for augmentation in augmentations(name)
+    ]
+    run = partial(augmentation_run, choices={key: chosen(rows, *key) for key in sets})
+    keys = ["data_set", "n", "augmentation", "seed"]
+    resume(RESULTS / "evidence_augmentation.csv", keys, VALUES, augmented, run, jobs)
 
 
 def choice_run(
     name: str, n: int, gamma: float, lr: float, decay: float, network: str, seed: int
 ) -> tuple:
+    settings = single((gamma, lr, decay, network))
+    return settings_scores(held_out(name, n, seed), settings, shared_settings(name, n), seed)
+
+
+def augmentation_run(
+    name: str, n: int, augmentation: str, seed: int, *, choices: dict[tuple[str, int], Choice]
+) -> tuple:
+    settings = single(choices[name, n], augment=AUGMENTATIONS[augmentation])
+    return settings_scores(held_out(name, n, seed), settings, shared_settings(name, n), seed)
+
+
+def held_out(name: str, n: int, seed: int) -> Split:
+    """A training part, of which a fifth is scored."""
     data = split(name, n, seed, "validation")
     X, X_val, y, y_val = train_test_split(
         data.X, data.y, test_size=0.2, stratify=data.y, random_state=seed
     )
-    held = Split(X, y, X_val, y_val)
-    settings = single((gamma, lr, decay, network))
-    return settings_scores(held, settings, shared_settings(name, n), seed)
+    return Split(X, y, X_val, y_val)
 
 
 def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
@@ -91,7 +119,14 @@ def rates_run(name: str, n: int, seed: int) -> tuple:
 def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jobs: int) -> None:
     """All arms on the test samples."""
     rows = results("evidence_single")
-    choices = {key: chosen(rows, *key) for key in sets}
+    augmented = results("evidence_augmentation")
+    choices = {
+        key: (
+            chosen(rows, *key),
+            None if is_table(key[0]) else chosen_augmentation(augmented, *key),
+        )
+        for key in sets
+    }
     rate = {
         (row["data_set"], int(row["n"]), int(row["seed"])): float(row["lr"])
         for row in results("evidence_rates")
@@ -103,7 +138,7 @@ def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jo
         (name, n, fit, seed)
         for seed in range(seeds)
         for name, n in sets
-        for fit in fits(name, choices[name, n])
+        for fit in fits(name, *choices[name, n])
         if wanted is None or fit in wanted
     ]
     keys = ["data_set", "n", "fit", "seed"]
@@ -117,12 +152,12 @@ def report_run(
     fit: str,
     seed: int,
     *,
-    choices: dict[tuple[str, int], Choice],
+    choices: dict[tuple[str, int], tuple[Choice, str | None]],
     rate: dict[tuple[str, int, int], float],
 ) -> list[tuple]:
     lr = rate[name, n, seed] if is_table(name) else "auto"
     data, shared = split(name, n, seed, "test"), shared_settings(name, n)
-    return fitted_scores(data, fits(name, choices[name, n])[fit], shared, seed, lr)
+    return fitted_scores(data, fits(name, *choices[name, n])[fit], shared, seed, lr)
 
 
 def cost() -> None:

@@ -8,7 +8,7 @@ from benchmarks.common.means import mean_and_error
 from benchmarks.common.rows import results, unique, where
 from benchmarks.common.tables import Table, heading
 from benchmarks.evidence.arms import DECIDING, SMALL_TABLES
-from benchmarks.evidence.choice import chosen
+from benchmarks.evidence.choice import chosen, chosen_augmentation
 from benchmarks.evidence.compared import (
     BEST,
     DEFAULT,
@@ -31,8 +31,8 @@ EXPLAINED = {
     DEFAULT: "``MAXLClassifier()``",
     BEST: "the best plain network: no auxiliary task; loss, learning rate, weight decay "
     "and, for tables, network chosen on validation",
-    "best single, augmented": "the same with ordinary augmentation: shifts by up to two pixels "
-    "and mirror images (digits: shifts by one pixel)",
+    "best single, augmented": "the same with ordinary augmentation, chosen on validation: shifts "
+    "by up to one or two pixels, mirror images (not of digits), or both",
     "single, defaults": "``auxiliary=None``: a plain network with the settings of the default",
     "single, mean over turns": "the same network; its prediction is the mean over four turns of "
     "the image",
@@ -200,12 +200,15 @@ def earlier() -> Table:
 
 def chosen_singles() -> Table:
     """What validation chose for each set."""
-    rows = results("evidence_single")
+    rows, augmented = results("evidence_single"), results("evidence_augmentation")
     body = []
     for key in there([*DECIDING, *SMALL_TABLES], BEST):
         gamma, lr, decay, network = chosen(rows, *key)
-        body.append((title(key), f"{gamma:g}", f"{lr:g}", f"{decay:g}", f'"{network}"'))
-    return Table(("set", "``focal_gamma``", "``lr``", "weight decay", "``backbone``"), body)
+        augmentation = "" if is_table(key[0]) else chosen_augmentation(augmented, *key)
+        cells = (f"{gamma:g}", f"{lr:g}", f"{decay:g}", f'"{network}"', augmentation)
+        body.append((title(key), *cells))
+    head = ("set", "``focal_gamma``", "``lr``", "weight decay", "``backbone``", "augmentation")
+    return Table(head, body)
 
 
 def cost() -> Table:
