@@ -9,15 +9,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import ttest_rel
+from scipy.stats import ttest_rel, wilcoxon
+from skorch.callbacks import Callback
 
-from benchmarks.evidence import arms, choice, fits, ideas, readme, rivals, sets, statistics
+from benchmarks.common.steps import with_step
+from benchmarks.evidence import arms, choice, fits, ideas, readme, rivals, sets, statistics, tables
 from benchmarks.evidence.settings import BASE, OF_TABLES
 from benchmarks.package import holm
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.backbones import MLP
 from sklearn_maxl.labels import Learned
 
-RATE = {"lr": 0.003, "optimizer": "adam"}
+
+def rows_of(X):
+    return {x.tobytes() for x in X}
 
 
 def test_splits_share_no_sample_and_follow_their_seed():
@@ -25,10 +30,29 @@ def test_splits_share_no_sample_and_follow_their_seed():
     np.testing.assert_array_equal(first.X, again.X)
     assert not np.array_equal(first.X, other.X)
     assert first.X.shape == (200, 1, 8, 8)
-    rows = {x.tobytes() for x in first.X}
-    assert sum(x.tobytes() in rows for x in first.X_test) == 0
-    assert len(first.y) + len(first.y_test) == 1797
-    assert len(sets.split("wine", 200, 0, "test").y) == 89  # no more than half of a set trains
+    assert not rows_of(first.X) & rows_of(first.X_test)
+    assert len(sets.split("wine", 200, 0, "test").y) == 80  # all of the half but a tenth
+
+
+def test_each_seed_is_scored_on_samples_of_its_own():
+    parts = [sets.split("digits-images", 200, seed, "test").X_test for seed in range(10)]
+    together = set().union(*map(rows_of, parts))
+    assert len(together) == sum(map(len, parts)) == 1797 // 2
+
+
+def test_decisions_and_reports_share_no_sample():
+    def seen(name, part, seeds):
+        splits = [sets.split(name, 200, seed, part) for seed in seeds]
+        return set().union(*(rows_of(s.X) | rows_of(s.X_test) for s in splits))
+
+    decisions = seen("digits-images", "validation", range(100, 104))
+    reports = seen("digits-images", "test", range(10))
+    assert not decisions & reports
+    # The same images as a table, and turned, are in the same halves.
+    halves = [
+        sets.halves(len(sets.whole(name, "train")[1])) for name in ("digits", "digits-images")
+    ]
+    np.testing.assert_array_equal(halves[0]["test"], halves[1]["test"])
 
 
 def test_official_test_samples_are_for_reports_only(monkeypatch):
@@ -40,7 +64,10 @@ def test_official_test_samples_are_for_reports_only(monkeypatch):
     monkeypatch.setattr(sets, "fashion", arrays.get)
     decision = sets.split("fashion-mnist", 10, 100, "validation")
     report = sets.split("fashion-mnist", 10, 0, "test")
-    np.testing.assert_array_equal(report.X_test, arrays["test"][0])
+    official = rows_of(arrays["test"][0])
+    assert len(report.X_test) == 4
+    assert rows_of(report.X_test) <= official
+    assert not rows_of(report.X) & official
     known = {x.tobytes() for x in arrays["train10k"][0]}
     assert len(decision.y_test) == 30
     assert all(x.tobytes() in known for x in decision.X_test)
@@ -51,56 +78,124 @@ def test_images_are_halved_to_the_mean_of_their_pixels():
     assert sets.small(X).tolist() == [[[[2, 4], [10, 12]]]]  # 2.5 is rounded to even
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"label_smoothing": 0.1}, {"mixup": 0.2}, {"turned": True}, {"members": 2}]
-)
-def test_every_rival_learns(options, images):
-    X, y = images
-    p = rivals.predict_proba(rivals.Rival(**options), X, y, X, 0, max_epochs=30, **RATE)
-    assert p.shape == (200, 10)
-    np.testing.assert_allclose(p.sum(1), 1)
-    assert (p.argmax(1) == y).mean() > 0.8
+def of_images():
+    return arms.fits("digits-images", choice.candidates("digits-images")[1], "shift 1")
 
 
-def test_a_rival_without_anything_is_the_single_task(images):
+@pytest.mark.parametrize("rival", ["label smoothing", "mixup", "turned", "four networks"])
+def test_every_rival_learns(rival, images):
     X, y = images
-    loop = np.mean(
-        [
-            (rivals.predict_proba(rivals.Rival(), X[:100], y[:100], X[100:], seed, max_epochs=30,
-                                  **RATE).argmax(1) == y[100:]).mean()
-            for seed in range(6)
-        ]
-    )  # fmt: skip
-    ours = np.mean(
-        [
-            MAXLClassifier(auxiliary=None, max_epochs=30, random_state=seed)
-            .fit(X[:100], y[:100])
-            .score(X[100:], y[100:])
-            for seed in range(6)
-        ]
+    fit = of_images()[rival]
+    clf = arms.classifier(fit.settings, {"max_epochs": 30}, 0).fit(X, y)
+    for arm, reading in fit.arms.items():
+        p = reading(clf, X)
+        assert p.shape == (200, 10)
+        np.testing.assert_allclose(p.sum(1), 1, rtol=1e-6)
+        assert (p.argmax(1) == y).mean() > 0.7 or arm == "single, mean over turns", arm
+
+
+@pytest.mark.parametrize("step", [rivals.LabelSmoothing, rivals.Mixup])
+def test_a_rivals_step_is_its_definition(step, iris):
+    """One step, against the loss written out on logits."""
+    X, y = iris
+    settings = {"kind": with_step(step), "auxiliary": None, "lr": 1e-9, "max_epochs": 1}
+    losses = []
+
+    class Seen(step):
+        def multi_task_gradients(self, train, A):
+            rng = np.random.RandomState()
+            rng.set_state(self.random_numbers.rng.get_state())
+            self.f.clear_gradients()
+            x, target = train.x, torch.nn.functional.one_hot(train.y, 3).float()
+            if step is rivals.LabelSmoothing:
+                target = 0.9 * target + 0.1 / 3
+            else:
+                share, other = rng.beta(0.2, 0.2), torch.from_numpy(rng.permutation(len(x)))
+                x = share * x + (1 - share) * x[other]
+                target = share * target + (1 - share) * target[other]
+            log_p = torch.log_softmax(self.f(self.f.t, x)[0], dim=1)
+            expected = -(target * log_p).sum(1).mean()
+            record = super().multi_task_gradients(train, A)
+            losses.append((float(record["primary_loss"]), float(expected.detach())))
+            return record
+
+    settings["kind"] = with_step(Seen)
+    settings["backbone"] = MLP(dropout=0.0)
+    arms.classifier(settings, {}, 0).fit(X, y)
+    found, expected = np.transpose(losses)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_rival_follows_the_schedule_of_the_arms(iris):
+    rates = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    for kind in (MAXLClassifier, with_step(rivals.Mixup)):
+        settings = {"kind": kind, "auxiliary": None, "callbacks": [("watch", Watch())]}
+        arms.classifier(settings, {"max_epochs": 4, "lr": 0.01}, 0).fit(*iris)
+    assert rates[:4] == rates[4:]
+    assert rates[3] < rates[0]
+
+
+def test_fewer_networks_are_the_first_of_several(iris):
+    X, y = iris
+    settings = {"auxiliary": None, "max_epochs": 3, "lr": 0.01}
+    several = rivals.Networks(3, random_state=7, **settings).fit(X, y)
+    alone = MAXLClassifier(**settings, random_state=7).fit(X, y)
+    np.testing.assert_array_equal(rivals.first_networks(several, X, 1), alone.predict_proba(X))
+    of_all = [member.predict_proba(X) for member in several.members_]
+    assert not np.array_equal(of_all[0], of_all[1])
+    np.testing.assert_allclose(rivals.first_networks(several, X, 3), np.mean(of_all, axis=0))
+
+
+def test_a_fit_with_views_is_the_mean_of_its_turns(images):
+    X, y = images
+    clf = MAXLClassifier(auxiliary="uniform", max_epochs=10, random_state=0).fit(X, y)
+    heads = [rivals.primary_head(clf, X), rivals.auxiliary_head_upright(clf, X)]
+    for p in heads:
+        np.testing.assert_allclose(p.sum(1), 1, rtol=1e-6)
+    assert not np.allclose(*heads)
+    np.testing.assert_array_equal(
+        rivals.mean_over_turns(clf, X[:, :, ::-1].copy()).argmax(1),
+        rivals.mean_over_turns(clf, np.rot90(X[:, :, ::-1], 1, (2, 3)).copy()).argmax(1),
     )
-    assert abs(loop - ours) < 0.03
+
+
+def test_shifted_images_keep_their_pixels_in_the_middle():
+    x = torch.zeros(50, 1, 8, 8)
+    x[:, :, 3:5, 3:5] = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    moved = rivals.shifted(x, pixels=2, mirrored=True)
+    torch.testing.assert_close(moved.sum((1, 2, 3)), torch.full((50,), 10.0))
+    places = {tuple(m.flatten().argmax().tolist() for m in (image,)) for image in moved}
+    assert len(places) > 5
+    assert not torch.equal(rivals.shifted(x, 0, mirrored=True), x)
+    torch.testing.assert_close(rivals.shifted(x, 0, mirrored=False), x)
 
 
 def test_every_arm_of_a_table_and_of_images_fits():
-    images = sets.split("digits-images", 100, 0, "test")
-    finer = 2 * images.y + np.arange(len(images.y)) % 2
     cases = [
-        ("digits-images", 100, images, finer),
-        ("wine", 50, sets.split("wine", 50, 0, "test"), None),
+        ("digits-images", sets.split("digits-images", 100, 0, "test")),
+        ("wine", sets.split("wine", 50, 0, "test")),
     ]
-    for name, _, data, labels in cases:
-        shared = {"max_epochs": 1}
-        candidate = choice.candidates(name)[1]
-        known = arms.arms("cifar100-20" if labels is not None else name, candidate, shared)
-        for arm in known.values():
-            part = data.__class__(data.X, data.y, data.X_test[:50], data.y_test[:50], labels)
-            accuracy, loss, gap, seconds, code = fits.fitted_scores(part, arm, shared, 0)
-            assert 0 <= accuracy <= 1
-            assert 0 <= gap <= 1
-            assert loss > 0
-            assert seconds >= 0
-            assert code
+    for name, data in cases:
+        known = arms.fits(name, choice.candidates(name)[1], "shift 1")
+        for fit in known.values():
+            for row in fits.fitted_scores(data, fit, {"max_epochs": 1}, 0, 0.01):
+                arm, accuracy, loss, gap, seconds, code = row
+                assert arm in tables.EXPLAINED
+                assert 0 <= accuracy <= 1
+                assert 0 <= gap <= 1
+                assert loss > 0
+                assert seconds >= 0
+                assert code
+
+
+def test_sizes_of_one_set_count_once():
+    means = {("a", 200): 1.0, ("a", 1000): 3.0, ("b", 200): -1.0, ("c", 200): 0.5}
+    assert statistics.over_data_sets(means) == wilcoxon([2.0, -1.0, 0.5]).pvalue
 
 
 def test_calibration_error_is_the_gap_of_confidence_and_accuracy():

@@ -16,12 +16,12 @@ def resume(
     keys: Sequence[str],
     values: Sequence[str],
     runs: Iterable[tuple],
-    run: Callable[..., tuple],
+    run: Callable[..., tuple | list[tuple]],
     n_jobs: int = 2,
 ) -> Rows:
-    """Do the runs that have no row yet, write a row as each ends, and return all rows.
+    """Do the runs that have no row yet, write their rows as each ends, and return all rows.
 
-    `run` takes what `keys` name and returns what `values` name.
+    `run` takes what `keys` name and returns what `values` name, or a list of such rows.
     """
     done = {tuple(row[key] for key in keys) for row in read(path)}
     missing = [key for key in runs if tuple(map(str, key)) not in done]
@@ -36,11 +36,12 @@ def resume(
             delayed(_one)(run, key) for key in missing
         )
         for key, result in zip(missing, results, strict=True):
-            writer.writerow([*map(str, key), *result])
+            found = result if isinstance(result, list) else [result]
+            writer.writerows([*map(str, key), *values] for values in found)
             file.flush()
     return read(path)
 
 
-def _one(run: Callable[..., tuple], key: tuple) -> tuple:
+def _one(run: Callable[..., tuple | list[tuple]], key: tuple) -> tuple | list[tuple]:
     torch.set_num_threads(1)
     return run(*key)

@@ -13,7 +13,8 @@ Five parts, each resumable and with one CSV row a run:
 that are in no training part and in no official test set (seeds from 100 on). Defaults come
 from it. ``choose`` gives every set and size its best plain network: the loss, the learning rate,
 the weight decay and, for tables, the network with the best mean accuracy on a fifth of the
-training part, over three seeds (one where more than 1,000 samples train). ``rates`` writes
+training part, over three seeds (one where more than 1,000 samples train), and then, for images,
+its best ordinary augmentation. ``rates`` writes
 down what ``lr="auto"`` chooses on the training part of a table; all arms with that default,
 rivals too, are then given the number, which is the same fit, and the choice is made once.
 ``report`` then trains all arms on ten paired seeds: a seed draws the training part, the first

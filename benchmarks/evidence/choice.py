@@ -4,6 +4,7 @@ from itertools import product
 from typing import Any
 
 from benchmarks.common.rows import Rows, numbers, where
+from benchmarks.evidence.rivals import AUGMENTATIONS
 from benchmarks.evidence.sets import is_table
 from sklearn_maxl.optimizers import AdamW
 
@@ -38,6 +39,21 @@ def chosen(rows: Rows, name: str, n: int) -> Choice:
         return numbers(mine, "accuracy").mean(), -numbers(mine, "log_loss").mean()
 
     return max(candidates(name), key=worth)
+
+
+def augmentations(name: str) -> list[str]:
+    """The candidates of a set's ordinary augmentation: a mirrored digit is no digit."""
+    return [a for a in AUGMENTATIONS if "digits" not in name or "mirror" not in a]
+
+
+def chosen_augmentation(rows: Rows, name: str, n: int) -> str:
+    """The ordinary augmentation with the best mean accuracy; of equal ones the first."""
+    of_set = where(rows, data_set=name, n=n)
+
+    def worth(candidate: str) -> float:
+        return numbers(where(of_set, augmentation=candidate), "accuracy").mean()
+
+    return max(augmentations(name), key=worth)
 
 
 def candidate_of(row: dict[str, str]) -> Choice:

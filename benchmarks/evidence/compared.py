@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 
 from benchmarks.common.rows import Rows, grouped, results
-from benchmarks.evidence.arms import SMALL_TABLES
+from benchmarks.evidence.arms import TUNED_IMAGES
+from benchmarks.evidence.sets import TUNED_ON
 
 DEFAULT, BEST = "maxl (default)", "best single"
 
@@ -14,15 +15,17 @@ Key = tuple[str, int]
 
 
 @cache
-def rows_of_arms() -> dict[tuple[str, ...], Rows]:
+def rows_of_arms(file: str = "evidence") -> dict[tuple[str, ...], Rows]:
     """The rows by data set, size and arm."""
-    return grouped(results("evidence"), "data_set", "n", "arm")
+    return grouped(results(file), "data_set", "n", "arm")
 
 
-def values(key: Key, arm: str, column: str = "accuracy") -> dict[int, float]:
+def values(
+    key: Key, arm: str, column: str = "accuracy", file: str = "evidence"
+) -> dict[int, float]:
     """A column of an arm's rows, by seed."""
     name, n = key
-    rows = rows_of_arms().get((name, str(n), arm), [])
+    rows = rows_of_arms(file).get((name, str(n), arm), [])
     return {int(r["seed"]): float(r[column]) for r in rows}
 
 
@@ -31,13 +34,12 @@ def scores(key: Key, arm: str) -> np.ndarray:
     return np.array(list(values(key, arm).values()))
 
 
-def difference(key: Key, arm: str, reference: str, *others: str) -> np.ndarray:
-    """Paired differences of two arms, over the seeds that both and the others have."""
-    a, b = values(key, arm), values(key, reference)
-    shared = a.keys() & b.keys()
-    for other in others:
-        shared &= values(key, other).keys()
-    return np.array([a[seed] - b[seed] for seed in sorted(shared)])
+def difference(
+    key: Key, arm: str, reference: str, column: str = "accuracy", file: str = "evidence"
+) -> np.ndarray:
+    """Paired differences of two arms, over the seeds that both have."""
+    a, b = values(key, arm, column, file), values(key, reference, column, file)
+    return np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
 
 
 def mean(key: Key, arm: str, column: str = "accuracy") -> float:
@@ -58,11 +60,11 @@ def title(key: Key) -> str:
     return f"{key[0]}, {key[1]:,}"
 
 
-def small_tables() -> list[Key]:
-    """The tables on which the defaults and the best plain network were compared."""
-    return there(SMALL_TABLES, DEFAULT, BEST)
+def tuned_on(key: Key) -> bool:
+    """Whether defaults were chosen on this set, with other samples."""
+    return key[0] in TUNED_ON or key in TUNED_IMAGES
 
 
-def guard_and_default(key: Key) -> tuple[np.ndarray, np.ndarray]:
-    """Differences to the best plain network with and without a guard, on the same seeds."""
-    return difference(key, "guard", BEST, DEFAULT), difference(key, DEFAULT, BEST, "guard")
+def marked(key: Key) -> str:
+    """The title, and whether defaults were chosen on the set."""
+    return title(key) + (" (tuned on)" if tuned_on(key) else "")

@@ -1,47 +1,73 @@
-"""The numbers that the evidence's text quotes."""
+"""The numbers that the evidence's text quotes.
 
-from collections.abc import Sequence
-from functools import cache
+Means over sets leave out the sets that defaults were chosen on.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import numpy as np
 
 from benchmarks.common.means import mean_and_error
 from benchmarks.common.rows import machine_of, results
-from benchmarks.evidence.arms import DECIDING
+from benchmarks.evidence.arms import UNTUNED_IMAGES, UNTUNED_TABLES
 from benchmarks.evidence.compared import (
     BEST,
     DEFAULT,
     Key,
     difference,
-    guard_and_default,
     mean,
-    means,
-    small_tables,
     there,
     title,
     values,
 )
-from benchmarks.evidence.statistics import over_data_sets, p_value, wins_ties_losses
+from benchmarks.evidence.sets import is_table
+from benchmarks.evidence.statistics import over_data_sets, p_text, p_value, wins_ties_losses
+from benchmarks.evidence.tables import SLA, average, mean_differences
 from benchmarks.package import holm
 
-FIXED = "maxl, lr=0.01"
+# Name of a fact -> the two arms whose difference it is; for each kind of data, its sets.
+ON_IMAGES = {
+    "default": (DEFAULT, BEST),
+    "default_to_augmented": (DEFAULT, "best single, augmented"),
+    "default_to_four": (DEFAULT, "four networks"),
+    "default_to_turned": (DEFAULT, "turned"),
+    "default_to_sla": (DEFAULT, SLA),
+    "learned": (DEFAULT, "uniform, views"),
+    "learned_without_views": ("maxl, no views", "uniform"),
+    "primary_head": (f"{SLA}: primary head", BEST),
+    "upright": (f"{SLA}: auxiliary head, upright", BEST),
+    "over_turns": (SLA, BEST),
+    "augmented": ("best single, augmented", BEST),
+    "views_augmented": ("uniform, views, augmented", "best single, augmented"),
+    "turned_augmented": ("turned, augmented", "best single, augmented"),
+    "four": ("four networks", BEST),
+    "smoothing": ("label smoothing", BEST),
+}
+ON_TABLES = {
+    "default": (DEFAULT, BEST),
+    "default_to_plain": (DEFAULT, "single, defaults"),
+    "default_to_smoothing": (DEFAULT, "label smoothing"),
+    "default_to_four": (DEFAULT, "four networks"),
+    "learned": (DEFAULT, "uniform"),
+}
 
-Differences = Sequence[np.ndarray]
 
-
-def points(differences: Differences) -> str:
-    """The mean over data sets."""
-    return f"{100 * means(differences).mean():+.2f}"
-
-
-def each(keys: Sequence[Key], differences: Differences) -> str:
+def each(keys: Sequence[Key], arm: str, reference: str) -> str:
     """The mean and error of each data set."""
-    pairs = zip(keys, differences, strict=True)
+    pairs = ((key, difference(key, arm, reference)) for key in there(keys, arm, reference))
     return "; ".join(f"{title(key)} {mean_and_error(d, sign='+')}" for key, d in pairs)
 
 
-def told_apart(keys: Sequence[Key], differences: Differences, sign: int) -> str:
+def points(keys: Sequence[Key], arm: str, reference: str) -> str:
+    """The mean over data sets."""
+    return f"{100 * average(mean_differences(keys, arm, reference)):+.2f}"
+
+
+def told_apart(keys: Sequence[Key], arm: str, reference: str, sign: int) -> str:
     """In brackets, the data sets that are significantly better (1) or worse (-1)."""
+    keys = there(keys, arm, reference)
+    differences = [difference(key, arm, reference) for key in keys]
     p = holm([p_value(d) for d in differences])
     named = [
         f"{title(key)} {100 * d.mean():+.2f}"
@@ -51,6 +77,13 @@ def told_apart(keys: Sequence[Key], differences: Differences, sign: int) -> str:
     return f" ({'; '.join(named)})" if named else ""
 
 
+def counted(keys: Sequence[Key], arm: str, reference: str) -> str:
+    """On how many sets it is significantly better and worse."""
+    keys = there(keys, arm, reference)
+    win, _, loss = wins_ties_losses([difference(key, arm, reference) for key in keys])
+    return f"better on {win}, worse on {loss}"
+
+
 def log_loss(keys: Sequence[Key], arm: str) -> str:
     """The mean log-loss of an arm over data sets."""
     return f"{np.mean([mean(key, arm, 'log_loss') for key in keys]):.2f}"
@@ -58,60 +91,67 @@ def log_loss(keys: Sequence[Key], arm: str) -> str:
 
 def cost_of_rates(n: int) -> str:
     """Seconds of the trials over those of the fit of the defaults, a median."""
-    ratios = [
-        (float(r["seconds"]) - values(key, "single, defaults", "seconds")[int(r["seed"])])
-        / values(key, DEFAULT, "seconds")[int(r["seed"])]
-        for r in results("evidence_rates")
-        if (key := (r["data_set"], int(r["n"])))[1] == n
-    ]
-    return f"{np.median(ratios):.1f}"
+    ratios = []
+    for r in results("evidence_rates"):
+        key, seed = (r["data_set"], int(r["n"])), int(r["seed"])
+        plain = values(key, "four networks", "seconds").get(seed)
+        default = values(key, DEFAULT, "seconds").get(seed)
+        if key[1] == n and plain and default:
+            ratios.append((float(r["seconds"]) - plain / 4) / default)
+    return f"{np.median(ratios):.1f}" if ratios else "not measured"
+
+
+def times_the_single_task(arm: str, of_tables: bool) -> str:
+    """Operations of an arm in units of the single task's: the least and the most of its sets."""
+    count = {
+        (r["data_set"], r["n"], r["arm"]): float(r["operations"]) for r in results("evidence_cost")
+    }
+    ratios = {
+        f"{operations / count[name, n, 'single, defaults']:.1f}": operations
+        for (name, n, of), operations in count.items()
+        if of == arm and is_table(name) == of_tables
+    }
+    return " to ".join(dict.fromkeys((min(ratios, key=float), max(ratios, key=float))))
+
+
+def on_each(keys: Sequence[Key]) -> dict[str, str]:
+    """Differences on images, set by set."""
+    return {name: each(keys, *pair) for name, pair in ON_IMAGES.items()}
+
+
+def over_all(keys: Sequence[Key]) -> dict[str, str]:
+    """Differences on tables, over all of them."""
+    found: dict[str, str] = {}
+    says: dict[str, Callable[[Sequence[Key], str, str], str]] = {
+        "": points,
+        "_counts": counted,
+        "_better": partial(told_apart, sign=1),
+        "_worse": partial(told_apart, sign=-1),
+        "_p": lambda *pair: p_text(over_data_sets(mean_differences(*pair))),
+    }
+    for name, pair in ON_TABLES.items():
+        if there(keys, *pair):
+            found |= {f"{name}{suffix}": say(keys, *pair) for suffix, say in says.items()}
+    return found
 
 
 @cache
 def facts() -> dict[str, str]:
-    """The numbers by name."""
-    deciding, small = there(DECIDING, DEFAULT, BEST), small_tables()
-
-    def to(keys: Sequence[Key], reference: str, arm: str = DEFAULT) -> Differences:
-        return [difference(key, arm, reference) for key in keys]
-
-    to_best, to_views = to(deciding, BEST), to(deciding, "uniform, views")
-    on_tables, to_plain = to(small, BEST), to(small, "single, defaults")
-    fixed = to(small, BEST, FIXED)
-    guard, unguarded = zip(*map(guard_and_default, small), strict=True)
-    win, tie, loss = wins_ties_losses(on_tables)
+    """The numbers by name; those of images and of tables have it before their name."""
+    tables = there(UNTUNED_TABLES, DEFAULT, BEST)
+    losses = {"default": DEFAULT, "best": BEST, "smoothing": "label smoothing",
+              "plain": "single, defaults", "four": "four networks"}  # fmt: skip
     return {
-        "sets": each(deciding, to_best),
-        "mean": points(to_best),
-        "wins": f"{wins_ties_losses(to_best)[0]}",
-        "uniform": points(to(deciding, "uniform")),
-        "views": points(to_views),
-        "views_sets": each(deciding, to_views),
-        "on_tables": points(on_tables),
-        "n_tables": f"{len(small)}",
-        "tables_p": f"{over_data_sets(means(on_tables)):.3f}",
-        "table_wins": f"{win}",
-        "table_ties": f"{tie}",
-        "table_losses": f"{loss}",
-        "better": told_apart(small, on_tables, 1),
-        "worse": told_apart(small, on_tables, -1),
-        "fixed": points(fixed),
-        "fixed_wins": f"{wins_ties_losses(fixed)[0]}",
-        "fixed_losses": f"{wins_ties_losses(fixed)[2]}",
-        "fixed_worse": told_apart(small, fixed, -1),
-        "log_loss": log_loss(small, DEFAULT),
-        "fixed_log_loss": log_loss(small, FIXED),
-        "best_log_loss": log_loss(small, BEST),
-        "plain": points(to_plain),
-        "plain_wins": f"{wins_ties_losses(to_plain)[0]}",
-        "plain_losses": f"{wins_ties_losses(to_plain)[2]}",
-        "guard": points(guard),
-        "guard_losses": f"{wins_ties_losses(guard)[2]}",
-        "unguarded": points(unguarded),
-        "unguarded_losses": f"{wins_ties_losses(unguarded)[2]}",
-        "learned": points(to(small, "uniform")),
+        **{f"images_{name}": fact for name, fact in on_each(UNTUNED_IMAGES).items()},
+        **{f"tables_{name}": fact for name, fact in over_all(tables).items()},
+        **{f"log_loss_{name}": log_loss(tables, arm) for name, arm in losses.items()},
+        "n_problems": f"{len(tables)}",
+        "n_tables": f"{len({name for name, _ in tables})}",
         "cost_200": cost_of_rates(200),
         "cost_1000": cost_of_rates(1000),
+        "operations_views": times_the_single_task(DEFAULT, of_tables=False),
+        "operations_no_views": times_the_single_task("maxl, no views", of_tables=False),
+        "operations_tables": times_the_single_task(DEFAULT, of_tables=True),
         "machine": machine_of("evidence"),
         "tuning_machine": machine_of("evidence_tuning"),
     }

@@ -1,4 +1,4 @@
-"""One fit of an arm, and its scores."""
+"""One fit, and the scores of the arms that are read from it."""
 
 import subprocess
 import time
@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.metrics import log_loss
 
 import sklearn_maxl
-from benchmarks.evidence.arms import classifier
-from benchmarks.evidence.rivals import Rival, predict_proba
+from benchmarks.evidence.arms import Fit, classifier
+from benchmarks.evidence.rivals import as_it_predicts
 from benchmarks.evidence.sets import Split
 
 
@@ -25,32 +25,48 @@ def scores(y: np.ndarray, probabilities: np.ndarray) -> tuple[float, float, floa
 
 
 def fitted_scores(
-    data: Split,
-    arm: dict[str, Any] | Rival,
-    shared: dict[str, Any],
-    seed: int,
-    lr: float | str = "auto",
-) -> tuple:
-    """Scores and seconds of one arm, at the rate `lr` if it has none of its own."""
+    data: Split, fit: Fit, shared: dict[str, Any], seed: int, lr: float | str = "auto"
+) -> list[tuple]:
+    """Each arm of a fit, at the rate `lr` if it has none of its own: its name, scores, seconds.
+
+    The seconds are the processor's, for the whole fit.
+    """
     warnings.simplefilter("ignore")
-    start = time.perf_counter()
-    if isinstance(arm, Rival):
-        probabilities = predict_proba(arm, data.X, data.y, data.X_test, seed, lr=lr, **shared)
-        seconds = time.perf_counter() - start
-    else:
-        clf = classifier(arm if "preset" in arm else {"lr": lr, **arm}, shared, seed)
-        clf.fit(data.X, data.y, auxiliary_labels=data.finer)
-        seconds = time.perf_counter() - start
-        probabilities = clf.predict_proba(data.X_test)
-    return *scores(data.y_test, probabilities), round(seconds, 2), version()
+    start = time.process_time()
+    clf = classifier({"lr": lr, **fit.settings}, shared, seed)
+    clf.fit(data.X, data.y, auxiliary_labels=data.finer)
+    seconds = round(time.process_time() - start, 2)
+    return [
+        (arm, *scores(data.y_test, reading(clf, data.X_test)), seconds, version())
+        for arm, reading in fit.arms.items()
+    ]
+
+
+def settings_scores(
+    data: Split, settings: dict[str, Any], shared: dict[str, Any], seed: int
+) -> tuple:
+    """The scores of settings of the estimator."""
+    ((_, *found),) = fitted_scores(data, Fit(settings, {"": as_it_predicts}), shared, seed)
+    return tuple(found)
 
 
 def version() -> str:
-    """Commit of the code; outside a git checkout, the version of the package."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
+    """Commit of the code; outside a git checkout, the version of the package.
+
+    Rows that are being written don't make it another code.
+    """
+    here = Path(__file__).parents[1]
     try:
-        here = Path(__file__).parent
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=here)
+        commit = git("describe", "--always", "--abbrev=9", at=here)
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/",
+                      ":(exclude,top)benchmarks/results", at=here)  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
         return sklearn_maxl.__version__
+    return f"{commit}-dirty" if changed else commit
+
+
+def git(*arguments: str, at: Path) -> str:
+    """What git says."""
+    command = ["git", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=at)
     return done.stdout.strip()

@@ -4,10 +4,15 @@ from functools import partial
 
 from benchmarks.common.figures import draw
 from benchmarks.common.rows import results
-from benchmarks.evidence import choosing, tables
-from benchmarks.evidence.arms import DECIDING, OTHER_SIZES, SMALL_TABLES, WITHOUT_UPRIGHT
+from benchmarks.evidence import choosing, figures, tables
+from benchmarks.evidence.arms import (
+    DECIDING,
+    TUNED_TABLES,
+    UNTUNED_TABLES,
+    WITHOUT_UPRIGHT,
+)
+from benchmarks.evidence.compared import BEST, DEFAULT
 from benchmarks.evidence.facts import facts
-from benchmarks.evidence.ranks import ranks
 from benchmarks.evidence.sets import TABLES as TABLE_SETS
 from benchmarks.evidence.settings import (
     DECAY_CHANGES,
@@ -19,14 +24,14 @@ from benchmarks.evidence.settings import (
 
 TABLES = {
     "arms": tables.arms,
-    "image_summary": partial(tables.summary, DECIDING),
     "images": partial(tables.images, DECIDING),
-    "other_sizes": partial(tables.images, OTHER_SIZES),
     "without_upright": partial(tables.images, WITHOUT_UPRIGHT),
-    "table_summary": partial(tables.summary, SMALL_TABLES),
+    "table_summary": partial(tables.summary, UNTUNED_TABLES, BEST),
+    "tables_to_default": partial(tables.summary, UNTUNED_TABLES, DEFAULT),
+    "tuned_summary": partial(tables.summary, TUNED_TABLES, BEST),
     "tables": tables.tables,
+    "earlier": tables.earlier,
     "rates": tables.rates_chosen,
-    "guard": tables.guarded,
     "cost": tables.cost,
     "best_singles": tables.chosen_singles,
     "settings_of_images": partial(choosing.settings, of_tables=False),
@@ -38,7 +43,7 @@ TABLES = {
     "heads": lambda: choosing.heads(results("short_trainings")),
 }
 FIGURES = {
-    "ranks_images": partial(draw, partial(ranks, DECIDING)),
-    "ranks_tables": partial(draw, partial(ranks, SMALL_TABLES)),
+    "images": partial(draw, partial(figures.images, DECIDING)),
+    "ranks_tables": partial(draw, partial(figures.ranks, UNTUNED_TABLES)),
 }
 FACTS = facts

@@ -3,11 +3,10 @@
 from pathlib import Path
 from textwrap import fill
 
-from benchmarks.common.means import mean_and_error
-from benchmarks.common.tables import Table
 from benchmarks.evidence.arms import DECIDING
-from benchmarks.evidence.compared import BEST, DEFAULT, difference, scores, there, title
+from benchmarks.evidence.compared import DEFAULT
 from benchmarks.evidence.facts import facts
+from benchmarks.evidence.tables import SLA, overview
 
 README = Path(__file__).parents[2] / "README.md"
 TEXT = Path(__file__).with_name("readme.md")
@@ -16,24 +15,11 @@ MARKS = (
     "<!-- end of evidence -->",
 )
 ARMS = (
-    *("maxl (default)", "uniform, views", "maxl, no views", "uniform", "label smoothing"),
-    *("mixup", "turned", "two networks"),
+    *(DEFAULT, "uniform, views", SLA, f"{SLA}: primary head", f"{SLA}: auxiliary head, upright"),
+    *("single, defaults", "single, mean over turns", "turned", "four networks"),
+    *("label smoothing", "mixup", "best single, augmented", "turned, augmented"),
+    "uniform, views, augmented",
 )
-
-
-def table() -> Table:
-    """Differences to the best plain network on the deciding sets."""
-    keys = there(DECIDING, DEFAULT, BEST)
-    body = [
-        (arm, *(mean_and_error(difference(key, arm, BEST), sign="+") for key in keys))
-        for arm in ARMS
-        if there(keys, arm) == keys
-    ]
-    plain = [mean_and_error(scores(key, BEST)) for key in keys]
-    return Table(
-        ("minus the best plain network, points", *map(title, keys)),
-        [*body, ("*accuracy of the best plain network, %*", *plain)],
-    )
 
 
 def block() -> str:
@@ -41,7 +27,7 @@ def block() -> str:
     said = fill(
         TEXT.read_text().format(**facts()), 99, break_long_words=False, break_on_hyphens=False
     )
-    return f"{said}\n\n{table().markdown()}"
+    return f"{said}\n\n{overview(DECIDING, ARMS).markdown()}"
 
 
 def renewed(readme: str) -> str:

@@ -1,115 +1,150 @@
-"""Plain networks with what else regularises them: the rivals that auxiliary labels have to beat.
+"""What auxiliary labels have to beat: a plain network with what else regularises it.
 
-One short loop of its own, with the estimator's trunk, standardisation, batches and
-optimizer, so that an arm differs from the single task in one thing.
+Every rival is the estimator itself, so it has the network, the optimizer, the schedule, the
+epochs and the batches of the other arms. What differs is one step of training, one change
+of the training images, how many networks there are, or how a fitted network is asked.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from scipy.special import logsumexp, softmax
+from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.package import (
-    Settings,
-    batch_sizes,
-    make_multi_task_net,
-    moments,
-    resolve,
-    rotations,
-)
+from benchmarks.package import Batch, Record, Step, rotations
 from sklearn_maxl import MAXLClassifier
 
-
-@dataclass(frozen=True)
-class Rival:
-    """What a plain network is trained with.
-
-    Attributes
-    ----------
-    label_smoothing : float
-        As in Szegedy et al., CVPR 2016.
-    mixup : float
-        Parameter alpha of mixup (Zhang et al., ICLR 2018); 0 is none.
-    turned : bool
-        Rotations as plain augmentation: each image turned at random, its class the same,
-        and the mean over the turns at prediction.
-    members : int
-        Networks whose probabilities are averaged.
-    """
-
-    label_smoothing: float = 0.0
-    mixup: float = 0.0
-    turned: bool = False
-    members: int = 1
+Reading = Callable[[Any, np.ndarray], np.ndarray]
 
 
-def predict_proba(
-    rival: Rival,
-    X: np.ndarray,
-    y: np.ndarray,
-    X_test: np.ndarray,
-    seed: int,
-    **parameters: Any,
-) -> np.ndarray:
-    """Train the rival's networks and return class probabilities of `X_test`.
-
-    `parameters` are the estimator's.
-    """
-    single = MAXLClassifier(auxiliary=None, **parameters).get_params(deep=False)
-    settings = resolve(single, X.shape[1:], regression=False)
-    sums = 0.0
-    for member in range(rival.members):
-        rng = np.random.RandomState(seed + 10_000 * member)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + 10_000 * member)  # of the first weights, and of dropout
-            frame = settings.frame("backbone", moments(X, None))
-            net = make_multi_task_net(frame, len(np.unique(y)), None)
-            train(net, rival, torch.from_numpy(X), torch.from_numpy(y), rng, settings)
-        sums = sums + probabilities(net, rival, torch.from_numpy(X_test))
-    return sums / rival.members
+# Steps
 
 
-def train(
-    net: nn.Module,
-    rival: Rival,
-    X: Tensor,
-    y: Tensor,
-    rng: np.random.RandomState,
-    settings: Settings,
-) -> None:
-    """Train one network, at one rate throughout."""
-    views = rotations(settings.input_shape) if rival.turned else None
-    sizes = batch_sizes(len(y), settings.batch_size_of(len(y)))
-    optimizer = settings.optimizer(net.parameters(), lr=settings.lr)
-    net.train()
-    for _ in range(settings.max_epochs):
-        for index in torch.from_numpy(rng.permutation(len(y))).split(sizes):
-            x, target = net.prepare(X[index]), F.one_hot(y[index], net.primary_head.out_features)
-            if views is not None:
-                x = views.each(x, torch.from_numpy(rng.randint(views.n, size=len(x))))
-            target = target.float()
-            if rival.mixup:
-                share, other = rng.beta(rival.mixup, rival.mixup), rng.permutation(len(x))
-                x = share * x + (1 - share) * x[other]
-                target = share * target + (1 - share) * target[other]
-            loss = F.cross_entropy(net.outputs(x)[0], target, label_smoothing=rival.label_smoothing)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+class LabelSmoothing(Step):
+    """A tenth of each label's mass is spread evenly (Szegedy et al., CVPR 2016)."""
+
+    def multi_task_gradients(self, train: Batch, A: Tensor | None) -> Record:
+        outputs, _ = self.f(self.f.t, *train.inputs)
+        return descend(F.cross_entropy(outputs, train.y, label_smoothing=0.1))
 
 
-def probabilities(net: nn.Module, rival: Rival, X: Tensor) -> np.ndarray:
-    """Class probabilities, batch by batch; of the mean log-probability over the turns."""
-    views = rotations(tuple(X.shape[1:])) if rival.turned else None
-    net.eval()
-    parts = []
+class Mixup(Step):
+    """Pairs of samples and their labels, mixed (Zhang et al., ICLR 2018); alpha is 0.2."""
+
+    def multi_task_gradients(self, train: Batch, A: Tensor | None) -> Record:
+        rng = self.random_numbers.rng
+        share = rng.beta(0.2, 0.2)
+        other = torch.from_numpy(rng.permutation(len(train)))
+        mixed = replace(train, x=share * train.x + (1 - share) * train.x[other])
+        outputs, _ = self.f(self.f.t, *mixed.inputs)
+        own, others = F.cross_entropy(outputs, train.y), F.cross_entropy(outputs, train.y[other])
+        return descend(share * own + (1 - share) * others)
+
+
+def descend(loss: Tensor) -> Record:
+    """Leave the gradient of a loss, and what the history records of it."""
+    loss.backward()
+    return {"primary_loss": loss.detach()}
+
+
+# Changes of the training images
+
+
+def turned(x: Tensor) -> Tensor:
+    """Each image turned by a right angle or none, its class the same."""
+    views = rotations(tuple(x.shape[1:]))
+    return views.each(x, torch.randint(views.n, (len(x),)))
+
+
+def shifted(x: Tensor, pixels: int, mirrored: bool) -> Tensor:
+    """Each image shifted by up to so many pixels, and every second one mirrored if asked for."""
+    n, _, height, width = x.shape
+    top, left = torch.randint(2 * pixels + 1, (2, n))
+    windows = F.pad(x, (pixels,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+    moved = windows[torch.arange(n), :, top, left]
+    if not mirrored:
+        return moved
+    return torch.where(torch.rand(n)[:, None, None, None] < 0.5, moved.flip(3), moved)
+
+
+# The ordinary ones, of which validation chooses for each set.
+AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    f"shift {pixels}{', mirror' if mirrored else ''}": partial(
+        shifted, pixels=pixels, mirrored=mirrored
+    )
+    for mirrored in (True, False)
+    for pixels in (0, 1, 2)
+    if pixels or mirrored
+}
+
+
+def both(x: Tensor, first: Callable[[Tensor], Tensor]) -> Tensor:
+    """Changed and turned."""
+    return turned(first(x))
+
+
+# Several networks
+
+
+class Networks:
+    """Plain networks that differ in their seed; their mean probabilities predict."""
+
+    def __init__(self, n_networks: int, random_state: int, **parameters: Any):
+        self.n_networks, self.random_state, self.parameters = n_networks, random_state, parameters
+
+    def fit(self, X: np.ndarray, y: np.ndarray, auxiliary_labels: np.ndarray | None = None) -> Self:
+        self.members_ = [
+            MAXLClassifier(**self.parameters, random_state=self.random_state + 10_000 * i).fit(X, y)
+            for i in range(self.n_networks)
+        ]
+        return self
+
+
+# How a fit is asked
+
+
+def as_it_predicts(clf: MAXLClassifier, X: np.ndarray) -> np.ndarray:
+    return clf.predict_proba(X)
+
+
+def primary_head(clf: MAXLClassifier, X: np.ndarray) -> np.ndarray:
+    """What the primary head says of the images as they are."""
+    net = clf.net_.module_.eval()
     with torch.inference_mode():
-        for part in X.split(1000):
-            z = net.prepare(part)
-            seen = [z] if views is None else views.all(z)
-            logs = torch.stack([F.log_softmax(net.outputs(v)[0].double(), dim=1) for v in seen])
-            parts.append(torch.softmax(logs.mean(0), dim=1))
-    return torch.cat(parts).numpy()
+        logits = [net.primary(part).double().numpy() for part in torch.from_numpy(X).split(500)]
+    return softmax(np.concatenate(logits), axis=1)
+
+
+def auxiliary_head_upright(clf: MAXLClassifier, X: np.ndarray) -> np.ndarray:
+    """What the auxiliary head says of the images as they are: the mass of each class's block."""
+    ends = np.cumsum(clf.psi_)[:-1]
+    blocks = np.split(clf.predict_auxiliary(X), ends, axis=1)
+    return np.stack([block.sum(1) for block in blocks], axis=1)
+
+
+def mean_over_turns(
+    clf: MAXLClassifier, X: np.ndarray, reading: Reading = as_it_predicts
+) -> np.ndarray:
+    """The mean log-probability of an image and its turns, as the views of the default are read."""
+    turns = [np.ascontiguousarray(np.rot90(X, k, (2, 3))) for k in range(4)]
+    tiny = np.finfo(np.float64).tiny
+    logs = np.mean([np.log(np.maximum(reading(clf, x), tiny)) for x in turns], axis=0)
+    return np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+
+
+def first_networks(networks: Networks, X: np.ndarray, n: int) -> np.ndarray:
+    """The mean of the first of several networks."""
+    return mean_of(networks.members_[:n], X)
+
+
+def first_network_over_turns(networks: Networks, X: np.ndarray) -> np.ndarray:
+    return mean_over_turns(networks.members_[0], X)
+
+
+def mean_of(fits: Sequence[MAXLClassifier], X: np.ndarray) -> np.ndarray:
+    return np.mean([fit.predict_proba(X) for fit in fits], axis=0)

@@ -10,9 +10,17 @@ from sklearn.model_selection import train_test_split
 from benchmarks.common.operations import operations
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS, results
-from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, arms, classifier
-from benchmarks.evidence.choice import Choice, candidates, chosen, single
-from benchmarks.evidence.fits import fitted_scores, version
+from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, classifier, fits
+from benchmarks.evidence.choice import (
+    Choice,
+    augmentations,
+    candidates,
+    chosen,
+    chosen_augmentation,
+    single,
+)
+from benchmarks.evidence.fits import fitted_scores, settings_scores, version
+from benchmarks.evidence.rivals import AUGMENTATIONS
 from benchmarks.evidence.sets import Split, is_table, shared_settings, split
 from benchmarks.evidence.settings import BASE, DECISIVE, SETTINGS, TUNING
 from benchmarks.package import CANDIDATES
@@ -43,11 +51,11 @@ def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
     network = {"backbone": "mlp"} if is_table(name) else {}
     shared = {**network, **shared_settings(name, n), **BASE}
     arm = {**BASE, **SETTINGS[setting]}
-    return fitted_scores(split(name, n, seed, "validation"), arm, shared, seed)
+    return settings_scores(split(name, n, seed, "validation"), arm, shared, seed)
 
 
 def choose(sets: list[tuple[str, int]], jobs: int) -> None:
-    """The single task's candidates on a fifth of the training part."""
+    """The single task's candidates on a fifth of the training part, then its augmentation's."""
     runs = [
         (name, n, *candidate, seed)
         for (name, n), seed in product(sets, CHOICE_SEEDS)
@@ -55,18 +63,39 @@ def choose(sets: list[tuple[str, int]], jobs: int) -> None:
         if n <= MANY or seed == CHOICE_SEEDS[0]
     ]
     keys = ["data_set", "n", "focal_gamma", "lr", "weight_decay", "network", "seed"]
-    resume(RESULTS / "evidence_single.csv", keys, VALUES, runs, choice_run, jobs)
+    rows = resume(RESULTS / "evidence_single.csv", keys, VALUES, runs, choice_run, jobs)
+    augmented = [
+        (name, n, augmentation, seed)
+        for (name, n), seed in product(sets, CHOICE_SEEDS)
+        if not is_table(name) and (n <= MANY or seed == CHOICE_SEEDS[0])
+        for augmentation in augmentations(name)
+    ]
+    run = partial(augmentation_run, choices={key: chosen(rows, *key) for key in sets})
+    keys = ["data_set", "n", "augmentation", "seed"]
+    resume(RESULTS / "evidence_augmentation.csv", keys, VALUES, augmented, run, jobs)
 
 
 def choice_run(
     name: str, n: int, gamma: float, lr: float, decay: float, network: str, seed: int
 ) -> tuple:
+    settings = single((gamma, lr, decay, network))
+    return settings_scores(held_out(name, n, seed), settings, shared_settings(name, n), seed)
+
+
+def augmentation_run(
+    name: str, n: int, augmentation: str, seed: int, *, choices: dict[tuple[str, int], Choice]
+) -> tuple:
+    settings = single(choices[name, n], augment=AUGMENTATIONS[augmentation])
+    return settings_scores(held_out(name, n, seed), settings, shared_settings(name, n), seed)
+
+
+def held_out(name: str, n: int, seed: int) -> Split:
+    """A training part, of which a fifth is scored."""
     data = split(name, n, seed, "validation")
     X, X_val, y, y_val = train_test_split(
         data.X, data.y, test_size=0.2, stratify=data.y, random_state=seed
     )
-    held = Split(X, y, X_val, y_val)
-    return fitted_scores(held, single((gamma, lr, decay, network)), shared_settings(name, n), seed)
+    return Split(X, y, X_val, y_val)
 
 
 def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
@@ -80,9 +109,9 @@ def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
 def rates_run(name: str, n: int, seed: int) -> tuple:
     warnings.simplefilter("ignore")
     data = split(name, n, seed, "test")
-    start = time.perf_counter()
+    start = time.process_time()
     clf = classifier(single(), shared_settings(name, n), seed).fit(data.X, data.y)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     found = [round(clf.history_.lr_scores[lr], 6) for lr in CANDIDATES]
     return clf.lr_, *found, round(seconds, 2), version()
 
@@ -90,7 +119,14 @@ def rates_run(name: str, n: int, seed: int) -> tuple:
 def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jobs: int) -> None:
     """All arms on the test samples."""
     rows = results("evidence_single")
-    choices = {key: chosen(rows, *key) for key in sets}
+    augmented = results("evidence_augmentation")
+    choices = {
+        key: (
+            chosen(rows, *key),
+            None if is_table(key[0]) else chosen_augmentation(augmented, *key),
+        )
+        for key in sets
+    }
     rate = {
         (row["data_set"], int(row["n"]), int(row["seed"])): float(row["lr"])
         for row in results("evidence_rates")
@@ -99,40 +135,34 @@ def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jo
     if missing:
         raise SystemExit(f"Run the part rates first, for {sorted(missing)}.")
     runs = [
-        (name, n, arm, seed)
+        (name, n, fit, seed)
         for seed in range(seeds)
         for name, n in sets
-        for arm in arms(name, choices[name, n], shared_settings(name, n))
-        if wanted is None or arm in wanted
+        for fit in fits(name, *choices[name, n])
+        if wanted is None or fit in wanted
     ]
-    keys = ["data_set", "n", "arm", "seed"]
+    keys = ["data_set", "n", "fit", "seed"]
     run = partial(report_run, choices=choices, rate=rate)
-    resume(RESULTS / "evidence.csv", keys, VALUES, runs, run, jobs)
+    resume(RESULTS / "evidence.csv", keys, ["arm", *VALUES], runs, run, jobs)
 
 
 def report_run(
     name: str,
     n: int,
-    arm: str,
+    fit: str,
     seed: int,
     *,
-    choices: dict[tuple[str, int], Choice],
+    choices: dict[tuple[str, int], tuple[Choice, str | None]],
     rate: dict[tuple[str, int, int], float],
-) -> tuple:
-    shared = shared_settings(name, n)
-    settings = arms(name, choices[name, n], shared)[arm]
+) -> list[tuple]:
     lr = rate[name, n, seed] if is_table(name) else "auto"
-    return fitted_scores(split(name, n, seed, "test"), settings, shared, seed, lr)
+    data, shared = split(name, n, seed, "test"), shared_settings(name, n)
+    return fitted_scores(data, fits(name, *choices[name, n])[fit], shared, seed, lr)
 
 
 def cost() -> None:
     """Operations of an epoch of each arm that is a setting of the estimator."""
-    runs = [
-        (name, n, arm)
-        for name, n in [*DECIDING, ("vehicle", 200)]
-        for arm, settings in arms(name, candidates(name)[0], {}).items()
-        if isinstance(settings, dict) and arm in COUNTED
-    ]
+    runs = [(*key, arm) for key in [*DECIDING, ("vehicle", 200)] for arm in COUNTED]
     path = RESULTS / "evidence_cost.csv"
     resume(path, ["data_set", "n", "arm"], ["operations", "version"], runs, cost_run, 1)
 
@@ -141,6 +171,5 @@ def cost_run(name: str, n: int, arm: str) -> tuple:
     warnings.simplefilter("ignore")
     data = split(name, n, SEEDS[0], "validation")
     shared = {**shared_settings(name, n), "max_epochs": 1}
-    settings = arms(name, candidates(name)[0], shared)[arm]
-    clf = classifier({"lr": 1e-2, **settings, "max_epochs": 1}, shared, 0)
+    clf = classifier({"lr": 1e-2, **COUNTED[arm], "max_epochs": 1}, shared, 0)
     return operations(lambda: clf.fit(data.X, data.y)), version()

@@ -18,6 +18,7 @@ from sklearn_maxl.backbones import ConvNet
 from sklearn_maxl.datasets import fetch_cifar100_hierarchy
 
 MAX_TEST = 5_000  # rows of a table that a score is taken on: more digits are not needed
+FOLDS = 10  # seeds of the report with test samples of their own
 
 
 @dataclass(frozen=True)
@@ -161,24 +162,52 @@ def has_test_set(name: str) -> bool:
     return name == "fashion-mnist" or name.startswith("cifar100")
 
 
+def halves(n_rows: int) -> dict[str, np.ndarray]:
+    """Rows of a set without a test set of its own: one half decides, the other is reported on."""
+    order = np.random.RandomState(0).permutation(n_rows)
+    return {"validation": np.sort(order[::2]), "test": np.sort(order[1::2])}
+
+
+def own_tenth(n_rows: int, seed: int) -> np.ndarray:
+    """The rows that a seed is scored on: no two of the seeds 0 to 9 share one."""
+    order = np.random.RandomState(seed // FOLDS).permutation(n_rows)
+    return np.sort(order[seed % FOLDS :: FOLDS])
+
+
 def split(name: str, n: int, seed: int, part: str) -> Split:
     """Draw `n` training samples, and the samples to score on.
 
-    `part` is "test", or "validation" for decisions: no sample of it is in an official test
-    set, and seeds of decisions and of reports are different ones. Where a set has fewer than
-    2 n rows, half of them train.
+    `part` is "validation" for decisions and "test" for the report, and no sample is scored on in
+    both: decisions never see an official test set and, where there is none, have one half of
+    all rows, the report the other. Each of ten seeds of the report is scored on samples of its
+    own, so a standard error over seeds is one over training draws and over test samples.
+    Where a decision's half has fewer than 4/3 n rows, three quarters of it train.
     """
     X, y, finer = whole(name, "train")
-    n = min(n, len(y) // 2) if not has_test_set(name) else n
-    stratify = y if finer is None else finer
-    rows, rest = np.arange(len(y)), np.arange(0)
-    if n < len(y):
-        rows, rest = train_test_split(rows, train_size=n, stratify=stratify, random_state=seed)
-    if part == "test" and has_test_set(name):
-        X_test, y_test, _ = whole(name, "test")
-    else:
+    rows = np.arange(len(y)) if has_test_set(name) else halves(len(y))[part]
+    labels = y if finer is None else finer
+    if part == "validation":
+        rows, rest = drawn(rows, min(n, 3 * len(rows) // 4), labels, seed)
         X_test, y_test = X[rest[:MAX_TEST]], y[rest[:MAX_TEST]]
+    elif has_test_set(name):
+        rows, _ = drawn(rows, n, labels, seed)
+        X_test, y_test, _ = whole(name, "test")
+        mine = own_tenth(len(y_test), seed)
+        X_test, y_test = X_test[mine], y_test[mine]
+    else:
+        mine = own_tenth(len(rows), seed)
+        rest, rows = rows[mine], np.delete(rows, mine)
+        X_test, y_test = X[rest[:MAX_TEST]], y[rest[:MAX_TEST]]
+        rows, _ = drawn(rows, min(n, len(rows)), labels, seed)
     return Split(X[rows], y[rows], X_test, y_test, None if finer is None else finer[rows])
+
+
+def drawn(rows: np.ndarray, n: int, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`n` of the rows, with the shares of the labels that all have, and the others."""
+    if n == len(rows):
+        return rows, rows[:0]
+    chosen, rest = train_test_split(rows, train_size=n, stratify=labels[rows], random_state=seed)
+    return chosen, rest
 
 
 def shared_settings(name: str, n: int) -> dict[str, Any]:

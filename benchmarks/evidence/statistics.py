@@ -24,11 +24,23 @@ def wins_ties_losses(differences: Sequence[np.ndarray]) -> tuple[int, int, int]:
     return int((signs > 0).sum()), int((signs == 0).sum()), int((signs < 0).sum())
 
 
-def over_data_sets(means: np.ndarray) -> float:
-    """Wilcoxon's signed-rank test of the mean differences of the data sets."""
-    if len(means) < 2 or not np.any(means):
+def over_data_sets(means: Mapping[tuple[str, int], float]) -> float:
+    """Wilcoxon's signed-rank test of the mean differences of the data sets.
+
+    Sizes of one data set are not independent: their mean counts once.
+    """
+    of_set: dict[str, list[float]] = {}
+    for (name, _), mean in means.items():
+        of_set.setdefault(name, []).append(mean)
+    each = np.array([np.mean(sizes) for sizes in of_set.values()])
+    if len(each) < 2 or not np.any(each):
         return 1.0
-    return float(wilcoxon(means).pvalue)
+    return float(wilcoxon(each).pvalue)
+
+
+def p_text(p: float) -> str:
+    """A p-value as a table says it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def average_ranks(scores: Mapping[str, np.ndarray]) -> dict[str, float]:

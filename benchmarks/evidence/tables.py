@@ -1,6 +1,6 @@
 """The tables of the page on the evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,53 +8,73 @@ from benchmarks.common.means import mean_and_error
 from benchmarks.common.rows import results, unique, where
 from benchmarks.common.tables import Table, heading
 from benchmarks.evidence.arms import DECIDING, SMALL_TABLES
-from benchmarks.evidence.choice import chosen
+from benchmarks.evidence.choice import chosen, chosen_augmentation
 from benchmarks.evidence.compared import (
     BEST,
     DEFAULT,
     Key,
     difference,
-    guard_and_default,
+    marked,
     mean,
-    means,
     rows_of_arms,
     scores,
-    small_tables,
     there,
     title,
     values,
 )
-from benchmarks.evidence.sets import TUNED_ON
-from benchmarks.evidence.statistics import over_data_sets, p_value, wins_ties_losses
-from benchmarks.package import CANDIDATES, holm
+from benchmarks.evidence.sets import is_table
+from benchmarks.evidence.statistics import over_data_sets, p_text, p_value, wins_ties_losses
+from benchmarks.package import CANDIDATES
 
+SLA = "self-supervised label augmentation"
 EXPLAINED = {
-    "maxl (default)": "``MAXLClassifier()``",
-    "best single": "the best plain network: no auxiliary task; loss, learning rate, weight decay "
+    DEFAULT: "``MAXLClassifier()``",
+    BEST: "the best plain network: no auxiliary task; loss, learning rate, weight decay "
     "and, for tables, network chosen on validation",
-    "single, defaults": "``auxiliary=None``",
-    "single, focal": "``auxiliary=None, focal_gamma=2``: the paper's baseline",
-    "best single, equal time": "the same with three times the epochs",
-    "uniform": "``auxiliary='uniform', views=None``: teaches nothing",
+    "best single, augmented": "the same with ordinary augmentation, chosen on validation: shifts "
+    "by up to one or two pixels, mirror images (not of digits), or both",
+    "single, defaults": "``auxiliary=None``: a plain network with the settings of the default",
+    "single, mean over turns": "the same network; its prediction is the mean over four turns of "
+    "the image",
+    "two networks": "two plain networks with the settings of the default, mean probabilities",
+    "four networks": "four of them: the cost of the default's prediction, and a third more than "
+    "that of its training",
+    "turned": "plain network, the settings of the default; training images turned at random, and "
+    "the mean over four turns at prediction",
+    "turned, augmented": "the same, with ordinary augmentation too",
+    SLA: "``auxiliary='uniform', psi=1``: one auxiliary class for each pair of class and turn "
+    "(Lee, Hwang and Shin, ICML 2020)",
+    f"{SLA}: primary head": "the same network, asked by its primary head",
+    f"{SLA}: auxiliary head, upright": "the same network, asked by its auxiliary head, without "
+    "turning the image",
     "uniform, views": "``auxiliary='uniform'``: the default without a label generator",
+    "uniform, views: primary head": "the same network, asked by its primary head",
+    "uniform, views: auxiliary head, upright": "the same network, asked by its auxiliary head, "
+    "without turning the image",
+    "uniform, views, augmented": "``auxiliary='uniform'`` with ordinary augmentation",
+    "uniform, views, augmented: primary head": "the same network, asked by its primary head",
+    "uniform, views, augmented: auxiliary head, upright": "the same network, asked by its "
+    "auxiliary head, without turning the image",
+    "uniform": "``auxiliary='uniform', views=None``: auxiliary labels that say nothing",
     "maxl, no views": "``views=None``: learned labels alone",
+    "label smoothing": "plain network, the settings of the default, smoothing 0.1",
+    "mixup": "plain network, the settings of the default, alpha 0.2",
+}
+# Arms that were run once, before each seed had test samples of its own.
+EARLIER = {
     "frozen generator": "the default, its generator left at its first weights",
     "learned weights": "``auxiliary=Learned(weight_range=3)``",
     "maxl, paper": "``from_preset('neurips2019')`` with the network and epochs of the others",
+    "single, focal": "``auxiliary=None, focal_gamma=2``: the paper's baseline",
+    "best single, equal time": "the best plain network with three times the epochs",
     "random": "``auxiliary='random', views=None``",
     "kmeans": "``auxiliary='kmeans', views=None``",
     "human": "``auxiliary='human', views=None``: true finer labels",
-    "label smoothing": "plain network, 0.1",
-    "mixup": "plain network, alpha 0.2",
-    "turned": "plain network, rotations as augmentation, mean over the turns at prediction",
-    "two networks": "two plain networks, probabilities averaged",
     "guard": "``guard=True``, an option of the time: the better of both on held-out samples",
     "single, lr=0.01": "``auxiliary=None, lr=0.01``, for tables",
-    "uniform, lr=0.01": "``auxiliary='uniform', lr=0.01``, for tables",
     "maxl, lr=0.01": "``lr=0.01``, for tables: the default before a fit chose the rate",
     "guard, lr=0.01": "``guard=True, lr=0.01``, for tables",
     "single, 100 units": "``auxiliary=None, backbone='mlp', lr=0.01``, for tables",
-    "uniform, 100 units": "``auxiliary='uniform', backbone='mlp', lr=0.01``, for tables",
     "maxl, 100 units": "``backbone='mlp', lr=0.01``, for tables: the default before both",
 }
 
@@ -65,103 +85,130 @@ def arms() -> Table:
     return Table(("arm", "what it is"), [row for row in EXPLAINED.items() if row[0] in known])
 
 
+def overview(keys: Sequence[Key], arms: Sequence[str]) -> Table:
+    """Arms against the best plain network, a column for each set."""
+    keys = there(keys, DEFAULT, BEST)
+    body = [
+        (arm, *(mean_and_error(difference(key, arm, BEST), sign="+") for key in keys))
+        for arm in arms
+        if arm != BEST and any(there([key], arm) for key in keys)
+    ]
+    plain = [mean_and_error(scores(key, BEST)) for key in keys]
+    return Table(
+        ("minus the best plain network, points", *map(marked, keys)),
+        [*body, ("*accuracy of the best plain network, %*", *plain)],
+    )
+
+
 def images(keys: Sequence[Key]) -> str:
     """One table for each set of images: every arm."""
     parts = []
     for key in there(keys, DEFAULT, BEST):
-        arms = [arm for arm in EXPLAINED if len(values(key, arm)) > 1]
-        differences = {arm: difference(key, arm, BEST) for arm in arms if arm != BEST}
-        p = dict(zip(differences, holm([p_value(d) for d in differences.values()]), strict=True))
-        body = [
-            (
-                arm,
-                mean_and_error(scores(key, arm)),
-                mean_and_error(differences[arm], sign="+") if arm in p else "",
-                f"{p[arm]:.3f}" if arm in p else "",
-                f"{mean(key, arm, 'log_loss'):.3f}",
-                f"{100 * mean(key, arm, 'calibration_error'):.1f}",
-                f"{np.median(list(values(key, arm, 'seconds').values())):.0f}",
-                f"{len(values(key, arm))}",
+        body = []
+        for arm in (arm for arm in EXPLAINED if len(values(key, arm)) > 1):
+            to_best, to_default = (difference(key, arm, other) for other in (BEST, DEFAULT))
+            body.append(
+                (
+                    arm,
+                    mean_and_error(scores(key, arm)),
+                    mean_and_error(to_best, sign="+") if arm != BEST else "",
+                    mean_and_error(to_default, sign="+") if arm != DEFAULT else "",
+                    p_text(p_value(to_default)) if arm != DEFAULT else "",
+                    f"{mean(key, arm, 'log_loss'):.3f}",
+                    f"{100 * mean(key, arm, 'calibration_error'):.1f}",
+                    f"{len(values(key, arm))}",
+                )
             )
-            for arm in arms
-        ]
-        head = ("arm", "accuracy in %", "minus best plain network", "p (Holm)", "log-loss",
-                "calibration error in %", "seconds", "seeds")  # fmt: skip
-        parts.append(f"{heading(f'{title(key)} images', '.')}\n{Table(head, body).rst()}\n")
+        head = ("arm", "accuracy in %", "minus best plain network", "minus the default", "p",
+                "log-loss", "calibration error in %", "seeds")  # fmt: skip
+        parts.append(f"{heading(f'{marked(key)} images', '.')}\n{Table(head, body).rst()}\n")
     return "\n".join(parts)
 
 
 def tables() -> Table:
     """One row for each table and size."""
-    keys = small_tables()
+    keys = there(SMALL_TABLES, DEFAULT, BEST)
     others = [a for a in EXPLAINED if a != BEST and len(there(keys, a)) == len(keys)]
-    p = holm([p_value(difference(key, DEFAULT, BEST)) for key in keys])
     body = [
         (
-            title(key) + (" (tuned on)" if key[0] in TUNED_ON else ""),
+            marked(key),
             mean_and_error(scores(key, BEST)),
             *(mean_and_error(difference(key, arm, BEST), sign="+") for arm in others),
-            f"{p_of:.3f}",
         )
-        for key, p_of in zip(keys, p, strict=True)
+        for key in keys
     ]
-    head = ("table, rows", "best plain network, accuracy in %", *others, "p of the default (Holm)")
+    head = ("table, rows", "best plain network, accuracy in %", *others)
     return Table(head, body)
 
 
-def summary(keys: Sequence[Key]) -> Table:
-    """Every arm against the best plain network over data sets."""
+def mean_differences(
+    keys: Sequence[Key], arm: str, reference: str, column: str = "accuracy"
+) -> dict[Key, float]:
+    """The mean difference of each set that has both."""
+    shared = there(keys, arm, reference)
+    return {key: float(difference(key, arm, reference, column).mean()) for key in shared}
+
+
+def average(means: Mapping[Key, float]) -> float:
+    return float(np.mean(list(means.values())))
+
+
+def summary(keys: Sequence[Key], reference: str) -> Table:
+    """Every arm against one of them over data sets."""
     body = []
     for arm in EXPLAINED:
-        shared = there(keys, arm, BEST)
-        if arm == BEST or not shared:
+        found = mean_differences(keys, arm, reference)
+        if arm == reference or not found:
             continue
-        differences = [difference(key, arm, BEST) for key in shared]
-        found = means(differences)
-        win, tie, loss = wins_ties_losses(differences)
-        worst = shared[int(found.argmin())]
+        losses = mean_differences(keys, arm, reference, "log_loss")
+        win, tie, loss = wins_ties_losses([difference(key, arm, reference) for key in found])
+        worst = min(found, key=found.__getitem__)
         body.append(
             (
                 arm,
-                f"{100 * found.mean():+.2f}",
-                f"{over_data_sets(found):.3f}",
+                f"{100 * average(found):+.2f}",
+                p_text(over_data_sets(found)),
                 f"{win} / {tie} / {loss}",
-                f"{100 * found.min():+.2f} ({title(worst)})",
-                f"{len(shared)}",
+                f"{100 * found[worst]:+.2f} ({title(worst)})",
+                f"{average(losses):+.3f}",
+                f"{len(found)}",
             )
         )
-    head = ("arm", "mean difference in points", "p (Wilcoxon)", "win / tie / loss", "worst set",
-            "sets")  # fmt: skip
+    head = (f"minus {reference}", "accuracy, points", "p (Wilcoxon)", "win / tie / loss",
+            "worst", "log-loss", "problems")  # fmt: skip
     return Table(head, body)
 
 
-def guarded() -> Table:
-    """The default with and without its guard, on the seeds that the guard was run on."""
+def earlier() -> Table:
+    """The arms of an earlier run against the best plain network of that run."""
+    file = "evidence_earlier"
+    sets = {(name, int(n)) for name, n, _ in rows_of_arms(file)}
     body = []
-    for name, keys in (("images", DECIDING), ("tables", SMALL_TABLES)):
-        pairs = [guard_and_default(key) for key in there(keys, "guard", DEFAULT, BEST)]
-        for says, side in (("without", 1), ("with", 0)):
-            differences = [pair[side] for pair in pairs]
-            if differences:
-                found = means(differences)
-                win, tie, loss = wins_ties_losses(differences)
-                figures = (found.mean(), found.min(), min(d.min() for d in differences))
-                cells = (f"{100 * figure:+.2f}" for figure in figures)
-                runs = sum(map(len, differences))
-                body.append((name, says, *cells, f"{win} / {tie} / {loss}", f"{runs}"))
-    head = ("sets", "guard", "mean difference", "worst set", "worst run", "win / tie / loss",
-            "runs")  # fmt: skip
+    for arm, what in EARLIER.items():
+        of_arm = [key for key in sets if values(key, arm, file=file)]
+        cells, runs = [], 0
+        for of_tables in (False, True):
+            keys = [key for key in of_arm if is_table(key[0]) == of_tables]
+            found = [difference(key, arm, BEST, file=file) for key in keys]
+            runs += sum(map(len, found))
+            means = [d.mean() for d in found if len(d)]
+            cells.append(f"{100 * np.mean(means):+.2f} ({len(means)})" if means else "")
+        body.append((arm, what, *cells, f"{runs}"))
+    head = ("minus best plain network", "what it is", "images (sets)", "tables (problems)", "runs")
     return Table(head, body)
 
 
 def chosen_singles() -> Table:
     """What validation chose for each set."""
-    rows = results("evidence_single")
+    rows, augmented = results("evidence_single"), results("evidence_augmentation")
     body = []
     for key in there([*DECIDING, *SMALL_TABLES], BEST):
         gamma, lr, decay, network = chosen(rows, *key)
-        body.append((title(key), f"{gamma:g}", f"{lr:g}", f"{decay:g}", f'"{network}"'))
-    return Table(("set", "``focal_gamma``", "``lr``", "weight decay", "``backbone``"), body)
+        augmentation = "" if is_table(key[0]) else chosen_augmentation(augmented, *key)
+        cells = (f"{gamma:g}", f"{lr:g}", f"{decay:g}", f'"{network}"', augmentation)
+        body.append((title(key), *cells))
+    head = ("set", "``focal_gamma``", "``lr``", "weight decay", "``backbone``", "augmentation")
+    return Table(head, body)
 
 
 def cost() -> Table:
@@ -184,7 +231,7 @@ def rates_chosen() -> Table:
     rates = [str(lr) for lr in CANDIDATES]
     rows, candidates = results("evidence_rates"), results("evidence_single")
     body = []
-    for key in small_tables():
+    for key in there(SMALL_TABLES, DEFAULT, BEST):
         mine = [r["lr"] for r in where(rows, data_set=key[0], n=key[1])]
         counts = (str(mine.count(lr)) for lr in rates)
         body.append((title(key), *counts, f"{chosen(candidates, *key)[1]:g}"))

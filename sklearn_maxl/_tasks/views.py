@@ -1,11 +1,10 @@
 """Views of the auxiliary task: the same image, turned, is an auxiliary class of its own.
 
 The auxiliary network sees each sample of a batch in one of V views, drawn anew, and has
-a block of auxiliary classes for every pair of class and view. To tell them apart the
-trunk must find out how an image is turned, which takes shape and not texture alone. At
-prediction time all views are read, each by its own blocks. The fixed form of the idea,
-one auxiliary class for each pair, is Lee, Hwang and Shin, "Self-supervised Label
-Augmentation via Input Transformations", ICML 2020.
+a block of auxiliary classes for every pair of class and view. At prediction time all views
+are read, each by its own blocks, and the mean counts: what views gain is the gain of that
+mean (docs/evidence.rst). With one auxiliary class for each pair, this is Lee, Hwang and Shin,
+"Self-supervised Label Augmentation via Input Transformations", ICML 2020.
 
 The auxiliary task takes longer to learn than the primary one. Until its head knows the
 training samples' classes, the primary head has a say in a prediction, up to one half.

@@ -1,0 +1,65 @@
+"""The figures of the page on the evidence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.common.means import standard_error
+from benchmarks.evidence.compared import BEST, DEFAULT, Key, difference, marked, mean, there, values
+from benchmarks.evidence.statistics import average_ranks, critical_difference
+from benchmarks.evidence.tables import EXPLAINED, SLA
+
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.45"
+
+
+def colour(arm: str) -> str:
+    """The default, what has views of the auxiliary task, and everything else."""
+    if arm == DEFAULT:
+        return ORANGE
+    return BLUE if arm.startswith((SLA, "uniform, views")) else GREY
+
+
+def images(keys: Sequence[Key]) -> Figure:
+    """Every arm on every set of images: points to the best plain network, standard errors."""
+    keys = there(keys, DEFAULT, BEST)
+    arms = [arm for arm in EXPLAINED if arm != BEST and there(keys, arm)]
+    figure = Figure(figsize=(2.6 + 2.2 * len(keys), 0.3 * len(arms) + 0.9), layout="constrained")
+    for axes, key in zip(figure.subplots(1, len(keys), sharey=True, squeeze=False)[0], keys,
+                         strict=True):  # fmt: skip
+        for place, arm in enumerate(arms):
+            d = 100 * difference(key, arm, BEST)
+            if len(d):
+                axes.errorbar(d.mean(), place, xerr=2 * standard_error(d), fmt="o", ms=4,
+                              color=colour(arm))  # fmt: skip
+        axes.axvline(0, color="0.7", lw=0.8, zorder=0)
+        axes.set(title=marked(key), xlabel="points", ylim=(len(arms) - 0.5, -0.5))
+        axes.set(yticks=range(len(arms)), yticklabels=arms)
+        axes.title.set_size(9)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(left=False)
+        axes.grid(axis="y", color="0.93")
+    return figure
+
+
+def ranks(keys: Sequence[Key]) -> Figure:
+    """A critical-difference diagram; ranks compare means, so of arms with the same seeds."""
+    keys = there(keys, DEFAULT, BEST)
+    arms = [
+        a for a in EXPLAINED if all(values(k, a).keys() == values(k, BEST).keys() for k in keys)
+    ]
+    of = average_ranks({a: np.array([mean(k, a) for k in keys]) for a in arms})
+    distance = critical_difference(len(arms), len(keys))
+    order = sorted(of, key=of.__getitem__)
+    figure = Figure(figsize=(7, 0.35 * len(order) + 1), layout="constrained")
+    axes = figure.subplots()
+    axes.hlines(range(len(order)), 1, [of[a] for a in order], color="0.85", zorder=1)
+    axes.scatter([of[a] for a in order], range(len(order)), color=BLUE, zorder=2)
+    best = of[order[0]]
+    axes.axvspan(best, best + distance, color="#e69f00", alpha=0.25, lw=0)
+    axes.text(best + distance, len(order) - 0.6, "critical difference ", ha="right", va="bottom")
+    axes.set(yticks=range(len(order)), yticklabels=order, ylim=(len(order) - 0.4, -0.6))
+    axes.set(xlabel=f"average rank over {len(keys)} sets (1 is the best)", xlim=(1, len(order)))
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    return figure
