@@ -108,8 +108,8 @@ def test_a_sparse_table_with_a_gap_is_refused():
 # Samples that are no numbers
 
 
-DATES = r"X holds dates or times in column.*new.*FunctionTransformer in a ColumnTransformer"
-TEXT = r"X holds text in column.*new.*OneHotEncoder in a ColumnTransformer.*sparse"
+DATES = r"X holds dates or times in column.*new.*tabular_pipeline"
+TEXT = r"X holds text in column.*new.*tabular_pipeline.*OneHotEncoder.*sparse"
 GAPS = r"Input X contains NaN or other missing values in column.*new.*fillna.*SimpleImputer"
 ARRAYS = r"X holds arrays in its cells in column.*new.*np\.stack\(X\['new'\]\)"
 NO_NUMBERS = {

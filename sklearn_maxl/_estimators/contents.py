@@ -108,15 +108,15 @@ def refuse_what_is_no_number(X: Any, name: str) -> None:
     if "dates" in found:
         raise ValueError(
             f"X holds dates or times{_in(found['dates'])}; turn them into numbers first, such as "
-            "days since a first date, for instance with a FunctionTransformer in a "
-            "ColumnTransformer."
+            "days since a first date. sklearn_maxl.preprocessing.tabular_pipeline(estimator) does so."
         )
     _refuse_arrays(X, "X", found)
     if "text" in found:
         raise ValueError(
-            f"X holds text{_in(found['text'])}; encode it first, for instance with "
-            "sklearn.preprocessing.OneHotEncoder in a ColumnTransformer for categories, or with "
-            "TfidfVectorizer for sentences (the sparse matrices that these make are accepted)."
+            f"X holds text{_in(found['text'])}; encode it first: "
+            "sklearn_maxl.preprocessing.tabular_pipeline(estimator) takes tables as they are, "
+            "OneHotEncoder is for categories, TfidfVectorizer for sentences (sparse matrices are "
+            "accepted)."
         )
     if "gaps" in found:
         raise ValueError(
