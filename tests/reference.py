@@ -43,7 +43,7 @@ def information(Y: Tensor, weight: Tensor) -> Tensor:
     """``I = -sum_k m_k log m_k + mean_n sum_k Y_nk log Y_nk``."""
     inside = torch.where(Y > 0, Y, torch.ones_like(Y))
     per_sample = (Y * torch.log(inside)).sum(1)
-    return (weight * per_sample).sum() / len(Y) - entropy_term(Y, weight)
+    return (weight * per_sample).sum() / weight.sum() - entropy_term(Y, weight)
 
 
 def regression_error(outputs: Tensor, target: Tensor, name: str) -> Tensor:

@@ -314,11 +314,11 @@ def test_labels_of_any_type_are_taken(labels):
         (None, r"fit\(X, y, auxiliary_labels=...\)"),
         ([1, 2], r"shape \(3,\)"),
         ([[1], [2], [3]], r"shape \(3,\)"),
-        ([0.5, 1.0, 2.0], "continuous or missing"),
-        ([1.0, np.nan, 2.0], "continuous or missing"),
-        ([1.0, np.inf, 2.0], "continuous or missing"),
-        (np.array(["a", np.nan, "b"], dtype=object), "continuous or missing"),
-        (np.array(["a", None, "b"], dtype=object), "continuous or missing"),
+        ([0.5, 1.0, 2.0], "continuous, missing or other values"),
+        ([1.0, np.nan, 2.0], "continuous, missing or other values"),
+        ([1.0, np.inf, 2.0], "continuous, missing or other values"),
+        (np.array(["a", np.nan, "b"], dtype=object), "continuous, missing or other values"),
+        (np.array(["a", None, "b"], dtype=object), "continuous, missing or other values"),
     ],
 )
 def test_labels_that_are_none_are_refused_in_words(labels, message):

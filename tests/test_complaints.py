@@ -46,6 +46,20 @@ QUESTIONS = {
     '"Cannot re-initialize CUDA in forked subprocess"?': [
         "test_complaints::test_nothing_but_a_fit_touches_cuda",
     ],
+    "Does it run on the GPU of a Mac, or on one of Intel's?": [
+        "test_devices::test_auto_is_the_accelerator_of_the_machine",
+        "test_devices::test_an_accelerator_is_seeded_and_gets_its_state_back",
+        "test_device_placement::test_an_epoch_on_images_without_float64",
+    ],
+    "What does Ctrl-C do?": [
+        "test_interrupts::test_an_interrupted_trial_ends_the_fit",
+        "test_interrupts::test_before_an_epoch_has_ended_there_is_nothing_to_keep",
+        "test_interrupts::test_whole_epochs_are_kept_with_every_kind_of_labels",
+    ],
+    "Does ``partial_fit`` slow down in a long stream?": [
+        "test_stream::test_a_late_call_costs_what_an_early_one_does",
+        "test_stream::test_the_rows_and_the_pickle_are_bounded",
+    ],
     "Does one fit run on several GPUs?": [
         "test_complaints::test_the_default_meta_gradient_takes_no_gradient_of_a_gradient",
     ],

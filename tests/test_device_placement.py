@@ -81,12 +81,12 @@ def epoch_on_meta(estimator, X, y, sample_weight=None, auxiliary_labels=None):
     """The steps of an epoch as a fit takes them; the net, and what the history would read."""
     arrays, targets = estimator._check(X, y, sample_weight, auxiliary_labels, None)
     settings = replace(estimator._settings(arrays, targets), undecided=())
-    plan = make_plan(settings, arrays, targets, np.random.RandomState(0))
+    plan = make_plan(settings, arrays, targets, 0)
     labels = runs.fresh(settings, plan).labels  # clusters are found on the CPU: that reads
     there = replace(settings, device=META)
     rng = np.random.RandomState(0)
     net = runs.make_net(there, targets, plan.scaling, labels, rng).initialize()
-    data = runs.training_data(Fitted(there, targets, plan.scaling, labels, net), plan)
+    data = runs.training_data(Fitted(there, targets, plan.scaling, labels, net, 0), plan)
     net.random_numbers_ = RandomNumbers.of(
         net.module_, getattr(net, "generator_", None), data.train, rng
     )

@@ -17,6 +17,7 @@ TABLE, CLASSES = load_iris(return_X_y=True)
 NUMBERS, TARGET = load_diabetes(return_X_y=True)
 DIGITS = load_digits()
 IMAGES, KINDS = DIGITS.images[:60, None].astype(np.float32), DIGITS.target[:60]
+SIGNALS = IMAGES[:, 0, :4]
 LARGE = np.kron(IMAGES[:4], np.ones((2, 2), np.float32))  # 16 x 16
 
 
@@ -59,7 +60,7 @@ CASES = {
         classifier().partial_fit(TABLE, CLASSES, [0, 1, 2, 3]).partial_fit(TABLE, CLASSES),
         TABLE,
     ),
-    "signals": lambda: (of_images().fit(IMAGES[:, 0], KINDS), IMAGES[:, 0]),
+    "signals": lambda: (of_images().fit(SIGNALS, KINDS), SIGNALS),
     "images": lambda: (of_images(psi=[1, 3] * 5).fit(IMAGES, KINDS), IMAGES),
     "images, both heads": lambda: (with_share(0.3), IMAGES),
     "images, auxiliary head": lambda: (with_share(0), IMAGES),

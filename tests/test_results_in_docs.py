@@ -93,7 +93,7 @@ def test_a_figure_is_drawn_and_a_number_said(build, tmp_path):
     ("text", "example"),
     [
         (".. results:: {}", "studies.regression"),
-        (".. results-figure:: {}", "evidence.ranks_images"),
+        (".. results-figure:: {}", "evidence.ranks_tables"),
         (":result:`{}`", "evidence.machine"),
     ],
 )

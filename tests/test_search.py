@@ -114,7 +114,7 @@ def test_a_grid_reaches_sources_of_labels_as_a_whole(iris):
         ),
         (
             {"backbone": "auto"}, "backbone__dropout",
-            "backbone='auto' is short .* pass backbone=an object .*sklearn_maxl.backbones",
+            "backbone='auto' is short .* pass backbone=MLP[(][)] from sklearn_maxl.backbones",
         ),
         (
             {"optimizer": "sgd"}, "optimizer__momentum",

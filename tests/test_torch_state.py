@@ -310,7 +310,7 @@ def test_what_the_program_sets_meanwhile_stands():
 def test_an_unfinished_look_at_features_leaves_nothing_behind():
     frame = Frame(own, (4,), (np.zeros(4), np.ones(4)))
     before = state()
-    features = encoded(make_encoder(frame, 0), np.zeros((2**17 + 1, 4)), torch.device("cpu"))
+    features = encoded(make_encoder(frame, 0), np.zeros((2**17 + 1, 4)))
     next(features)
     assert state() == before
     features.close()

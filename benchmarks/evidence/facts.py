@@ -38,12 +38,9 @@ ON_IMAGES = {
     "primary_head": (f"{SLA}: primary head", BEST),
     "upright": (f"{SLA}: auxiliary head, upright", BEST),
     "over_turns": (SLA, BEST),
-    "augmented": ("best single, augmented", BEST),
     "views_augmented": ("uniform, views, augmented", "best single, augmented"),
-    "turned_augmented": ("turned, augmented", "best single, augmented"),
-    "four": ("four networks", BEST),
-    "smoothing": ("label smoothing", BEST),
 }
+NOT_MEASURED = "(not measured)"
 ON_TABLES = {
     "default": (DEFAULT, BEST),
     "default_to_plain": (DEFAULT, "single, defaults"),
@@ -56,7 +53,8 @@ ON_TABLES = {
 def each(keys: Sequence[Key], arm: str, reference: str) -> str:
     """The mean and error of each data set."""
     pairs = ((key, difference(key, arm, reference)) for key in there(keys, arm, reference))
-    return "; ".join(f"{title(key)} {mean_and_error(d, sign='+')}" for key, d in pairs)
+    said = "; ".join(f"{title(key)} {mean_and_error(d, sign='+')}" for key, d in pairs)
+    return said or NOT_MEASURED
 
 
 def points(keys: Sequence[Key], arm: str, reference: str) -> str:
@@ -86,6 +84,8 @@ def counted(keys: Sequence[Key], arm: str, reference: str) -> str:
 
 def log_loss(keys: Sequence[Key], arm: str) -> str:
     """The mean log-loss of an arm over data sets."""
+    if not keys:
+        return NOT_MEASURED
     return f"{np.mean([mean(key, arm, 'log_loss') for key in keys]):.2f}"
 
 
@@ -98,7 +98,7 @@ def cost_of_rates(n: int) -> str:
         default = values(key, DEFAULT, "seconds").get(seed)
         if key[1] == n and plain and default:
             ratios.append((float(r["seconds"]) - plain / 4) / default)
-    return f"{np.median(ratios):.1f}" if ratios else "not measured"
+    return f"{np.median(ratios):.1f}" if ratios else NOT_MEASURED
 
 
 def times_the_single_task(arm: str, of_tables: bool) -> str:
@@ -122,16 +122,16 @@ def on_each(keys: Sequence[Key]) -> dict[str, str]:
 def over_all(keys: Sequence[Key]) -> dict[str, str]:
     """Differences on tables, over all of them."""
     found: dict[str, str] = {}
-    says: dict[str, Callable[[Sequence[Key], str, str], str]] = {
-        "": points,
-        "_counts": counted,
-        "_better": partial(told_apart, sign=1),
-        "_worse": partial(told_apart, sign=-1),
-        "_p": lambda *pair: p_text(over_data_sets(mean_differences(*pair))),
+    more: dict[str, Callable[[Sequence[Key], str, str], str]] = {
+        "default_better": partial(told_apart, sign=1),
+        "default_worse": partial(told_apart, sign=-1),
+        "default_p": lambda *pair: p_text(over_data_sets(mean_differences(*pair))),
     }
     for name, pair in ON_TABLES.items():
-        if there(keys, *pair):
-            found |= {f"{name}{suffix}": say(keys, *pair) for suffix, say in says.items()}
+        says = {name: points, f"{name}_counts": counted}
+        says |= {of: say for of, say in more.items() if of.startswith(f"{name}_")}
+        measured = bool(there(keys, *pair))
+        found |= {of: say(keys, *pair) if measured else NOT_MEASURED for of, say in says.items()}
     return found
 
 
