@@ -122,7 +122,7 @@ def images(keys: Sequence[Key]) -> str:
         head = ("arm", "accuracy in %", "minus best plain network", "minus the default", "p",
                 "log-loss", "calibration error in %", "seeds")  # fmt: skip
         parts.append(f"{heading(f'{marked(key)} images', '.')}\n{Table(head, body).rst()}\n")
-    return "\n".join(parts)
+    return "\n".join(parts) or "Not measured yet."
 
 
 def tables() -> Table:

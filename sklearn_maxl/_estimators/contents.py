@@ -108,7 +108,7 @@ def refuse_what_is_no_number(X: Any, name: str) -> None:
     if "dates" in found:
         raise ValueError(
             f"X holds dates or times{_in(found['dates'])}; turn them into numbers first, such as "
-            "days since a first date. sklearn_maxl.preprocessing.tabular_pipeline(estimator) does so."
+            "days since a first date; sklearn_maxl.preprocessing.tabular_pipeline(estimator) does."
         )
     _refuse_arrays(X, "X", found)
     if "text" in found:
