@@ -114,6 +114,12 @@ def times_the_single_task(arm: str, of_tables: bool) -> str:
     return " to ".join(dict.fromkeys((min(ratios, key=float), max(ratios, key=float))))
 
 
+def seeds(keys: Sequence[Key]) -> str:
+    """How many seeds the sets have, the fewest and the most."""
+    found = sorted(len(difference(key, DEFAULT, BEST)) for key in keys)
+    return " to ".join(dict.fromkeys((f"{found[0]}", f"{found[-1]}"))) if found else NOT_MEASURED
+
+
 def on_each(keys: Sequence[Key]) -> dict[str, str]:
     """Differences on images, set by set."""
     return {name: each(keys, *pair) for name, pair in ON_IMAGES.items()}
@@ -145,6 +151,8 @@ def facts() -> dict[str, str]:
         **{f"images_{name}": fact for name, fact in on_each(UNTUNED_IMAGES).items()},
         **{f"tables_{name}": fact for name, fact in over_all(tables).items()},
         **{f"log_loss_{name}": log_loss(tables, arm) for name, arm in losses.items()},
+        "image_seeds": seeds(there(UNTUNED_IMAGES, DEFAULT, BEST)),
+        "table_seeds": seeds(tables),
         "n_problems": f"{len(tables)}",
         "n_tables": f"{len({name for name, _ in tables})}",
         "cost_200": cost_of_rates(200),

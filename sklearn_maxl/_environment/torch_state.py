@@ -29,7 +29,7 @@ def own_torch(n_threads: int | None) -> Iterator[None]:
             stack.enter_context(gradients_on())
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        for device_type in ("cpu", "cuda"):
+        for device_type in ("cpu", "cuda", "mps", "xpu"):
             if torch.is_autocast_enabled(device_type):
                 stack.enter_context(torch.autocast(device_type, enabled=False))
         yield
