@@ -12,8 +12,11 @@ class Table(NamedTuple):
 
     def rst(self) -> str:
         """A list-table of reStructuredText."""
+        body = list(self.body)
+        if not body:
+            return "Not measured yet."
         lines = [".. list-table::", "   :header-rows: 1", ""]
-        for row in (self.head, *self.body):
+        for row in (self.head, *body):
             for i, cell in enumerate(row):
                 lines.append(f"   {'* -' if i == 0 else '  -'} {cell}".rstrip())
         return "\n".join(lines)

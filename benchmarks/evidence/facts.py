@@ -53,7 +53,7 @@ ON_TABLES = {
 def each(keys: Sequence[Key], arm: str, reference: str) -> str:
     """The mean and error of each data set."""
     pairs = ((key, difference(key, arm, reference)) for key in there(keys, arm, reference))
-    said = "; ".join(f"{title(key)} {mean_and_error(d, sign='+')}" for key, d in pairs)
+    said = "; ".join(f"{title(key)}: {mean_and_error(d, sign='+')}" for key, d in pairs)
     return said or NOT_MEASURED
 
 

@@ -24,7 +24,7 @@ def images(keys: Sequence[Key]) -> Figure:
     """Every arm on every set of images: points to the best plain network, standard errors."""
     keys = there(keys, DEFAULT, BEST)
     arms = [arm for arm in EXPLAINED if arm != BEST and there(keys, arm)]
-    figure = Figure(figsize=(2.6 + 2.2 * len(keys), 0.3 * len(arms) + 0.9), layout="constrained")
+    figure = Figure(figsize=(4 + 2.4 * len(keys), 0.3 * len(arms) + 0.9), layout="constrained")
     for axes, key in zip(figure.subplots(1, len(keys), sharey=True, squeeze=False)[0], keys,
                          strict=True):  # fmt: skip
         for place, arm in enumerate(arms):

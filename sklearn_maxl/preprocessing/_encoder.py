@@ -56,7 +56,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         called "x0", "x1" and so on.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns seen in `fit`, if all of them are text.
 
     See Also
