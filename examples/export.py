@@ -9,6 +9,7 @@ It needs ``pip install "sklearn_maxl[export]"``.
 
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,17 +45,18 @@ print("probabilities:", tuple(probabilities.shape), probabilities.dtype)
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "classifier.onnx"
-torch.onnx.export(
-    module,
-    (torch.from_numpy(X_test[:2]),),
-    str(path),
-    input_names=["samples"],
-    output_names=["probabilities"],
-    dynamic_shapes=({0: torch.export.Dim("n")},),
-    dynamo=True,
-    external_data=False,
-    verbose=False,
-)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # torch's exporter warns of its own parts
+    program = torch.onnx.export(
+        module,
+        (torch.from_numpy(X_test[:2]),),
+        input_names=["samples"],
+        output_names=["probabilities"],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        dynamo=True,
+        verbose=False,
+    )
+program.save(path)
 
 # %%
 # A program that runs it

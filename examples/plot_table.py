@@ -12,6 +12,8 @@ import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.preprocessing import tabular_pipeline
@@ -56,7 +58,7 @@ models = {
     "auxiliary=None": tabular_pipeline(
         MAXLClassifier(auxiliary=None, max_epochs=30, random_state=0)
     ),
-    "LogisticRegression()": tabular_pipeline(LogisticRegression(max_iter=5000)),
+    "LogisticRegression()": tabular_pipeline(make_pipeline(StandardScaler(), LogisticRegression())),
 }
 folds = StratifiedKFold(5, shuffle=True, random_state=0)
 scores = pd.DataFrame(
