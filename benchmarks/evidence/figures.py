@@ -11,6 +11,7 @@ from benchmarks.evidence.statistics import average_ranks, critical_difference
 from benchmarks.evidence.tables import EXPLAINED, SLA
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.45"
+FARTHEST = -6  # points; what is worse is written, so that it does not squeeze the others
 
 
 def colour(arm: str) -> str:
@@ -29,9 +30,13 @@ def images(keys: Sequence[Key]) -> Figure:
                          strict=True):  # fmt: skip
         for place, arm in enumerate(arms):
             d = 100 * difference(key, arm, BEST)
-            if len(d):
+            if len(d) and d.mean() < FARTHEST:
+                at_the_left = axes.get_yaxis_transform()
+                axes.text(0.01, place, f"← {d.mean():.0f}", va="center", transform=at_the_left)
+            elif len(d):
                 axes.errorbar(d.mean(), place, xerr=2 * standard_error(d), fmt="o", ms=4,
                               color=colour(arm))  # fmt: skip
+        axes.set_xlim(left=max(FARTHEST, axes.get_xlim()[0]))
         axes.axvline(0, color="0.7", lw=0.8, zorder=0)
         axes.set(title=marked(key), xlabel="points", ylim=(len(arms) - 0.5, -0.5))
         axes.set(yticks=range(len(arms)), yticklabels=arms)
