@@ -3,8 +3,7 @@
 Nothing else here imports one: what is renamed in the package is renamed in this file.
 """
 
-from sklearn_maxl._data.arrays import moments
-from sklearn_maxl._data.batches import TrainingData, batch_sizes, shuffled
+from sklearn_maxl._data.batches import TrainingData, shuffled
 from sklearn_maxl._data.samples import Samples, rows_at_once
 from sklearn_maxl._maths.at_parameters import AtParameters, Parameters
 from sklearn_maxl._maths.meta_gradient import MetaProblem, exact, label_gradient
@@ -23,10 +22,8 @@ from sklearn_maxl._maths.step import (
     training_loss,
 )
 from sklearn_maxl._maths.virtual_step import VirtualStep, rule_for
-from sklearn_maxl._networks.multi_task import make_multi_task_net
 from sklearn_maxl._tasks.views import rotations
 from sklearn_maxl._training.choose_lr import CANDIDATES
 from sklearn_maxl._training.net import MAXLNet
-from sklearn_maxl._training.settings import Settings, resolve
 from sklearn_maxl._training.steps import Step
 from sklearn_maxl.comparison._statistics import holm

@@ -5,7 +5,7 @@ epochs and the batches of the other arms. What differs is one step of training, 
 of the training images, how many networks there are, or how a fitted network is asked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -139,12 +139,8 @@ def mean_over_turns(
 
 def first_networks(networks: Networks, X: np.ndarray, n: int) -> np.ndarray:
     """The mean of the first of several networks."""
-    return mean_of(networks.members_[:n], X)
+    return np.mean([member.predict_proba(X) for member in networks.members_[:n]], axis=0)
 
 
 def first_network_over_turns(networks: Networks, X: np.ndarray) -> np.ndarray:
     return mean_over_turns(networks.members_[0], X)
-
-
-def mean_of(fits: Sequence[MAXLClassifier], X: np.ndarray) -> np.ndarray:
-    return np.mean([fit.predict_proba(X) for fit in fits], axis=0)

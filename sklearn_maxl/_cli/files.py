@@ -21,7 +21,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .sentences import TableError, near, one_line, plural, shown
+from .._environment.similar_names import did_you_mean
+from .sentences import TableError, one_line, plural, shown
 from .texts import convert, is_text
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _check_file(file: Path, path: str) -> None:
         raise TableError(f"{path} is a folder; give a CSV or Parquet file in it.")
     if not file.exists():
         names = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise TableError(f"there is no file {path}.{near(file.name, names)}")
+        raise TableError(f"there is no file {path}.{did_you_mean(file.name, names)}")
     if file.stat().st_size == 0:
         raise TableError(f"{path} is empty.")
 
@@ -266,7 +267,7 @@ def column_named(name: str | None, names: Iterable[str]) -> str:
         same = [other for other in names if form(other) == form(name)]
         if same:
             return same[0]
-    raise TableError(f"there is no column {name!r}.{near(name, names) or columns}")
+    raise TableError(f"there is no column {name!r}.{did_you_mean(name, names) or columns}")
 
 
 def _hint_of_header(names: Iterable[str]) -> str:

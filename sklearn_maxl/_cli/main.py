@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import MAXLClassifier, MAXLRegressor, __version__
+from .._environment.similar_names import did_you_mean
 from ..comparison._arms import COMPARABLE, DEFAULT_ARMS
 from ..comparison._compare import Comparison, tracked_compare
 from ..comparison._paired_runs import Done
@@ -18,7 +19,7 @@ from ..comparison._progress import Progress, told
 from ..preprocessing import tabular_pipeline
 from .files import SEPARATORS, Format, read
 from .scores import check_score
-from .sentences import TableError, near, one_line, plural, shown
+from .sentences import TableError, one_line, plural, shown
 from .tables import Table, prepare
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _arms(names: Sequence[str]) -> list[str | None]:
     for arm in arms:
         if arm is not None and arm not in COMPARABLE:
             known = [*COMPARABLE, "none"]
-            hint = near(arm, known) or f" There are {', '.join(known)}."
+            hint = did_you_mean(arm, known) or f" There are {', '.join(known)}."
             raise TableError(f"--arms: there is no arm {arm!r}.{hint}")
     if None not in arms:
         raise TableError("--arms needs none, the single task, which the others are compared to.")

@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from .sentences import TableError, near, one_line
+from .._environment.similar_names import did_you_mean
+from .sentences import TableError, one_line
 
 USUAL = {
     "classification": "accuracy, balanced_accuracy, f1_macro, roc_auc_ovr, neg_log_loss",
@@ -18,7 +19,7 @@ def check_score(name: str, y: np.ndarray, task: str) -> None:
     """Raise a `TableError` if there is no such score, or not for this target."""
     names = get_scorer_names()
     if name not in names:
-        hint = near(name, names) or f" Some are {USUAL[task]}."
+        hint = did_you_mean(name, names) or f" Some are {USUAL[task]}."
         raise TableError(f"--scoring: there is no score {name!r}.{hint}")
     dummy = DummyClassifier() if task == "classification" else DummyRegressor()
     rows = np.zeros((len(y), 1))

@@ -1,6 +1,5 @@
 """Sentences for the person who wrote the command."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -16,14 +15,6 @@ def one_line(error: BaseException) -> str:
 def plural(count: int) -> str:
     """The "s" of a word of which there are so many."""
     return "" if count == 1 else "s"
-
-
-def near(name: str, names: Iterable[str]) -> str:
-    """ " Did you mean ...?" where there are names like it."""
-    names = list(names)
-    folded = {n.casefold(): n for n in names}
-    found = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(repr(folded[f]) for f in found)}?" if found else ""
 
 
 def shown(names: Iterable[object], most: int = 10) -> str:
