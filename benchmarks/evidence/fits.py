@@ -17,6 +17,9 @@ from benchmarks.evidence.sets import Split
 
 def scores(y: np.ndarray, probabilities: np.ndarray) -> tuple[float, float, float]:
     """Accuracy, log-loss, and the expected calibration error over 15 bins (Guo et al., 2017)."""
+    # Some arms read float32 outputs, which may sum to a little more than 1.
+    probabilities = probabilities.astype(np.float64)
+    probabilities /= probabilities.sum(1, keepdims=True)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == y
     bins = np.minimum((15 * confidence).astype(int), 14)
     gaps = [float(abs((right[bins == b] - confidence[bins == b]).sum())) for b in range(15)]

@@ -117,7 +117,7 @@ def primary_head(clf: MAXLClassifier, X: np.ndarray) -> np.ndarray:
     net = clf.net_.module_.eval()
     with torch.inference_mode():
         logits = [net.primary(part).double().numpy() for part in torch.from_numpy(X).split(500)]
-    return softmax(np.concatenate(logits).astype(np.float64), axis=1)
+    return softmax(np.concatenate(logits), axis=1)
 
 
 def auxiliary_head_upright(clf: MAXLClassifier, X: np.ndarray) -> np.ndarray:
