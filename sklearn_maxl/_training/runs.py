@@ -52,7 +52,7 @@ def label_input(settings: Settings, targets: Targets, scaling: Scaling, rows: Ar
         classes=targets.names,
         psi=settings.psi,
         rows=rows,
-        frame=settings.frame("backbone", scaling),
+        frame=settings.frame("single", scaling),
         device=str(settings.device),
         n_threads=settings.n_threads,
     )
@@ -68,7 +68,7 @@ def make_net(
     """The skorch net, which has not made its networks yet."""
     hierarchy = None if labels is None else Hierarchy(labels.psi_, settings.views)
     frame = settings.frame("backbone", scaling)
-    module = partial(make_multi_task_net, frame, targets.n_outputs, hierarchy)
+    module = partial(make_multi_task_net, frame, targets.n_outputs, hierarchy, targets.regression)
     generator = None
     if settings.learned is not None and hierarchy is not None:
         generator = partial(

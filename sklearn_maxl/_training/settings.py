@@ -23,7 +23,7 @@ from .._maths.step import Recipe
 from .._networks.trunk import Frame, Scaling
 from .._tasks.auxiliary import Psi
 from .._tasks.views import VIEWS, Views
-from ..backbones import MLP, Build, ConvNet, builder, is_of_user
+from ..backbones import MLP, Backbone, Build, ConvNet, builder, is_of_user, single
 from ..labels import NAMED as LABELS
 from ..labels import Labels, Learned
 from ..optimizers import Adam, AdamW, MakeOptimizer, make_optimizer
@@ -70,10 +70,11 @@ class Settings:
     ----------
     input_shape : tuple of int
         Shape of one sample.
-    backbone, generator : callable
-        Makers of the trunks; `generator` is None unless labels are learned.
+    backbone, single, generator : callable
+        Makers of the trunks. `single` makes one network where `backbone` makes several members,
+        and is the same everywhere else; `generator` is None unless labels are learned.
     user_code : frozenset of str
-        Which of the two run a user's own code.
+        Which of them run a user's own code.
     labels : Labels or None
         Where auxiliary labels come from.
     psi : int, sequence of int or mapping of class to int
@@ -98,6 +99,7 @@ class Settings:
 
     input_shape: tuple[int, ...]
     backbone: Build
+    single: Build
     generator: Build | None
     user_code: frozenset[str]
     labels: Labels | None
@@ -137,9 +139,9 @@ class Settings:
         return batch_size_for(n_samples, self.batch_size)
 
     def frame(self, name: str, scaling: Scaling) -> Frame:
-        """What the networks of this training are made from; `name` is "backbone" or "generator"."""
-        build = self.backbone if name == "backbone" or self.generator is None else self.generator
-        return Frame(build, self.input_shape, scaling, name, name in self.user_code)
+        """What a network of this training is made from: "backbone", "single" or "generator"."""
+        told = "generator" if name == "generator" else "backbone"  # the parameter of the estimator
+        return Frame(getattr(self, name), self.input_shape, scaling, told, name in self.user_code)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self  # it never changes, and what callbacks hold (open files) can't be copied
@@ -206,13 +208,15 @@ def resolve(
     if isinstance(schedule, str):
         unplanned = {"auto": "cosine" if planned else "constant"}
         schedule = SCHEDULES[unplanned.get(schedule, schedule)]
-    own = {"backbone": parameters["backbone"]}
-    if learned is not None:
-        own["generator"] = own["backbone"] if learned.generator is None else learned.generator
-    trunks = {
-        name: _trunk(auto.backbone if value == "auto" else value, name, input_shape)
-        for name, value in own.items()
+    backbone = parameters["backbone"]
+    own = {
+        "backbone": auto.backbone if isinstance(backbone, str) and backbone == "auto" else backbone
     }
+    own["single"] = single(own["backbone"])
+    if learned is not None:
+        generator = auto.backbone if learned.generator == "auto" else learned.generator
+        own["generator"] = own["single"] if learned.generator is None else single(generator)
+    trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
     device, precision = resolve_device(parameters["device"]), parameters["precision"]
     check_precision(precision, PRECISIONS[precision], device)
     asked = parameters["optimizer"]
@@ -220,6 +224,7 @@ def resolve(
     answers = {
         "input_shape": input_shape,
         "backbone": trunks["backbone"],
+        "single": trunks["single"],
         "generator": trunks.get("generator"),
         "user_code": frozenset(name for name, value in own.items() if is_of_user(value)),
         "labels": labels,
@@ -259,7 +264,8 @@ def make_labels(auxiliary: str | Labels | None) -> Labels | None:
     return LABELS[auxiliary]() if isinstance(auxiliary, str) else copy.copy(auxiliary)
 
 
-def _trunk(backbone: object, name: str, input_shape: tuple[int, ...]) -> Build:
+def _trunk(backbone: Backbone, name: str, input_shape: tuple[int, ...]) -> Build:
+    name = "generator" if name == "generator" else "backbone"
     if backbone is None:
         raise ValueError(
             f"{name}='auto' knows tables (n, n_features), signals (n, channels, length) "

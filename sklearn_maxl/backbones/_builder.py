@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from ._convnet import ConvNet
+from ._members import Members
 from ._mlp import MLP
 from ._resnet import ResNet50
 from ._vgg import VGG16
@@ -17,6 +18,7 @@ Backbone: TypeAlias = str | BaseEstimator | nn.Module | Build
 # The names that the parameters `backbone` and `generator` know, apart from "auto".
 NAMED: dict[str, type[BaseEstimator]] = {
     "mlp": MLP,
+    "members": Members,
     "convnet": ConvNet,
     "vgg16": VGG16,
     "resnet50": ResNet50,
@@ -52,6 +54,13 @@ def builder(backbone: Backbone, name: str = "backbone") -> Build:
     if isinstance(backbone, nn.Module):
         return _Given(backbone)
     return backbone.build if hasattr(backbone, "build") else backbone
+
+
+def single(backbone: Backbone) -> Backbone:
+    """The backbone of one network, where `backbone` has several members; else `backbone`."""
+    if isinstance(backbone, str) and backbone in NAMED:
+        backbone = NAMED[backbone]()
+    return backbone.single() if hasattr(backbone, "single") else backbone
 
 
 def is_of_user(backbone: Backbone) -> bool:
