@@ -1,6 +1,7 @@
 """The classifier."""
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
-from .._environment.private_sklearn import StrOptions, fit_context
+from .._environment.private_sklearn import Interval, StrOptions, fit_context
 from .._environment.torch_state import own_torch
 from .._networks.exported import Probabilities
 from .._tasks.primary import Classes, refuse_objects
@@ -108,6 +109,12 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         the trials: up to 15 trainings of a plain network, fewer with more rows (3 from
         1,500 on). `partial_fit`, and a table where no class has five rows, take 0.01. In
         regression it is 0.001, Adam's usual one.
+    temperature : float or "auto", default="auto"
+        What the logits of the classes are divided by, so that probabilities are to be believed
+        (Guo, Pleiss, Sun and Weinberger, ICML 2017): above 1 they are less sure. No prediction
+        changes. "auto" is the number with the least log-loss on the held-out rows of the trials
+        that `lr` describes, which are made for it where `lr` is a number, too; it is 1 where no
+        trials are made: for images and signals, and in `partial_fit`. ``temperature_`` tells it.
     schedule : {"auto", "constant", "halving", "cosine"} or callable, default="auto"
         Learning rates of both optimizers over the epochs: a function of the part of
         `max_epochs` that is over (0 to 1) that returns a factor. "halving" halves
@@ -177,6 +184,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Shape of one sample, as the networks see it.
     lr_ : float
         Learning rate of the multi-task network, before `schedule`.
+    temperature_ : float
+        What logits are divided by before they become probabilities.
     psi_ : ndarray of shape (C,)
         Auxiliary classes of each class; zeros for ``auxiliary=None``.
     n_iter_ : int
@@ -224,10 +233,12 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMAXL._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "temperature": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "views": [StrOptions({"auto", *VIEWS}), None],
     }
 
     classes_: np.ndarray
+    temperature_: float
 
     def __init__(
         self,
@@ -242,10 +253,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         views: str | None = "auto",
         optimizer: str | MakeOptimizer = "auto",
         lr: float | str = "auto",
+        temperature: float | str = "auto",
         schedule: str | Schedule = "auto",
         augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
         batch_size: int | str = "auto",
-        max_epochs: int = 100,
+        max_epochs: int | str = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -273,6 +285,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
 
     def _keep(self, fitted: Fitted) -> Self:
         self.classes_ = fitted.targets.names
+        self.temperature_ = float(fitted.net.module_.temperature)
         return super()._keep(fitted)
 
     @fit_context(prefer_skip_nested_validation=True)

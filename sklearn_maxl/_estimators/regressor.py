@@ -141,7 +141,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         schedule: str | Schedule = "auto",
         augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
         batch_size: int | str = "auto",
-        max_epochs: int = 100,
+        max_epochs: int | str = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,

@@ -20,10 +20,13 @@ class MultiTaskNet(Network):
     Where the trunk has members, both outputs have an axis of them in front. `primary`,
     `prediction`, `joint` and `auxiliary` say what the members say together: the mean of their
     probabilities or, with `numbers`, of their outputs.
+
+    A `prediction` of classes is divided by `temperature`, which changes no order of them.
     """
 
     mask: Tensor | None
     primary_share: Tensor
+    temperature: Tensor
     columns: Tensor
 
     def __init__(
@@ -46,6 +49,7 @@ class MultiTaskNet(Network):
             self.auxiliary_head = make_head(trunk, n_features, hierarchy.n_labels)
             mask = torch.as_tensor(hierarchy.mask)
         self.register_buffer("mask", mask)
+        self.register_buffer("temperature", torch.ones(()))
         if hierarchy is not None and self.views is not None:
             self.register_buffer("primary_share", torch.tensor(0.5))
             # Made here, because torch.export can't follow NumPy; no buffer, because psi says it.
@@ -67,7 +71,11 @@ class MultiTaskNet(Network):
 
     def primary(self, x: Tensor) -> Tensor:
         """Primary outputs alone, shape (n, n_outputs)."""
-        return self.together(self.primary_head(self.features(self.prepare(x))))
+        return self.primary_of(self.prepare(x))
+
+    def primary_of(self, z: Tensor) -> Tensor:
+        """The same for prepared samples."""
+        return self.together(self.primary_head(self.features(z)))
 
     def prediction(self, x: Tensor) -> Tensor:
         """What inference needs: primary outputs or, with views, what both heads say together.
@@ -76,11 +84,12 @@ class MultiTaskNet(Network):
         log-probabilities.
         """
         if self.views is None:
-            return self.primary(x)
+            return self.primary(x) / self.temperature
         seen = self._features_of_views(x)
         own = torch.log_softmax(self.together(self.primary_head(seen[0])), dim=1)
         # A share of 0 is no special case: what is exported can't branch on the value of a tensor.
-        return torch.lerp(self._joint(seen), own, self.primary_share.to(own))
+        together = torch.lerp(self._joint(seen), own, self.primary_share.to(own))
+        return together / self.temperature
 
     def joint(self, x: Tensor) -> Tensor:
         """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).

@@ -81,7 +81,10 @@ class Network(nn.Module):
         Features that the trunk, or each of its members, makes of a sample.
     """
 
-    constant_buffers = ("mask", "standardize.mean", "standardize.scale")
+    constant_buffers = (
+        *("mask", "temperature", "primary_share"),
+        *("standardize.mean", "standardize.scale"),
+    )
 
     def __init__(self, standardize: Standardize, trunk: nn.Module, n_features: int):
         super().__init__()

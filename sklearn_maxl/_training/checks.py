@@ -29,7 +29,7 @@ def check_not_diverged(
 
 
 @contextmanager
-def small_batch_explained(n: int, batch_size: int | None) -> Iterator[None]:
+def small_batch_explained(n: int, batch_size: object) -> Iterator[None]:
     """Tell what to do where batch normalisation refuses a batch of a single sample."""
     try:
         yield
@@ -37,6 +37,6 @@ def small_batch_explained(n: int, batch_size: int | None) -> Iterator[None]:
         if n == 1 and "more than 1 value per channel" in str(error):
             raise ValueError(
                 "Batch normalisation can't train on a batch of one sample; raise batch_size (now "
-                f"{batch_size or 'auto'}) or pass more samples."
+                f"{batch_size if isinstance(batch_size, int) else 'auto'}) or pass more samples."
             ) from error
         raise

@@ -43,6 +43,7 @@ def fresh(settings: Settings, plan: Plan) -> Fitted:
         labels = fitted_copy(settings.labels, given)
     net = make_net(settings, plan.targets, plan.scaling, labels, copy.deepcopy(plan.rng))
     net.initialize()
+    net.module_.temperature.fill_(settings.temperature)
     return Fitted(settings, plan.targets, plan.scaling, labels, net, plan.seed)
 
 
@@ -151,6 +152,7 @@ def warm_start(fitted: Fitted, settings: Settings, arrays: Arrays, task: Task = 
     plan = make_plan(settings, arrays, fitted.targets, fitted.seed, net.random_state)
     fresh = make_net(settings, fitted.targets, fitted.scaling, labels, plan.rng).initialize()
     fresh.take_over(net)
+    fresh.module_.temperature.fill_(settings.temperature)
     more = replace(fitted, settings=settings, labels=labels, net=fresh)
     train(more, plan, settings.max_epochs, task)
     return more

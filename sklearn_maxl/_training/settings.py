@@ -16,20 +16,22 @@ import torch
 from sklearn.base import BaseEstimator
 
 from .._data.augment import Augment, resolve_augment
-from .._data.batches import batch_size_for
+from .._data.batches import BatchRule, batch_size_for, batch_sizes
 from .._environment.devices import check_precision, resolve_device
 from .._environment.private_sklearn import check_parameters
 from .._maths.step import Recipe
 from .._networks.trunk import Frame, Scaling
 from .._tasks.auxiliary import Psi
 from .._tasks.views import VIEWS, Views
-from ..backbones import MLP, Backbone, Build, ConvNet, builder, is_of_user, single
+from ..backbones import MLP, Backbone, Build, ConvNet, Members, builder, is_of_user, with_members
 from ..labels import NAMED as LABELS
 from ..labels import Labels, Learned
 from ..optimizers import Adam, AdamW, MakeOptimizer, make_optimizer
 from .schedules import SCHEDULES, Schedule
 from .skorch_callbacks import Entry
 from .steps import PRECISIONS, Step
+
+EVERY_KIND = BatchRule()
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,18 @@ class Defaults:
     lr: float
     views: str | None = None
     rates_are_tried: bool = False
+    batches: BatchRule = EVERY_KIND
+    epochs: int = 100
+    least_steps: int = 0
+    most_steps: int | None = None
+
+    def max_epochs(self, n_samples: int, batch_size: int | BatchRule) -> int:
+        """Epochs for so many samples: few samples get more of them, and very many fewer."""
+        if not n_samples:
+            return self.epochs
+        steps = len(batch_sizes(n_samples, batch_size_for(n_samples, batch_size)))
+        epochs = max(self.epochs, -(-self.least_steps // steps))
+        return epochs if self.most_steps is None else max(1, min(epochs, self.most_steps // steps))
 
 
 # Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`). On tables these are
@@ -49,7 +63,14 @@ class Defaults:
 # of regression is Adam's usual one.
 DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): Defaults(
-        MLP((400,), dropout=0.5), AdamW(weight_decay=0.1), 0.01, rates_are_tried=True
+        Members(),
+        AdamW(weight_decay=0.1),
+        0.01,
+        rates_are_tried=True,
+        batches=BatchRule(part=8, least=64, most=256),
+        epochs=32,
+        least_steps=100,
+        most_steps=4000,
     ),
     ("table", "numbers"): Defaults(MLP(), Adam(), 0.001),
     ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
@@ -59,6 +80,7 @@ DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("other", "classes"): Defaults(None, Adam(), 0.003),
     ("other", "numbers"): Defaults(None, Adam(), 0.001),
 }
+TRIAL_MEMBERS = 2  # with one, temperatures that are found are too high for several
 KINDS = {1: "table", 2: "signal", 3: "image"}  # by the dimensions of a sample
 
 
@@ -70,9 +92,10 @@ class Settings:
     ----------
     input_shape : tuple of int
         Shape of one sample.
-    backbone, single, generator : callable
-        Makers of the trunks. `single` makes one network where `backbone` makes several members,
-        and is the same everywhere else; `generator` is None unless labels are learned.
+    backbone, trial, single, generator : callable
+        Makers of the trunks. Where `backbone` makes several members, `trial` makes two, for
+        trials, and `single` one, for all that needs one network; elsewhere they make the same.
+        `generator` is None unless labels are learned.
     user_code : frozenset of str
         Which of them run a user's own code.
     labels : Labels or None
@@ -82,8 +105,8 @@ class Settings:
         None without an auxiliary task, too.
     recipe : Recipe
         The numbers of the method.
-    batch_size : int or None
-        None is decided by the number of samples, see `batch_size_of`.
+    batch_size : int or BatchRule
+        See `batch_size_of`.
     schedule : callable
         Part of the training that is over -> factor of the learning rates.
     undecided : tuple of str
@@ -99,6 +122,7 @@ class Settings:
 
     input_shape: tuple[int, ...]
     backbone: Build
+    trial: Build
     single: Build
     generator: Build | None
     user_code: frozenset[str]
@@ -108,9 +132,10 @@ class Settings:
     recipe: Recipe
     optimizer: MakeOptimizer
     lr: float
+    temperature: float
     schedule: Schedule
     augment: Augment | None
-    batch_size: int | None
+    batch_size: int | BatchRule
     max_epochs: int
     early_stopping: bool
     validation_fraction: float
@@ -132,7 +157,8 @@ class Settings:
 
     def of_trial(self, **changes: Any) -> Self:
         """The settings of a trial: with changes, without callbacks and without log lines."""
-        return replace(self, is_trial=True, callbacks=None, verbose=0, **changes)
+        quiet = {"is_trial": True, "callbacks": None, "verbose": 0, "temperature": 1.0}
+        return replace(self, **{**quiet, **changes})
 
     def batch_size_of(self, n_samples: int) -> int:
         """Samples in a batch of a training set of so many."""
@@ -151,6 +177,7 @@ def resolve(
     parameters: Mapping[str, Any],
     input_shape: tuple[int, ...],
     regression: bool,
+    n_samples: int = 0,
     *,
     planned: bool = True,
     step_class: type[Step] = Step,
@@ -167,7 +194,8 @@ def resolve(
                    rates on held-out rows (`choose_lr`)
     `psi`          5, until a fit tries four numbers on held-out samples (`choose_psi`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
-    `batch_size`   by the number of samples (`batch_size_for`)
+    `batch_size`   by the number of samples (`BatchRule`)
+    `max_epochs`   100; for the rows of tables by their number (`Defaults.max_epochs`)
     `device`       the current accelerator where there is one, else the CPU
     ============== ==================================================================
 
@@ -179,6 +207,8 @@ def resolve(
         Shape of one sample.
     regression : bool
         Whether numbers are predicted.
+    n_samples : int
+        In the training set; 0 where none is at hand.
     planned : bool
         Whether it is known how many epochs there will be, as in `fit`.
     step_class : type
@@ -197,10 +227,17 @@ def resolve(
             check_parameters(holder)
     undecided = []
     lr, psi, schedule = (parameters[name] for name in ("lr", "psi", "schedule"))
+    temperature = parameters.get("temperature", 1.0)  # a regressor has none
     if isinstance(lr, str):
         lr = auto.lr
         if planned and auto.rates_are_tried:
             undecided.append("lr")
+    if isinstance(temperature, str):
+        temperature = 1.0
+        if planned and auto.rates_are_tried:
+            undecided.append("temperature")
+    if isinstance(parameters["auxiliary"], str) and parameters["auxiliary"] == "auto" and planned:
+        undecided.append("auxiliary")
     if isinstance(psi, str):
         psi = 5
         if planned and labels is not None and labels.numbered_by_psi:
@@ -212,18 +249,24 @@ def resolve(
     own = {
         "backbone": auto.backbone if isinstance(backbone, str) and backbone == "auto" else backbone
     }
-    own["single"] = single(own["backbone"])
+    own["trial"] = with_members(own["backbone"], TRIAL_MEMBERS)
+    own["single"] = with_members(own["backbone"], 1)
     if learned is not None:
         generator = auto.backbone if learned.generator == "auto" else learned.generator
-        own["generator"] = own["single"] if learned.generator is None else single(generator)
+        own["generator"] = own["single"] if generator is None else with_members(generator, 1)
     trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
     device, precision = resolve_device(parameters["device"]), parameters["precision"]
     check_precision(precision, PRECISIONS[precision], device)
     asked = parameters["optimizer"]
     batch_size = parameters["batch_size"]
+    batch_size = auto.batches if isinstance(batch_size, str) else int(batch_size)
+    max_epochs = parameters["max_epochs"]
+    if isinstance(max_epochs, str):
+        max_epochs = auto.max_epochs(n_samples, batch_size)
     answers = {
         "input_shape": input_shape,
         "backbone": trunks["backbone"],
+        "trial": trunks["trial"],
         "single": trunks["single"],
         "generator": trunks.get("generator"),
         "user_code": frozenset(name for name, value in own.items() if is_of_user(value)),
@@ -233,9 +276,11 @@ def resolve(
         "recipe": _recipe(parameters, learned),
         "optimizer": auto.optimizer if asked == "auto" else make_optimizer(asked),
         "lr": lr,
+        "temperature": float(temperature),
         "schedule": schedule,
         "augment": resolve_augment(parameters["augment"], input_shape),
-        "batch_size": None if isinstance(batch_size, str) else int(batch_size),
+        "batch_size": batch_size,
+        "max_epochs": max_epochs,
         "device": device,
         "undecided": tuple(undecided),
         "step_class": step_class,
@@ -245,12 +290,9 @@ def resolve(
 
 
 def make_labels(auxiliary: str | Labels | None) -> Labels | None:
-    """Turn the `auxiliary` parameter into a holder."""
-    if auxiliary == "auto":
-        raise ValueError(
-            "auxiliary='auto' is kept for a choice by held-out samples that does not exist yet; "
-            "use sklearn_maxl.comparison.compare to find out which labels help on your data."
-        )
+    """Turn the `auxiliary` parameter into a holder; that of "auto" is the first candidate."""
+    if isinstance(auxiliary, str) and auxiliary == "auto":
+        return Learned()  # until trials have decided
     if isinstance(auxiliary, type):
         raise ValueError(
             f"auxiliary is the class {auxiliary.__name__}; pass an object, {auxiliary.__name__}()."

@@ -1,66 +1,333 @@
-"""What a fit decides by trials on held-out samples, before its own training."""
+"""What a fit decides by trials on held-out samples, before its own training.
 
-from collections.abc import Callable
+One stage for all that is decided so. A question has candidates: the settings of the fit with
+one of them changed. All candidates of all questions are trained without the same folds, in turn,
+and judged on those: who predicts as many rows right as the best, give or take what chance
+does to so many rows, and has the best probabilities among those, wins.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from . import choose_lr, choose_psi
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+from torch.nn import functional as F
+
+from .._data.samples import Samples
+from ..labels import Learned, Uniform
+from . import evaluation
 from .fitted import Fitted
-from .plan import Plan
+from .log import logger
+from .plan import Plan, make_plan, stream
 from .progress import UNTOLD, Task
-from .runs import run
+from .runs import fresh, run
 from .settings import Settings
+from .stack import can_stack, train_stack
 
-Decision = tuple[Settings, dict[float, float] | dict[int, float] | None]
+Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+Found = list[dict[str, object]]
+
+N_FOLDS = 5
+ENOUGH = 300  # rows that are predicted, at least: with many, fewer of the folds are held out
+MARGIN = 0.5  # standard errors that an accuracy may be lower by and still count as equal
+RATES = (0.03, 0.01, 0.003)  # the first is taken where nothing can be tried, or all are equal
+PSI = (5, 2, 10, 3)  # the paper's numbers (its Table 1); the first as above
+SHARE_OF_PSI = 0.5  # of the fit's epochs, for the trainings without one fold of all of PSI
+TEMPERATURES = np.geomspace(0.05, 20, 121)
+
+# Parameters of an estimator that no trial of "lr" and "temperature" depends on: all of the
+# auxiliary task, and what only watches. Estimators that differ in nothing else find the same; any
+# other parameter counts.
+WITHOUT_EFFECT = frozenset(
+    {"auxiliary", "psi", "auxiliary_weight", "views", "callbacks", "verbose"}
+)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """How one setting is decided.
+class Question:
+    """Something that trials decide.
 
     Attributes
     ----------
-    found_in : str
-        Attribute of the history that keeps what was found.
-    trainings : callable
-        (settings, number of samples) -> the epochs that each training reports to a progress bar.
-    decide : callable
-        (settings, plan, task) -> the settings with the answer, and what was found.
+    settings : tuple of str
+        Names in `Settings.undecided` that it answers; the history tells the first.
+    candidates : callable
+        Settings of the fit -> those to try, by the value that the history tells.
+    takes : tuple of str
+        The settings that a fit takes over from the candidate that is chosen.
+    calibrates : bool
+        Whether the candidates are networks that a fit's temperature can be found with.
+    most_folds : int
+        How many folds are held out, at most.
     """
 
-    found_in: str
-    trainings: Callable[[Settings, int], list[int]]
-    decide: Callable[[Settings, Plan, Task], Decision]
+    settings: tuple[str, ...]
+    candidates: Callable[[Settings], dict[object, Settings]]
+    takes: tuple[str, ...]
+    calibrates: bool = True
+    most_folds: int = N_FOLDS
 
 
-# In the order in which they are decided; `Settings.undecided` has the names.
-TRIALS: dict[str, Trial] = {
-    "lr": Trial("lr_scores", choose_lr.trainings, choose_lr.choose_lr),
-    "psi": Trial("psi_losses", choose_psi.trainings, choose_psi.choose_psi),
-}
+def plain_networks(settings: Settings) -> dict[object, Settings]:
+    """Single tasks with each rate: the cheapest, and the same for every `auxiliary`.
+
+    What differs between two estimators with other auxiliary labels is then the labels' doing.
+    """
+    plain = settings.of_trial(backbone=settings.trial, labels=None, views=None, generator=None)
+    rates = RATES if "lr" in settings.undecided else (settings.lr,)
+    return {lr: replace(plain, lr=lr) for lr in rates}
+
+
+def sources_of_labels(settings: Settings) -> dict[object, Settings]:
+    """The labels of the fit, labels that are spread evenly, and none."""
+    assert settings.labels is not None
+    name = "maxl" if isinstance(settings.labels, Learned) else type(settings.labels).__name__
+    uniform, none = {"labels": Uniform(), "generator": None}, {"labels": None, "generator": None}
+    return {
+        None: settings.of_trial(**none, views=None),
+        "uniform": settings.of_trial(**uniform),
+        name: settings.of_trial(),
+    }
+
+
+def numbers_of_classes(settings: Settings) -> dict[object, Settings]:
+    """Short trainings with each number of auxiliary classes; fewer where epochs are few."""
+    affordable = int(SHARE_OF_PSI * settings.max_epochs)
+    if affordable < 2 or settings.labels is None:
+        return {}
+    psi = PSI[:affordable]
+    return {k: settings.of_trial(psi=k, max_epochs=affordable // len(psi)) for k in psi}
+
+
+SINGLE_TASK = Question(("lr", "temperature"), plain_networks, ("lr",))
+QUESTIONS = (
+    SINGLE_TASK,
+    Question(("auxiliary",), sources_of_labels, ("labels", "views", "generator")),
+    Question(("psi",), numbers_of_classes, ("psi",), calibrates=False, most_folds=1),
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a candidate did on held-out rows.
+
+    Attributes
+    ----------
+    right : array of bool or None
+        Which rows were predicted right; None in regression.
+    loss : float
+        Mean primary loss, of classes at the best temperature.
+    temperature : float
+        What the logits are divided by; 1 in regression.
+    """
+
+    right: NDArray[np.bool_] | None
+    loss: float
+    temperature: float = 1.0
+
+
+def asked(settings: Settings) -> list[Question]:
+    """The questions that are open."""
+    return [q for q in QUESTIONS if set(q.settings) & set(settings.undecided)]
 
 
 def epochs_of_trainings(settings: Settings, n: int) -> list[int]:
-    """The most epochs that each training of a fit reports to a progress bar, in order."""
-    trials = [e for name in settings.undecided for e in TRIALS[name].trainings(settings, n)]
-    return [*trials, settings.max_epochs]
+    """The most that each training of a fit reports to a progress bar, in order."""
+    return [*(0 for _ in asked(settings)), settings.max_epochs]
 
 
 def fit(settings: Settings, plan: Plan, task: Task) -> Fitted:
     """Decide what is undecided, then train."""
-    names = settings.undecided
+    names = [name for name in settings.undecided if name != "temperature"]
     settings, found = decide(settings, plan, task)
-    decided = ", ".join(f"{name}={getattr(settings, name)}" for name in names)
+    decided = ", ".join(
+        f"{name}={getattr(settings, name)}" for name in names if name != "auxiliary"
+    )
     with task.training(f"training with {decided}", settings.max_epochs) as training:
         fitted = run(settings, plan, task=training)
-    vars(fitted.history).update(found)
+    fitted.history.trials = found
     return fitted
 
 
-def decide(
-    settings: Settings, plan: Plan, task: Task = UNTOLD
-) -> tuple[Settings, dict[str, dict[float, float] | dict[int, float] | None]]:
-    """The settings with nothing undecided, and what each trial found."""
-    found = {}
-    for name in settings.undecided:
-        settings, found[TRIALS[name].found_in] = TRIALS[name].decide(settings, plan, task)
+def decide(settings: Settings, plan: Plan, task: Task = UNTOLD) -> tuple[Settings, Found]:
+    """The settings with nothing undecided, and what the trials found: a row for each candidate."""
+    found: Found = []
+    for question in asked(settings):
+        settings, rows = _answer(question, settings, plan, task)
+        found += rows
     return replace(settings, undecided=()), found
+
+
+def _answer(
+    question: Question, settings: Settings, plan: Plan, task: Task
+) -> tuple[Settings, Found]:
+    name = question.settings[0]
+    candidates = question.candidates(settings)
+    folds = held_out_folds(plan, question.most_folds)
+    if not folds or not candidates:
+        if settings.verbose:
+            reason = "so few epochs leave none" if folds else "no class has the rows"
+            logger.info("%s=%s taken: %s for trials", name, _told(settings, name), reason)
+        return settings, []
+    scores = dict(
+        zip(candidates, scored(name, candidates, plan, folds, settings, task), strict=True)
+    )
+    weight = weights_of(plan)[np.concatenate([held for _, held in folds])]
+    chosen = choice(scores, weight)
+    rows: Found = [
+        {
+            "setting": name,
+            "value": value,
+            "accuracy": None if s.right is None else float(np.average(s.right, weights=weight)),
+            "loss": s.loss,
+            "temperature": s.temperature,
+            "chosen": value == chosen,
+        }
+        for value, s in scores.items()
+    ]
+    if settings.verbose:
+        logger.info("%s=%s chosen", name, chosen)
+    taken = {name: getattr(candidates[chosen], name) for name in question.takes}
+    if question.calibrates and "temperature" in settings.undecided:
+        taken["temperature"] = scores[chosen].temperature
+    return replace(settings, **taken), rows
+
+
+def _told(settings: Settings, name: str) -> object:
+    return type(settings.labels).__name__ if name == "auxiliary" else getattr(settings, name)
+
+
+def scored(
+    name: str,
+    candidates: dict[object, Settings],
+    plan: Plan,
+    folds: Folds,
+    settings: Settings,
+    task: Task,
+) -> list[Score]:
+    """How each candidate does on the rows that are held out, fold by fold."""
+    outputs = _outputs(name, candidates, plan, folds, settings, task)
+    held = plan.arrays.take(np.concatenate([held for _, held in folds]))
+    samples = Samples.from_arrays(held, torch.device("cpu"))
+    scores = [score_of(torch.from_numpy(own), samples, settings) for own in outputs]
+    if settings.verbose:
+        for value, s in zip(candidates, scores, strict=True):
+            accuracy = "" if s.right is None else f"held-out accuracy {s.right.mean():.4f}, "
+            logger.info("trial of %s=%s: %sloss %.4f", name, value, accuracy, s.loss)
+    return scores
+
+
+def _outputs(
+    name: str,
+    candidates: dict[object, Settings],
+    plan: Plan,
+    folds: Folds,
+    settings: Settings,
+    task: Task,
+) -> list[NDArray[np.float32]]:
+    """Outputs of each candidate for the rows that are held out."""
+    several = [replace(s, early_stopping=False) for s in candidates.values()]
+    trainings = [
+        (i, value, fold) for fold in range(len(folds)) for i, value in enumerate(candidates)
+    ]
+    start = make_plan(several[0], plan.arrays, plan.targets, plan.seed)
+    fitted = fresh(several[0], start)
+    if can_stack(several, fitted.net):
+        with task.training(f"trials of {name}", settings.max_epochs) as training:
+            return _stacked(several, fitted, start, folds, training)
+    parts: list[list[NDArray[np.float32]]] = [[] for _ in several]
+    with task.training(f"trials of {name}", len(trainings)) as training:
+        for number, (i, value, fold) in enumerate(trainings, start=1):
+            if settings.verbose:
+                told = (number, len(trainings), name, value, fold + 1)
+                logger.info("trial %d of %d: %s=%s, fold %d", *told)
+            rest, held = folds[fold]
+            epoch = training.epoch()
+            own = make_plan(several[i], plan.arrays.take(rest), plan.targets, plan.seed)
+            net = run(several[i], own).net
+            samples = Samples.from_arrays(plan.arrays.take(held), settings.device)
+            parts[i].append(net.outputs_on(samples).numpy())
+            epoch.end()
+    return [np.concatenate(own) for own in parts]
+
+
+def _stacked(
+    several: Sequence[Settings], fitted: Fitted, plan: Plan, folds: Folds, task: Task
+) -> list[NDArray[np.float32]]:
+    """The same, of all networks at once: a row that is held out weighs nothing."""
+    weights = np.stack([weights_of(plan)] * len(folds))
+    for own, (_, held) in zip(weights, folds, strict=True):
+        own[held] = 0
+    outputs = train_stack(several, fitted, plan, weights, task)
+    return [
+        np.concatenate([own[fold, held] for fold, (_, held) in enumerate(folds)]) for own in outputs
+    ]
+
+
+def weights_of(plan: Plan) -> NDArray[np.float64]:
+    """The weights of all rows."""
+    weight = plan.arrays.weight
+    return np.ones(len(plan.arrays.y)) if weight is None else weight
+
+
+def held_out_folds(plan: Plan, most: int = N_FOLDS) -> Folds:
+    """Rows to train on and rows to predict, for each fold that is held out; none for few rows."""
+    y = plan.arrays.y
+    if np.bincount(y).max() < N_FOLDS:
+        return []
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=stream(plan.seed, 2))
+    wanted = min(most, N_FOLDS, max(1, math.ceil(ENOUGH * N_FOLDS / len(y))))
+    with warnings.catch_warnings():
+        # A class of few rows is in some of the folds only, for all candidates alike.
+        warnings.filterwarnings("ignore", "The least populated class")
+        return list(islice(folds.split(y, y), wanted))
+
+
+def score_of(outputs: torch.Tensor, samples: Samples, settings: Settings) -> Score:
+    """The score of outputs for held-out rows."""
+    if samples.target is not None:
+        return Score(None, evaluation.loss(outputs, samples, settings.recipe))
+    if not outputs.isfinite().all():  # diverged
+        return Score(np.zeros(len(outputs), bool), math.inf)
+    weight = torch.ones(len(samples)) if samples.weight is None else samples.weight
+    temperature, loss = best_temperature(outputs, samples.y, weight)
+    return Score(outputs.argmax(1).numpy() == samples.y.numpy(), loss, temperature)
+
+
+def best_temperature(
+    logits: torch.Tensor, y: torch.Tensor, weight: torch.Tensor
+) -> tuple[float, float]:
+    """What to divide logits by for the least log-loss, and that loss (Guo et al., ICML 2017)."""
+    losses = [
+        float((F.cross_entropy(logits / t, y, reduction="none") * weight).sum() / weight.sum())
+        for t in TEMPERATURES
+    ]
+    best = int(np.argmin(losses))
+    return float(TEMPERATURES[best]), losses[best]
+
+
+def choice(scores: dict[object, Score], weight: NDArray[np.float64]) -> object:
+    """The candidate with the least loss of those that are as accurate as the most accurate.
+
+    As accurate is what is worse by no more than `MARGIN` standard errors of the difference on
+    the same rows, as McNemar's test (1947) has it.
+    """
+
+    def accuracy(value: object) -> float:
+        right = scores[value].right
+        return 0.0 if right is None else float(np.average(right, weights=weight))
+
+    def as_good(value: object) -> bool:
+        mine, its = scores[value].right, scores[best].right
+        if mine is None or its is None:
+            return True
+        d = weight * (its.astype(float) - mine)
+        return bool(d.sum() <= MARGIN * np.linalg.norm(d))
+
+    best = max(scores, key=accuracy)
+    return min((value for value in scores if as_good(value)), key=lambda value: scores[value].loss)

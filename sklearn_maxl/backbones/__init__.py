@@ -10,7 +10,7 @@ from ._builder import Backbone as Backbone
 from ._builder import Build as Build
 from ._builder import builder as builder
 from ._builder import is_of_user as is_of_user
-from ._builder import single as single
+from ._builder import with_members as with_members
 from ._convnet import ConvNet
 from ._custom import Custom
 from ._members import Members

@@ -56,11 +56,11 @@ def builder(backbone: Backbone, name: str = "backbone") -> Build:
     return backbone.build if hasattr(backbone, "build") else backbone
 
 
-def single(backbone: Backbone) -> Backbone:
-    """The backbone of one network, where `backbone` has several members; else `backbone`."""
+def with_members(backbone: Backbone, most: int) -> Backbone:
+    """The backbone with so many members at most, where it has any; else `backbone`."""
     if isinstance(backbone, str) and backbone in NAMED:
         backbone = NAMED[backbone]()
-    return backbone.single() if hasattr(backbone, "single") else backbone
+    return backbone.fewer(most) if isinstance(backbone, Members) else backbone
 
 
 def is_of_user(backbone: Backbone) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 from typing import ClassVar
 
 import torch
@@ -10,7 +9,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._checks import positive_ints
+from ._checks import positive_int, positive_ints
 from ._mlp import MLP
 
 
@@ -26,8 +25,8 @@ class Members(BaseEstimator):
     probabilities [2]_, and it is the classifier's ``backbone="auto"`` there
     (``python -m benchmarks.evidence tune``).
 
-    Label generator, ``auxiliary="kmeans"`` and the trials of ``lr="auto"`` train a single
-    network, ``single()``, of the same layers.
+    Label generator and ``auxiliary="kmeans"`` train a single network of the same layers, the
+    trials of ``lr="auto"`` one of two members.
 
     Parameters
     ----------
@@ -65,14 +64,22 @@ class Members(BaseEstimator):
         self.n_members = n_members
         self.dropout = dropout
 
-    def single(self) -> MLP:
-        """One network of the same layers.
+    def fewer(self, n_members: int) -> "MLP | Members":
+        """The same layers with at most so many members.
+
+        Parameters
+        ----------
+        n_members : int
+            1 is a single network.
 
         Returns
         -------
-        MLP
+        MLP or Members
         """
-        return MLP(self.hidden_layer_sizes, self.dropout)
+        if n_members == 1:
+            return MLP(self.hidden_layer_sizes, self.dropout)
+        n_members = min(n_members, self.n_members)
+        return Members(self.hidden_layer_sizes, n_members, self.dropout)
 
     def build(self, input_shape: tuple[int, ...]) -> nn.Module:
         """Make the network with fresh weights.
@@ -94,9 +101,8 @@ class Members(BaseEstimator):
             positive integer.
         """
         sizes = positive_ints("hidden_layer_sizes", self.hidden_layer_sizes)
-        if not isinstance(self.n_members, Integral) or self.n_members < 1:
-            raise ValueError(f"n_members must be a positive integer, got {self.n_members!r}.")
-        return MemberTrunk(math.prod(input_shape), sizes, int(self.n_members), self.dropout)
+        n_members = positive_int("n_members", self.n_members)
+        return MemberTrunk(math.prod(input_shape), sizes, n_members, self.dropout)
 
 
 class MemberTrunk(nn.Sequential):
@@ -114,8 +120,10 @@ class MemberTrunk(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of samples of any shape."""
-        features: Tensor = super().forward(x.flatten(1))
-        return features
+        z = x.flatten(1)
+        for layer in self:
+            z = layer(z)
+        return z
 
 
 class SharedLinear(nn.Module):
