@@ -191,8 +191,8 @@ def resolve(
     `optimizer`    the same
     `views`        the same
     `lr`           the same; to classify the rows of tables, a fit then tries three
-                   rates on held-out rows (`choose_lr`)
-    `psi`          5, until a fit tries four numbers on held-out samples (`choose_psi`)
+                   rates on held-out rows (`trials`)
+    `psi`          5, until a fit tries four numbers on held-out samples (`trials`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
     `batch_size`   by the number of samples (`BatchRule`)
     `max_epochs`   100; for the rows of tables by their number (`Defaults.max_epochs`)

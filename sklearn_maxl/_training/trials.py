@@ -33,9 +33,9 @@ Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 Found = list[dict[str, object]]
 
 N_FOLDS = 5
-ENOUGH = 300  # rows that are predicted, at least: with many, fewer of the folds are held out
+ENOUGH = 120  # rows that are predicted, at least: with many, fewer of the folds are held out
 MARGIN = 0.5  # standard errors that an accuracy may be lower by and still count as equal
-RATES = (0.03, 0.01, 0.003)  # the first is taken where nothing can be tried, or all are equal
+RATES = (0.01, 0.003)
 PSI = (5, 2, 10, 3)  # the paper's numbers (its Table 1); the first as above
 SHARE_OF_PSI = 0.5  # of the fit's epochs, for the trainings without one fold of all of PSI
 TEMPERATURES = np.geomspace(0.05, 20, 121)
