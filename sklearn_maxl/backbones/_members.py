@@ -75,6 +75,15 @@ class Members(BaseEstimator):
         Returns
         -------
         MLP or Members
+            An `MLP` for one, which has no axis of members.
+
+        Examples
+        --------
+        >>> from sklearn_maxl.backbones import Members
+        >>> Members((64,), n_members=8).fewer(2)
+        Members(hidden_layer_sizes=(64,), n_members=2)
+        >>> Members((64,), n_members=8).fewer(1)
+        MLP(dropout=0.2, hidden_layer_sizes=(64,))
         """
         if n_members == 1:
             return MLP(self.hidden_layer_sizes, self.dropout)
