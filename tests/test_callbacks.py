@@ -48,7 +48,7 @@ SETTINGS = {
 
 
 def fitted(data, *callbacks, cls=MAXLClassifier, **params):
-    settings = {"auxiliary": Learned(every=1), **SETTINGS, **params}
+    settings = {"auxiliary": Learned(every=1), "temperature": 1.0, **SETTINGS, **params}
     return cls(callbacks=list(callbacks), **settings).fit(*data)
 
 

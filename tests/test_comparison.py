@@ -321,8 +321,8 @@ def test_more_verbose_logs_every_search_and_fit(caplog):
     with caplog.at_level(logging.INFO, "sklearn_maxl"):
         quick(n_seeds=1, verbose=2)
     lines = "\n".join(r.getMessage() for r in caplog.records[1:])
-    search = r"seed 0, fold 0: lr=0\.\d+, \d+\.\d s; 1 of 2 learning rates, 0 of 4 fits"
-    fit = r"single task, seed 0, fold 1: score 0\.\d{4}, .* s; 2 of 2 learning rates, 4 of 4 fits"
+    search = r"seed 0, fold 0: lr=0\.\d+, temperature=\S+, \d+\.\d s; 1 of 2 searches, 0 of 4 fits"
+    fit = r"single task, seed 0, fold 1: score 0\.\d{4}, .* s; 2 of 2 searches, 4 of 4 fits"
     assert re.match(search, lines)
     assert re.search(fit + "$", lines)
     assert len(caplog.records) == 1 + 2 + 4
@@ -333,7 +333,7 @@ def test_what_is_logged_is_seen_where_no_logging_is_set_up():
         "from sklearn.datasets import load_iris\n"
         "from sklearn_maxl import MAXLClassifier\n"
         "from sklearn_maxl.comparison import compare\n"
-        "compare(MAXLClassifier(max_epochs=1, lr=0.1), *load_iris(return_X_y=True), cv=2, "
+        "compare(MAXLClassifier(max_epochs=1, lr=0.1, temperature=1), *load_iris(return_X_y=True), cv=2, "
         "n_seeds=1, arms=('uniform', None), verbose=1)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
