@@ -314,7 +314,7 @@ def test_verbose_logs_how_far_it_is(caplog, monkeypatch):
     with caplog.at_level(logging.INFO, "sklearn_maxl"):
         quick(n_seeds=1, verbose=1)
     (line,) = [r.getMessage() for r in caplog.records]
-    assert line == "0 of 2 learning rates, 0 of 4 fits"
+    assert line == "0 of 2 searches, 0 of 4 fits"
 
 
 def test_more_verbose_logs_every_search_and_fit(caplog):
