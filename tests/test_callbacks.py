@@ -48,7 +48,9 @@ SETTINGS = {
 
 
 def fitted(data, *callbacks, cls=MAXLClassifier, **params):
-    settings = {"auxiliary": Learned(every=1), "temperature": 1.0, **SETTINGS, **params}
+    settings = {"auxiliary": Learned(every=1), **SETTINGS, **params}
+    if cls is MAXLClassifier:
+        settings["temperature"] = 1.0  # no trials
     return cls(callbacks=list(callbacks), **settings).fit(*data)
 
 

@@ -364,13 +364,13 @@ class OfImpatience(MAXLClassifier):
 def test_a_training_that_was_interrupted_is_never_scored(wrapper, monkeypatch):
     monkeypatch.setattr(Interrupted, "epochs", 0)
     scored = []
-    clf = wrapper(OfImpatience(max_epochs=5, lr=0.05))
+    clf = wrapper(OfImpatience(max_epochs=5, lr=0.05, temperature=1))
     with pytest.raises(KeyboardInterrupt):
         quick(clf, scoring=lambda *_: scored.append(1))
     assert (Interrupted.epochs, scored) == (2, [])
     monkeypatch.setattr(Interrupted, "epochs", 0)
     with pytest.warns(UserWarning, match="keeping what was learned"):  # elsewhere as ever
-        OfImpatience(max_epochs=5, lr=0.05).fit(X, Y)
+        OfImpatience(max_epochs=5, lr=0.05, temperature=1).fit(X, Y)
 
 
 # Wrong uses
