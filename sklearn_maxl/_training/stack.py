@@ -22,6 +22,7 @@ from .._maths.at_parameters import AtParameters
 from .._maths.step import Batch, training_loss
 from .._maths.virtual_step import RULES
 from .._networks.multi_task import MultiTaskNet
+from ..optimizers import Holder
 from .fitted import Fitted
 from .net import MAXLNet
 from .plan import Plan
@@ -53,7 +54,9 @@ def can_stack(settings: Sequence[Settings], net: MAXLNet) -> bool:
     """
     first = settings[0]
     alike = all(replace(s, lr=first.lr) == first for s in settings)
-    elementwise = type(net.optimizer_) in RULES
+    # A function of a user's may look at shapes, which have an axis more here.
+    holder = isinstance(first.optimizer, Holder)
+    elementwise = holder and type(net.optimizer_) in RULES
     plain = first.labels is None and first.precision == "float32" and first.step_class is Step
     own = "backbone" not in first.user_code
     return alike and elementwise and plain and own and not moving_buffers(net.module_)
