@@ -110,7 +110,7 @@ class Settings:
     schedule : callable
         Part of the training that is over -> factor of the learning rates.
     undecided : tuple of str
-        What held-out trials still have to decide, keys of `trials.TRIALS`.
+        What held-out trials still have to decide, answered by `trials.QUESTIONS`.
     is_trial : bool
         Whether this is one of those trials. Nothing cuts a trial short: it would be compared
         with whole ones.
@@ -190,8 +190,10 @@ def resolve(
     `backbone`     `DEFAULTS`, by the shape of a sample and the kind of targets
     `optimizer`    the same
     `views`        the same
-    `lr`           the same; to classify the rows of tables, a fit then tries three
+    `lr`           the same; to classify the rows of tables, a fit then tries two
                    rates on held-out rows (`trials`)
+    `temperature`  1; where rates are tried, the same trials find it
+    `auxiliary`    "maxl", until a fit tries three sources on held-out samples (`trials`)
     `psi`          5, until a fit tries four numbers on held-out samples (`trials`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
     `batch_size`   by the number of samples (`BatchRule`)
