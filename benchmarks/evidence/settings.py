@@ -9,7 +9,6 @@ from benchmarks.evidence.ideas import (
     STEPS,
 )
 from benchmarks.evidence.sets import OTHERWISE, TUNED_ON
-from benchmarks.package import CANDIDATES
 from sklearn_maxl.labels import Learned
 from sklearn_maxl.optimizers import AdamW
 
@@ -106,7 +105,7 @@ TABLE_IDEAS: dict[str, dict[str, Any]] = {
 }
 # With the network and the weight decay that tables have by default: one rate for all, or one
 # that each fit chooses.
-RATES_TRIED: tuple[float | str, ...] = (*CANDIDATES, "auto")
+RATES_TRIED: tuple[float | str, ...] = (0.01, 0.003, 0.001, "auto")
 
 
 def rate_setting(arm: str, lr: float | str) -> str:
