@@ -47,8 +47,8 @@ def tune(seeds: int, wanted: list[str] | None, jobs: int) -> None:
 
 
 def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
-    # Tables were tuned with 100 units where a setting does not say otherwise.
-    network = {"backbone": "mlp"} if is_table(name) else {}
+    # Tables were tuned with 100 units and epochs where a setting does not say otherwise.
+    network = {"backbone": "mlp", "max_epochs": 100} if is_table(name) else {}
     shared = {**network, **shared_settings(name, n), **BASE}
     arm = {**BASE, **SETTINGS[setting]}
     return settings_scores(split(name, n, seed, "validation"), arm, shared, seed)

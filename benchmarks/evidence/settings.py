@@ -15,6 +15,7 @@ from sklearn_maxl.optimizers import AdamW
 TUNING_TABLES = [(name, 200) for name in TUNED_ON]
 MORE_ROWS = [(name, 1000) for name in TUNED_ON]
 BASE: dict[str, Any] = {"lr": 3e-3, "optimizer": "adam", "schedule": "cosine", "views": None}
+BASE["temperature"] = 1.0
 CHANGES: dict[str, dict[str, Any]] = {
     "single": {"auxiliary": None},
     "single, focal_gamma=1": {"auxiliary": None, "focal_gamma": 1.0},

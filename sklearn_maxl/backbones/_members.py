@@ -75,6 +75,7 @@ class Members(BaseEstimator):
         Returns
         -------
         MLP or Members
+            A new backbone.
         """
         if n_members == 1:
             return MLP(self.hidden_layer_sizes, self.dropout)
