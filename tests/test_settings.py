@@ -126,7 +126,7 @@ def test_a_users_own_network_is_known_as_such():
     def own(input_shape):
         return torch.nn.Linear(4, 2)
 
-    of_backbone = {"backbone", "trial", "single"}
+    of_backbone = {"backbone", "single"}
     assert settings(backbone=own).user_code == {*of_backbone, "generator"}
     assert settings(backbone=own, auxiliary=Learned("mlp")).user_code == of_backbone
     assert settings(auxiliary=Learned(own)).user_code == {"generator"}

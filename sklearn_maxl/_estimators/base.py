@@ -309,7 +309,7 @@ class BaseMAXL(
         throwaway = copy.copy(self)  # checking samples sets attributes
         arrays, targets = throwaway._check(X, y, sample_weight, auxiliary_labels, None)
         settings = throwaway._settings(arrays, targets)
-        mine = tuple(name for name in settings.undecided if name in trials.SINGLE_TASK.settings)
+        mine = tuple(name for name in settings.undecided if name in trials.OF_SINGLE_TASK)
         if not mine:
             return {}
         plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
@@ -407,7 +407,7 @@ class BaseMAXL(
             )
         found = {
             name: getattr(before.settings, name)
-            for name in trials.SINGLE_TASK.settings
+            for name in trials.OF_SINGLE_TASK
             if isinstance(getattr(self, name, None), str)
         }
         return replace(settings, **found, undecided=())

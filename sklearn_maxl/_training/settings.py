@@ -80,7 +80,6 @@ DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("other", "classes"): Defaults(None, Adam(), 0.003),
     ("other", "numbers"): Defaults(None, Adam(), 0.001),
 }
-TRIAL_MEMBERS = 2  # with one, temperatures that are found are too high for several
 KINDS = {1: "table", 2: "signal", 3: "image"}  # by the dimensions of a sample
 
 
@@ -92,9 +91,9 @@ class Settings:
     ----------
     input_shape : tuple of int
         Shape of one sample.
-    backbone, trial, single, generator : callable
-        Makers of the trunks. Where `backbone` makes several members, `trial` makes two, for
-        trials, and `single` one, for all that needs one network; elsewhere they make the same.
+    backbone, single, generator : callable
+        Makers of the trunks. `single` makes one network where `backbone` makes several members,
+        for all that needs one, and is the same everywhere else.
         `generator` is None unless labels are learned.
     user_code : frozenset of str
         Which of them run a user's own code.
@@ -110,7 +109,7 @@ class Settings:
     schedule : callable
         Part of the training that is over -> factor of the learning rates.
     undecided : tuple of str
-        What held-out trials still have to decide, keys of `trials.TRIALS`.
+        What held-out trials still have to decide, answered by `trials.QUESTIONS`.
     is_trial : bool
         Whether this is one of those trials. Nothing cuts a trial short: it would be compared
         with whole ones.
@@ -122,7 +121,6 @@ class Settings:
 
     input_shape: tuple[int, ...]
     backbone: Build
-    trial: Build
     single: Build
     generator: Build | None
     user_code: frozenset[str]
@@ -190,8 +188,10 @@ def resolve(
     `backbone`     `DEFAULTS`, by the shape of a sample and the kind of targets
     `optimizer`    the same
     `views`        the same
-    `lr`           the same; to classify the rows of tables, a fit then tries three
+    `lr`           the same; to classify the rows of tables, a fit then tries two
                    rates on held-out rows (`trials`)
+    `temperature`  1; where rates are tried, the same trials find it
+    `auxiliary`    "maxl", until a fit tries three sources on held-out samples (`trials`)
     `psi`          5, until a fit tries four numbers on held-out samples (`trials`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
     `batch_size`   by the number of samples (`BatchRule`)
@@ -246,7 +246,6 @@ def resolve(
         unplanned = {"auto": "cosine" if planned else "constant"}
         schedule = SCHEDULES[unplanned.get(schedule, schedule)]
     own = {"backbone": _or_auto(parameters["backbone"], auto)}
-    own["trial"] = with_members(own["backbone"], TRIAL_MEMBERS)
     own["single"] = with_members(own["backbone"], 1)
     if learned is not None:
         given = learned.generator
@@ -265,7 +264,6 @@ def resolve(
     answers = {
         "input_shape": input_shape,
         "backbone": trunks["backbone"],
-        "trial": trunks["trial"],
         "single": trunks["single"],
         "generator": trunks.get("generator"),
         "user_code": frozenset(name for name, value in own.items() if is_of_user(value)),

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ Found = list[dict[str, object]]
 N_FOLDS = 5
 ENOUGH = 120  # rows that are predicted, at least: with many, fewer of the folds are held out
 MARGIN = 0.5  # standard errors that an accuracy may be lower by and still count as equal
-RATES = (0.01, 0.003)
+RATES = (0.01, 0.003, 0.001)
 PSI = (5, 2, 10, 3)  # the paper's numbers (its Table 1); the first as above
 SHARE_OF_PSI = 0.5  # of the fit's epochs, for the trainings without one fold of all of PSI
 TEMPERATURES = np.geomspace(0.05, 20, 121)
@@ -56,33 +57,43 @@ class Question:
 
     Attributes
     ----------
-    settings : tuple of str
-        Names in `Settings.undecided` that it answers; the history tells the first.
+    setting : str
+        Name in `Settings.undecided` that it answers.
     candidates : callable
         Settings of the fit -> those to try, by the value that the history tells.
     takes : tuple of str
         The settings that a fit takes over from the candidate that is chosen.
     calibrates : bool
-        Whether the candidates are networks that a fit's temperature can be found with.
+        Whether the candidates are such as the fit trains, so that their temperature is its own.
     most_folds : int
         How many folds are held out, at most.
     """
 
-    settings: tuple[str, ...]
+    setting: str
     candidates: Callable[[Settings], dict[object, Settings]]
     takes: tuple[str, ...]
-    calibrates: bool = True
+    calibrates: bool = False
     most_folds: int = N_FOLDS
 
 
-def plain_networks(settings: Settings) -> dict[object, Settings]:
-    """Single tasks with each rate: the cheapest, and the same for every `auxiliary`.
+def rates(settings: Settings) -> dict[object, Settings]:
+    """Single networks with each rate, and without an auxiliary task: they are the cheapest.
 
-    What differs between two estimators with other auxiliary labels is then the labels' doing.
+    They are the same for every `auxiliary`, so that what differs between two estimators with
+    other auxiliary labels is the labels' doing.
     """
-    plain = settings.of_trial(backbone=settings.trial, labels=None, views=None, generator=None)
-    rates = RATES if "lr" in settings.undecided else (settings.lr,)
-    return {lr: replace(plain, lr=lr) for lr in rates}
+    single = single_task(settings, backbone=settings.single)
+    return {lr: replace(single, lr=lr) for lr in RATES}
+
+
+def the_fit_itself(settings: Settings) -> dict[object, Settings]:
+    """The network of the fit without an auxiliary task: with fewer members it would be surer."""
+    return {settings.temperature: single_task(settings)}
+
+
+def single_task(settings: Settings, **changes: Any) -> Settings:
+    """The settings of a trial without an auxiliary task."""
+    return settings.of_trial(labels=None, views=None, generator=None, **changes)
 
 
 def sources_of_labels(settings: Settings) -> dict[object, Settings]:
@@ -106,12 +117,14 @@ def numbers_of_classes(settings: Settings) -> dict[object, Settings]:
     return {k: settings.of_trial(psi=k, max_epochs=affordable // len(psi)) for k in psi}
 
 
-SINGLE_TASK = Question(("lr", "temperature"), plain_networks, ("lr",))
 QUESTIONS = (
-    SINGLE_TASK,
-    Question(("auxiliary",), sources_of_labels, ("labels", "views", "generator")),
-    Question(("psi",), numbers_of_classes, ("psi",), calibrates=False, most_folds=1),
+    Question("lr", rates, ("lr",)),
+    Question("temperature", the_fit_itself, (), calibrates=True, most_folds=2),
+    Question("auxiliary", sources_of_labels, ("labels", "views", "generator"), calibrates=True),
+    Question("psi", numbers_of_classes, ("psi",), most_folds=1),
 )
+# What does not depend on the auxiliary task.
+OF_SINGLE_TASK = ("lr", "temperature")
 
 
 @dataclass(frozen=True)
@@ -135,7 +148,7 @@ class Score:
 
 def asked(settings: Settings) -> list[Question]:
     """The questions that are open."""
-    return [q for q in QUESTIONS if set(q.settings) & set(settings.undecided)]
+    return [q for q in QUESTIONS if q.setting in settings.undecided]
 
 
 def epochs_of_trainings(settings: Settings, n: int) -> list[int]:
@@ -161,7 +174,7 @@ def decide(settings: Settings, plan: Plan, task: Task = UNTOLD) -> tuple[Setting
     """The settings with nothing undecided, and what the trials found: a row for each candidate."""
     found: Found = []
     for question in asked(settings):
-        if "psi" in question.settings and settings.labels is None:
+        if question.setting == "psi" and settings.labels is None:
             continue  # the trials have just chosen to have no auxiliary classes
         settings, rows = _answer(question, settings, plan, task)
         found += rows
@@ -171,7 +184,7 @@ def decide(settings: Settings, plan: Plan, task: Task = UNTOLD) -> tuple[Setting
 def _answer(
     question: Question, settings: Settings, plan: Plan, task: Task
 ) -> tuple[Settings, Found]:
-    name = question.settings[0]
+    name = question.setting
     candidates = question.candidates(settings)
     folds = held_out_folds(plan, question.most_folds)
     if not folds or not candidates:
@@ -187,7 +200,7 @@ def _answer(
     rows: Found = [
         {
             "setting": name,
-            "value": value,
+            "value": s.temperature if name == "temperature" else value,
             "accuracy": None if s.right is None else float(np.average(s.right, weights=weight)),
             "loss": s.loss,
             "temperature": s.temperature,
@@ -198,7 +211,7 @@ def _answer(
     if settings.verbose:
         for row in rows:
             logger.info("%s", trial_line({**row, "chosen": False}))
-        logger.info("%s=%s chosen", name, chosen)
+        logger.info("%s=%s chosen", name, next(r["value"] for r in rows if r["chosen"]))
     taken = {name: getattr(candidates[chosen], name) for name in question.takes}
     if question.calibrates and "temperature" in settings.undecided:
         taken["temperature"] = scores[chosen].temperature

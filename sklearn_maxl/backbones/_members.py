@@ -25,8 +25,8 @@ class Members(BaseEstimator):
     probabilities [2]_, and it is the classifier's ``backbone="auto"`` there
     (``python -m benchmarks.evidence tune``).
 
-    Label generator and ``auxiliary="kmeans"`` train a single network of the same layers, the
-    trials of ``lr="auto"`` one of two members.
+    Label generator, ``auxiliary="kmeans"`` and the trials of ``lr="auto"`` train a single
+    network of the same layers.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
 from .._estimators.base import BaseMAXL
-from .._training.trials import SINGLE_TASK, WITHOUT_EFFECT
+from .._training.trials import OF_SINGLE_TASK, WITHOUT_EFFECT
 from ._arms import Arms, with_params
 
 
@@ -84,7 +84,7 @@ def network_in(model: BaseEstimator, name: str) -> BaseMAXL:
 
 
 def _makes_trials(network: BaseMAXL) -> bool:
-    asked = [getattr(network, name, None) for name in SINGLE_TASK.settings]
+    asked = [getattr(network, name, None) for name in OF_SINGLE_TASK]
     return any(isinstance(value, str) for value in asked) and is_classifier(network)
 
 
