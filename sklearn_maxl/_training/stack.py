@@ -103,8 +103,7 @@ def train_stack(
                     _step(f, layers, batch, w[:, index], settings[0])
             epoch.end()
         module.eval()
-        X = data.train.X if data.prepare is None else data.prepare(data.train.X)
-        return np.stack([_outputs(module, layer.t, X) for layer in layers])
+        return np.stack([_outputs(module, layer.t, data.train.X) for layer in layers])
 
 
 def _layer(settings: Settings, net: MAXLNet, n: int) -> Layer:
