@@ -397,6 +397,6 @@ def test_as_a_program_in_two_processes(tmp_path):
     root = Path(_cli.__file__).parents[1]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     assert done.returncode == 0
-    assert all(re.match(r"\d+ of 2 learning rates, ", line) for line in done.stderr.splitlines())
+    assert all(re.match(r"\d+ of 2 searches, ", line) for line in done.stderr.splitlines())
     assert "Verdict: " in done.stdout
     assert (tmp_path / "page.html").stat().st_size > 10_000

@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--folds", type=_at_least(2), help="folds of each (default: 5)")
     add("--epochs", type=_at_least(1),
         help="of each fit (default: 100 up to 1,000 rows, then fewer, down to 20)")  # fmt: skip
-    add("--lr", type=_rate, help="learning rate (default: auto, which tries two)")
+    add("--lr", type=_rate, help="learning rate (default: auto, by trials on held-out rows)")
     add("--max-rows", type=_at_least(10), default=5000, metavar="N",
         help="draw so many rows at random where there are more (default: 5000)")  # fmt: skip
     add("--scoring", help="scikit-learn's name of a score (default: accuracy, or R2)")

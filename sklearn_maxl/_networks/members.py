@@ -36,16 +36,17 @@ def side_by_side(features: Tensor) -> Tensor:
     return features if features.ndim == 2 else features.movedim(0, 1).flatten(1)
 
 
-def mean_number(outputs: Tensor) -> Tensor:
+def mean_number(outputs: Tensor, members: int | None) -> Tensor:
     """The numbers that members predict, averaged."""
-    return outputs if outputs.ndim == 2 else outputs.mean(0)
+    return outputs if members is None else outputs.mean(0)
 
 
-def mean_log_probability(logits: Tensor) -> Tensor:
+def mean_log_probability(logits: Tensor, members: int | None) -> Tensor:
     """Logarithm of the mean of members' probabilities; logits of a single network stay as they are.
 
     Both are logits of the classes, shape (n, C).
     """
-    if logits.ndim == 2:
+    if members is None:
         return logits
-    return torch.log_softmax(logits, dim=2).logsumexp(0) - math.log(logits.shape[0])
+    # Their number is given: what is traced can't take the logarithm of a shape.
+    return torch.log_softmax(logits, dim=2).logsumexp(0) - math.log(members)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._tasks.auxiliary import Hierarchy
-from .members import mean_log_probability, mean_number
+from .members import mean_log_probability, mean_number, n_members
 from .trunk import Frame, Network, Standardize, make_head
 
 
@@ -39,7 +39,7 @@ class MultiTaskNet(Network):
         numbers: bool = False,
     ):
         super().__init__(standardize, trunk, n_features)
-        self.together = mean_number if numbers else mean_log_probability
+        self.members, self.numbers = n_members(trunk), numbers
         self.hierarchy = hierarchy
         self.views = None if hierarchy is None else hierarchy.views
         self.primary_head = make_head(trunk, n_features, n_outputs)
@@ -91,6 +91,10 @@ class MultiTaskNet(Network):
         together = torch.lerp(self._joint(seen), own, self.primary_share.to(own))
         return together / self.temperature
 
+    def together(self, outputs: Tensor) -> Tensor:
+        """What members say together, (n, ...); that of a single network stays as it is."""
+        return (mean_number if self.numbers else mean_log_probability)(outputs, self.members)
+
     def joint(self, x: Tensor) -> Tensor:
         """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).
 
@@ -131,7 +135,7 @@ class MultiTaskNet(Network):
         """Auxiliary probabilities of the samples as they are, shape (n, sum psi)."""
         assert self.hierarchy is not None
         logits = self._auxiliary_logits(self.prepare(x))[..., self.hierarchy.own_columns]
-        return torch.softmax(mean_log_probability(logits), dim=1)
+        return torch.softmax(mean_log_probability(logits, self.members), dim=1)
 
     def _auxiliary_logits(self, z: Tensor) -> Tensor:
         assert self.auxiliary_head is not None

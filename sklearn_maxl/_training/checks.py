@@ -10,6 +10,10 @@ from torch import Tensor
 from .settings import Settings
 
 
+class DivergedError(ValueError):
+    """A loss or a weight is not finite any more."""
+
+
 def check_not_diverged(
     epoch: int,
     means: Mapping[str, float],
@@ -22,7 +26,7 @@ def check_not_diverged(
         return
     learned = settings.learned
     of_generator = "" if learned is None else f" or the lr of Learned (now {learned.lr})"
-    raise ValueError(
+    raise DivergedError(
         f"Training diverged in epoch {epoch}: a loss or weight is not finite. Lower lr (now "
         f"{settings.lr}){of_generator}."
     )

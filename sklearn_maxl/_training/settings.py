@@ -247,15 +247,14 @@ def resolve(
     if isinstance(schedule, str):
         unplanned = {"auto": "cosine" if planned else "constant"}
         schedule = SCHEDULES[unplanned.get(schedule, schedule)]
-    backbone = parameters["backbone"]
-    own = {
-        "backbone": auto.backbone if isinstance(backbone, str) and backbone == "auto" else backbone
-    }
+    own = {"backbone": _or_auto(parameters["backbone"], auto)}
     own["trial"] = with_members(own["backbone"], TRIAL_MEMBERS)
     own["single"] = with_members(own["backbone"], 1)
     if learned is not None:
-        generator = auto.backbone if learned.generator == "auto" else learned.generator
-        own["generator"] = own["single"] if generator is None else with_members(generator, 1)
+        given = learned.generator
+        own["generator"] = (
+            own["single"] if given is None else with_members(_or_auto(given, auto), 1)
+        )
     trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
     device, precision = resolve_device(parameters["device"]), parameters["precision"]
     check_precision(precision, PRECISIONS[precision], device)
@@ -306,6 +305,11 @@ def make_labels(auxiliary: str | Labels | None) -> Labels | None:
         )
     # A copy, so that what changes in the parameter later does not change a fit of before.
     return LABELS[auxiliary]() if isinstance(auxiliary, str) else copy.copy(auxiliary)
+
+
+def _or_auto(backbone: Backbone, auto: Defaults) -> Any:
+    """What is given, or the default where that is "auto"."""
+    return auto.backbone if isinstance(backbone, str) and backbone == "auto" else backbone
 
 
 def _trunk(backbone: Backbone, name: str, input_shape: tuple[int, ...]) -> Build:

@@ -16,12 +16,13 @@ from torch.func import vmap
 from torch.optim import Optimizer
 
 from .._data.arrays import mean_one
-from .._data.batches import shuffled
+from .._data.batches import TrainingData, shuffled
 from .._environment.threads import torch_threads
 from .._maths.at_parameters import AtParameters
 from .._maths.step import Batch, training_loss
 from .._maths.virtual_step import RULES
 from .._networks.multi_task import MultiTaskNet
+from ..optimizers import Holder
 from .fitted import Fitted
 from .net import MAXLNet
 from .plan import Plan
@@ -53,7 +54,9 @@ def can_stack(settings: Sequence[Settings], net: MAXLNet) -> bool:
     """
     first = settings[0]
     alike = all(replace(s, lr=first.lr) == first for s in settings)
-    elementwise = type(net.optimizer_) in RULES
+    # A function of a user's may look at shapes, which have an axis more here.
+    holder = isinstance(first.optimizer, Holder)
+    elementwise = holder and type(net.optimizer_) in RULES
     plain = first.labels is None and first.precision == "float32" and first.step_class is Step
     own = "backbone" not in first.user_code
     return alike and elementwise and plain and own and not moving_buffers(net.module_)
@@ -103,7 +106,7 @@ def train_stack(
                     _step(f, layers, batch, w[:, index], settings[0])
             epoch.end()
         module.eval()
-        return np.stack([_outputs(module, layer.t, data.train.X) for layer in layers])
+        return np.stack([_outputs(module, layer.t, data) for layer in layers])
 
 
 def _layer(settings: Settings, net: MAXLNet, n: int) -> Layer:
@@ -132,11 +135,14 @@ def _step(
         layer.optimizer.zero_grad()
 
 
-def _outputs(module: MultiTaskNet, t: Mapping[str, Tensor], X: Tensor) -> NDArray[np.float32]:
-    """What networks predict of prepared samples."""
+def _outputs(
+    module: MultiTaskNet, t: Mapping[str, Tensor], data: TrainingData
+) -> NDArray[np.float32]:
+    """What networks predict of all samples, none of them augmented."""
+    prepare = data.prepare or (lambda x: x)
     f = AtParameters(module, module.primary_of)
     t = {name: p.detach() for name, p in t.items()}
     size = max(1, AT_ONCE // len(next(iter(t.values()))))
     with torch.no_grad():
-        parts = [vmap(f, in_dims=(0, None))(t, z).cpu() for z in X.split(size)]
+        parts = [vmap(f, in_dims=(0, None))(t, prepare(x)).cpu() for x in data.train.X.split(size)]
     return torch.cat(parts, dim=1).numpy()

@@ -21,7 +21,9 @@ from torch.nn import functional as F
 from .._data.samples import Samples
 from ..labels import Learned, Uniform
 from . import evaluation
+from .checks import DivergedError
 from .fitted import Fitted
+from .history import trial_line
 from .log import logger
 from .plan import Plan, make_plan, stream
 from .progress import UNTOLD, Task
@@ -148,7 +150,8 @@ def fit(settings: Settings, plan: Plan, task: Task) -> Fitted:
     decided = ", ".join(
         f"{name}={getattr(settings, name)}" for name in names if name != "auxiliary"
     )
-    with task.training(f"training with {decided}", settings.max_epochs) as training:
+    name = f"training with {decided}" if decided else "training"
+    with task.training(name, settings.max_epochs) as training:
         fitted = run(settings, plan, task=training)
     fitted.history.trials = found
     return fitted
@@ -158,6 +161,8 @@ def decide(settings: Settings, plan: Plan, task: Task = UNTOLD) -> tuple[Setting
     """The settings with nothing undecided, and what the trials found: a row for each candidate."""
     found: Found = []
     for question in asked(settings):
+        if "psi" in question.settings and settings.labels is None:
+            continue  # the trials have just chosen to have no auxiliary classes
         settings, rows = _answer(question, settings, plan, task)
         found += rows
     return replace(settings, undecided=()), found
@@ -191,6 +196,8 @@ def _answer(
         for value, s in scores.items()
     ]
     if settings.verbose:
+        for row in rows:
+            logger.info("%s", trial_line({**row, "chosen": False}))
         logger.info("%s=%s chosen", name, chosen)
     taken = {name: getattr(candidates[chosen], name) for name in question.takes}
     if question.calibrates and "temperature" in settings.undecided:
@@ -214,12 +221,7 @@ def scored(
     outputs = _outputs(name, candidates, plan, folds, settings, task)
     held = plan.arrays.take(np.concatenate([held for _, held in folds]))
     samples = Samples.from_arrays(held, torch.device("cpu"))
-    scores = [score_of(torch.from_numpy(own), samples, settings) for own in outputs]
-    if settings.verbose:
-        for value, s in zip(candidates, scores, strict=True):
-            accuracy = "" if s.right is None else f"held-out accuracy {s.right.mean():.4f}, "
-            logger.info("trial of %s=%s: %sloss %.4f", name, value, accuracy, s.loss)
-    return scores
+    return [score_of(torch.from_numpy(own), samples, settings) for own in outputs]
 
 
 def _outputs(
@@ -249,9 +251,12 @@ def _outputs(
             rest, held = folds[fold]
             epoch = training.epoch()
             own = make_plan(several[i], plan.arrays.take(rest), plan.targets, plan.seed)
-            net = run(several[i], own).net
             samples = Samples.from_arrays(plan.arrays.take(held), settings.device)
-            parts[i].append(net.outputs_on(samples).numpy())
+            try:
+                outputs = run(several[i], own).net.outputs_on(samples).numpy()
+            except DivergedError:
+                outputs = np.full((len(held), plan.targets.n_outputs), np.nan, np.float32)
+            parts[i].append(outputs)
             epoch.end()
     return [np.concatenate(own) for own in parts]
 
@@ -290,12 +295,14 @@ def held_out_folds(plan: Plan, most: int = N_FOLDS) -> Folds:
 
 def score_of(outputs: torch.Tensor, samples: Samples, settings: Settings) -> Score:
     """The score of outputs for held-out rows."""
-    if samples.target is not None:
-        return Score(None, evaluation.loss(outputs, samples, settings.recipe))
+    numbers = samples.target is not None
     if not outputs.isfinite().all():  # diverged
-        return Score(np.zeros(len(outputs), bool), math.inf)
+        return Score(None if numbers else np.zeros(len(outputs), bool), math.inf)
+    if numbers:
+        return Score(None, evaluation.loss(outputs, samples, settings.recipe))
     weight = torch.ones(len(samples)) if samples.weight is None else samples.weight
-    temperature, loss = best_temperature(outputs, samples.y, weight)
+    # In float64, where the largest float32 can be divided by the lowest temperature.
+    temperature, loss = best_temperature(outputs.double(), samples.y, weight)
     return Score(outputs.argmax(1).numpy() == samples.y.numpy(), loss, temperature)
 
 

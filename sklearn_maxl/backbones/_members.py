@@ -75,11 +75,19 @@ class Members(BaseEstimator):
         Returns
         -------
         MLP or Members
-            A new backbone.
+            An `MLP` for one, which has no axis of members.
+
+        Examples
+        --------
+        >>> from sklearn_maxl.backbones import Members
+        >>> Members((64,), n_members=8).fewer(2)
+        Members(hidden_layer_sizes=(64,), n_members=2)
+        >>> Members((64,), n_members=8).fewer(1)
+        MLP(dropout=0.2, hidden_layer_sizes=(64,))
         """
         if n_members == 1:
             return MLP(self.hidden_layer_sizes, self.dropout)
-        n_members = min(n_members, self.n_members)
+        n_members = min(n_members, positive_int("n_members", self.n_members))
         return Members(self.hidden_layer_sizes, n_members, self.dropout)
 
     def build(self, input_shape: tuple[int, ...]) -> nn.Module:
@@ -157,12 +165,8 @@ class SharedLinear(nn.Module):
         return f"{self.in_features}, {self.out_features}, n_members={self.n_members}"
 
 
-class MemberDropout(nn.Module):
+class MemberDropout(nn.Dropout):
     """Dropout with one mask for all members: what is random takes longer than all else."""
-
-    def __init__(self, p: float):
-        super().__init__()
-        self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop values in training, and scale up the others."""
@@ -170,6 +174,3 @@ class MemberDropout(nn.Module):
             return x
         kept = torch.rand_like(x[:1], dtype=torch.float32) >= self.p
         return x * kept.to(x.dtype).mul_(1 / (1 - self.p) if self.p < 1 else 0.0)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
