@@ -236,7 +236,7 @@ class Comparison:
     scores_ : ndarray of shape (n_arms, n_seeds, n_folds)
         Scores on the test folds. ``scores_[:, i, j]`` belong to the same split and seed.
     seconds_ : ndarray of shape (n_arms, n_seeds, n_folds)
-        Duration of each fit, without the search in `search_seconds_`.
+        Duration of each fit, without the search for a learning rate in `search_seconds_`.
     n_train_ : ndarray of shape (n_seeds, n_folds)
         Training samples of each split.
     n_test_ : ndarray of shape (n_seeds, n_folds)
@@ -247,7 +247,7 @@ class Comparison:
         Whether another seed gives other folds. If not, scores are averaged over the
         seeds before they are tested.
     search_seconds_ : ndarray of shape (n_arms, n_seeds, n_folds), or float, default=0.0
-        Duration of the search for the learning rate and temperature that each fit was given. Arms that
+        Duration of the search for the learning rate that each fit was given. Arms that
         share a search have the same number; 0 where `compare` made no search.
 
     See Also
@@ -277,7 +277,7 @@ class Comparison:
             reference with ``difference_error``, 95 % interval ``low`` to ``high``, ``p`` of
             the corrected t-test and ``p_holm``, corrected for the number of arms as well;
             ``seconds`` of a fit (median), without ``search_seconds``, what the search for
-            its rate and temperature took (median); splits that an arm ``wins``, ``ties`` and
+            its learning rate took (median); splits that an arm ``wins``, ``ties`` and
             ``losses`` against the reference. In the units of the score.
         """
         records = [row.record() for row in self._summary.rows]
