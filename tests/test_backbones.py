@@ -23,6 +23,7 @@ from sklearn_maxl._maths.meta_gradient import check_forward_mode, double_backwar
 from sklearn_maxl._maths.step import multi_task_step
 from sklearn_maxl.backbones import MLP, VGG16, ConvNet, Custom, ResNet50, builder
 from sklearn_maxl.backbones._dropout import Dropout
+from sklearn_maxl.backbones._members import SharedLinear
 from sklearn_maxl.labels import Learned
 
 # torch's forward mode scripts a table when it is first used.
@@ -134,13 +135,13 @@ def test_custom_takes_a_function_and_a_given_input_shape():
 
 
 @pytest.mark.parametrize(
-    ("backbone", "kind"), [("auto", nn.Linear), ("mlp", nn.Linear), (None, nn.Linear)]
+    ("backbone", "kind"), [("auto", SharedLinear), ("mlp", nn.Linear), (None, SharedLinear)]
 )
-def test_auto_is_an_mlp_for_tables(iris, backbone, kind):
+def test_auto_is_several_members_for_tables(iris, backbone, kind):
     params = {"auxiliary": Learned(None)} if backbone is None else {"backbone": backbone}
     net = MAXLClassifier(max_epochs=1, **params).fit(*iris).net_
     assert isinstance(net.module_.trunk[0], kind)
-    assert isinstance(net.generator_.trunk[0], kind)
+    assert isinstance(net.generator_.trunk[0], nn.Linear)
 
 
 def test_auto_is_a_convnet_for_images(images):

@@ -11,7 +11,7 @@ from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._environment.devices import resolve_device
 from sklearn_maxl._training.schedules import constant, cosine
 from sklearn_maxl._training.settings import DEFAULTS, Settings, resolve
-from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.backbones import MLP, ConvNet, Members
 from sklearn_maxl.labels import Learned, Uniform
 from sklearn_maxl.optimizers import Adam, AdamW
 
@@ -26,7 +26,7 @@ def settings(shape=TABLE, regression=False, planned=True, **parameters):
 @pytest.mark.parametrize(
     ("shape", "regression", "optimizer", "lr", "views", "undecided"),
     [
-        (TABLE, False, AdamW(0.1), 0.01, None, ("lr",)),
+        (TABLE, False, AdamW(0.1), 0.01, None, ("lr", "temperature")),
         (TABLE, True, Adam(), 0.001, None, ()),
         (SIGNAL, False, Adam(), 0.003, None, ()),
         (SIGNAL, True, Adam(), 0.001, None, ()),
@@ -48,7 +48,10 @@ def test_auto_by_the_kind_of_samples_and_targets(
 
 
 def test_the_default_networks():
-    assert DEFAULTS["table", "classes"].backbone.get_params() == MLP((400,), 0.5).get_params()
+    of_tables = DEFAULTS["table", "classes"].backbone
+    assert isinstance(of_tables, Members)
+    assert of_tables.get_params() == Members((128, 128), 8, 0.2).get_params()
+    assert isinstance(DEFAULTS["table", "numbers"].backbone, MLP)
     for kind in [("signal", "classes"), ("image", "numbers")]:
         assert isinstance(DEFAULTS[kind].backbone, ConvNet)
 
@@ -69,14 +72,60 @@ def test_nothing_is_tried_where_there_is_no_plan():
 
 
 def test_psi_is_tried_where_it_decides():
-    assert settings(psi="auto").undecided == ("lr", "psi")
-    assert settings(psi="auto", lr=0.1).undecided == ("psi",)
-    assert settings(psi="auto", lr=0.1, auxiliary=None).undecided == ()
-    assert settings(psi="auto", lr=0.1, auxiliary="human").undecided == ()
+    assert settings(psi="auto").undecided == ("lr", "temperature", "psi")
+    given = {"psi": "auto", "lr": 0.1, "temperature": 1.0}
+    assert settings(**given).undecided == ("psi",)
+    assert settings(**given, auxiliary=None).undecided == ()
+    assert settings(**given, auxiliary="human").undecided == ()
 
 
-def test_batches_are_a_sixteenth_of_the_samples_within_bounds():
+def test_each_auto_is_tried_on_its_own():
+    assert settings(lr=0.1).undecided == ("temperature",)
+    assert settings(temperature=2.0).undecided == ("lr",)
+    assert settings(lr=0.1, temperature=2.0, auxiliary="auto").undecided == ("auxiliary",)
+    assert settings(IMAGE, auxiliary="auto", psi="auto").undecided == ("auxiliary", "psi")
+    assert settings(regression=True, auxiliary="auto").undecided == ("auxiliary",)
+    found = settings(auxiliary="auto", planned=False)
+    assert isinstance(found.labels, Learned)
+    assert found.temperature == 1
+
+
+def test_trials_and_what_needs_one_network_have_fewer_members():
     found = settings()
+    assert [getattr(found, name)((4,)).n_members for name in ("backbone", "trial")] == [8, 2]
+    assert not hasattr(found.single((4,)), "n_members")
+    assert not hasattr(found.generator((4,)), "n_members")
+    given = settings(backbone=Members((5,), n_members=1), auxiliary=Learned("members"))
+    assert given.trial((4,)).n_members == 1
+    assert not hasattr(given.generator((4,)), "n_members")
+    plain = settings(backbone=MLP((7,)))
+    assert [plain.trial((4,))[0].out_features, plain.single((4,))[0].out_features] == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("shape", "n", "epochs"),
+    [
+        (TABLE, 0, 32),
+        (TABLE, 150, 34),  # of 3 batches: 100 at least
+        (TABLE, 600, 32),
+        (TABLE, 32_000, 32),
+        (TABLE, 64_000, 16),  # of 250 batches: 4,000 at most
+        (TABLE, 10**7, 1),
+        (IMAGE, 150, 100),
+    ],
+)
+def test_epochs_by_the_number_of_rows(shape, n, epochs):
+    parameters = MAXLClassifier().get_params(deep=False)
+    found = resolve(parameters, shape, False, n).max_epochs
+    assert found == epochs
+    assert resolve({**parameters, "max_epochs": 7}, shape, False, n).max_epochs == 7
+    assert resolve(MAXLRegressor().get_params(deep=False), TABLE, True, n).max_epochs == 100
+
+
+def test_batches_are_a_part_of_the_samples_within_bounds():
+    found = settings()
+    assert [found.batch_size_of(n) for n in (10, 100, 600, 10**6)] == [10, 64, 75, 256]
+    found = settings(IMAGE)
     assert [found.batch_size_of(n) for n in (10, 600, 1600, 10**6)] == [10, 37, 100, 128]
     assert settings(batch_size=7).batch_size_of(600) == 7
 
@@ -103,8 +152,12 @@ def test_a_users_own_network_is_known_as_such():
     def own(input_shape):
         return torch.nn.Linear(4, 2)
 
-    assert settings(backbone=own).user_code == {"backbone", "generator"}
-    assert settings(backbone=own, auxiliary=Learned("mlp")).user_code == {"backbone"}
+    assert settings(backbone=own).user_code == {"backbone", "trial", "single", "generator"}
+    assert settings(backbone=own, auxiliary=Learned("mlp")).user_code == {
+        "backbone",
+        "trial",
+        "single",
+    }
     assert settings(auxiliary=Learned(own)).user_code == {"generator"}
     assert settings().user_code == set()
 

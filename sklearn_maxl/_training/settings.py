@@ -252,8 +252,9 @@ def resolve(
     own["trial"] = with_members(own["backbone"], TRIAL_MEMBERS)
     own["single"] = with_members(own["backbone"], 1)
     if learned is not None:
-        generator = auto.backbone if learned.generator == "auto" else learned.generator
-        own["generator"] = own["single"] if generator is None else with_members(generator, 1)
+        given = learned.generator
+        asked = auto.backbone if isinstance(given, str) and given == "auto" else given
+        own["generator"] = own["single"] if given is None else with_members(asked, 1)
     trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
     device, precision = resolve_device(parameters["device"]), parameters["precision"]
     check_precision(precision, PRECISIONS[precision], device)
