@@ -21,11 +21,11 @@ X, y = X[:300], y[:300]
 # %%
 # By the classifier itself
 # ------------------------
-# The trials take half of ``max_epochs`` together and hold out a fifth of the samples. Of the numbers
-# that predict about as many of those right as the best, the one with the least primary loss is taken.
-# ``psi_`` has the choice for each class, and ``history_.trials`` what was tried, beside the trials of
-# the temperature. Each of three seeds holds out other samples. Where the curves cross, the choice
-# depends on these samples.
+# The trials take half of ``max_epochs`` together and hold out a fifth of the samples. Of the
+# numbers that predict about as many of those right as the best, the one with the least primary
+# loss is taken. ``psi_`` has the choice for each class, and ``history_.trials`` what was tried,
+# beside the trials of the temperature. Each of three seeds holds out other samples. Where the
+# curves cross, the choice depends on these samples.
 
 found = []
 for seed in range(3):

@@ -333,7 +333,8 @@ def test_what_is_logged_is_seen_where_no_logging_is_set_up():
         "from sklearn.datasets import load_iris\n"
         "from sklearn_maxl import MAXLClassifier\n"
         "from sklearn_maxl.comparison import compare\n"
-        "compare(MAXLClassifier(max_epochs=1, lr=0.1, temperature=1), *load_iris(return_X_y=True), cv=2, "
+        "clf = MAXLClassifier(max_epochs=1, lr=0.1, temperature=1)\n"
+        "compare(clf, *load_iris(return_X_y=True), cv=2, "
         "n_seeds=1, arms=('uniform', None), verbose=1)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -79,6 +79,25 @@ def test_psi_is_tried_where_it_decides():
     assert settings(**given, auxiliary="auto").undecided == ("auxiliary", "psi")
 
 
+def test_each_auto_is_tried_on_its_own():
+    assert settings(lr=0.1).undecided == ("temperature",)
+    assert settings(temperature=2.0).undecided == ("lr",)
+    assert settings(IMAGE, auxiliary="auto", psi="auto").undecided == ("auxiliary", "psi")
+    assert settings(regression=True, auxiliary="auto").undecided == ("auxiliary",)
+    found = settings(auxiliary="auto", planned=False)
+    assert isinstance(found.labels, Learned)
+    assert found.temperature == 1
+
+
+def test_what_needs_one_network_has_no_members():
+    assert settings().backbone((4,)).n_members == 8
+    for parameters in ({}, {"auxiliary": Learned("members")}):
+        found = settings(**parameters)
+        assert not hasattr(found.single((4,)), "n_members")
+        assert not hasattr(found.generator((4,)), "n_members")
+    assert settings(backbone=MLP((7,))).single((4,))[0].out_features == 7
+
+
 def test_batches_are_a_part_of_the_samples_within_bounds():
     images, rows = settings(IMAGE), settings(TABLE)
     assert [images.batch_size_of(n) for n in (10, 600, 1600, 10**6)] == [10, 37, 100, 128]

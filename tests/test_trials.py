@@ -192,7 +192,8 @@ def test_what_is_tried(estimator, data, lr, asked):
     regression = isinstance(estimator, MAXLRegressor)
     settings = resolve(estimator.get_params(deep=False), estimator.input_shape_, regression)
     assert ("lr" in settings.undecided) == (lr is None)
-    assert len(epochs_of_trainings(settings, len(data[0]))) == asked + 1
+    assert len(epochs_of_trainings(settings, Y)) == asked + 1
+    assert epochs_of_trainings(settings, Y[FEW]) == [settings.max_epochs]
     assert len({t["setting"] for t in estimator.history_.trials}) in (asked, asked - 1)
 
 

@@ -80,7 +80,8 @@ class BatchRule:
 
 def batch_size_for(n_samples: int, asked: int | BatchRule | None = None) -> int:
     """Samples in a batch: as asked, or by a rule; never more than there are."""
-    size = asked if isinstance(asked, int) else (asked or BatchRule()).size(n_samples)
+    rule = BatchRule() if asked is None else asked
+    size = rule.size(n_samples) if isinstance(rule, BatchRule) else int(rule)
     return min(size, n_samples)
 
 

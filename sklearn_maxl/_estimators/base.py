@@ -286,7 +286,7 @@ class BaseMAXL(
             settings = self._settings(arrays, targets)
             if again:
                 settings = self._going_on(settings)
-            epochs = trials.epochs_of_trainings(settings, len(arrays.y))
+            epochs = trials.epochs_of_trainings(settings, arrays.y)
             told: dict[str, object] = {"X": X, "y": y, "sample_weight": sample_weight}
             with fit_task(self, told, type(self)._keep, epochs) as task:
                 if again:

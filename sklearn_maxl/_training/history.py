@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -97,9 +98,7 @@ class History(list[Row]):
         if not all(type(row.get("epoch")) is int and row["epoch"] > 0 for row in rows):
             raise ValueError("its history has a row without the number of its epoch")
         trials = state["trials"]
-        if not isinstance(trials, list) or not all(isinstance(t, dict) for t in trials):
-            raise ValueError("the trials of its history are no list of dictionaries")
-        if any(t.keys() != set(TRIAL) for t in trials):
+        if not isinstance(trials, list) or not all(map(is_trial, trials)):
             raise ValueError("its history has a trial that is not made of " + ", ".join(TRIAL))
         history.trials = trials
         return history
@@ -117,6 +116,20 @@ class History(list[Row]):
             for line in lines
         ]
         return "\n".join([*table, *map(trial_line, self.trials)])
+
+
+def is_trial(stored: object) -> bool:
+    """Whether this is what a trial records."""
+    return (
+        isinstance(stored, dict)
+        and stored.keys() == set(TRIAL)
+        and isinstance(stored["setting"], str)
+        and isinstance(stored["value"], str | Real | None)
+        and isinstance(stored["accuracy"], float | None)
+        and isinstance(stored["loss"], float)
+        and isinstance(stored["temperature"], float)
+        and isinstance(stored["chosen"], bool)
+    )
 
 
 def trial_line(trial: Mapping[str, Any]) -> str:

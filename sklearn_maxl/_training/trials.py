@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch.nn import functional as F
 
 from .._data.samples import Samples
+from .._tasks.auxiliary import Ints
 from ..labels import Learned, Uniform
 from . import evaluation
 from .checks import DivergedError
@@ -151,9 +152,10 @@ def asked(settings: Settings) -> list[Question]:
     return [q for q in QUESTIONS if q.setting in settings.undecided]
 
 
-def epochs_of_trainings(settings: Settings, n: int) -> list[int]:
+def epochs_of_trainings(settings: Settings, y: Ints) -> list[int]:
     """The most that each training of a fit reports to a progress bar, in order."""
-    return [*(0 for _ in asked(settings)), settings.max_epochs]
+    questions = asked(settings) if enough_rows(y) else []
+    return [*(0 for q in questions if q.candidates(settings)), settings.max_epochs]
 
 
 def fit(settings: Settings, plan: Plan, task: Task) -> Fitted:
@@ -189,7 +191,7 @@ def _answer(
     folds = held_out_folds(plan, question.most_folds)
     if not folds or not candidates:
         if settings.verbose:
-            reason = "so few epochs leave none" if folds else "no class has the rows"
+            reason = "so few epochs leave none" if folds else f"no class has the {N_FOLDS} rows"
             logger.info("%s=%s taken: %s for trials", name, _told(settings, name), reason)
         return settings, []
     scores = dict(
@@ -293,10 +295,15 @@ def weights_of(plan: Plan) -> NDArray[np.float64]:
     return np.ones(len(plan.arrays.y)) if weight is None else weight
 
 
+def enough_rows(y: Ints) -> bool:
+    """Whether any class has rows for each of the folds."""
+    return bool(np.bincount(y).max() >= N_FOLDS)
+
+
 def held_out_folds(plan: Plan, most: int = N_FOLDS) -> Folds:
     """Rows to train on and rows to predict, for each fold that is held out; none for few rows."""
     y = plan.arrays.y
-    if np.bincount(y).max() < N_FOLDS:
+    if not enough_rows(y):
         return []
     folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=stream(plan.seed, 2))
     wanted = min(most, N_FOLDS, max(1, math.ceil(ENOUGH * N_FOLDS / len(y))))
