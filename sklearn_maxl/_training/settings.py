@@ -253,6 +253,8 @@ def resolve(
             own["single"] if given is None else with_members(_or_auto(given, auto), 1)
         )
     trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
+    if own["single"] is own["backbone"]:
+        trunks["single"] = trunks["backbone"]
     device, precision = resolve_device(parameters["device"]), parameters["precision"]
     check_precision(precision, PRECISIONS[precision], device)
     asked = parameters["optimizer"]

@@ -92,6 +92,11 @@ def the_fit_itself(settings: Settings) -> dict[object, Settings]:
     return {settings.temperature: single_task(settings)}
 
 
+def is_single(settings: Settings) -> bool:
+    """Whether the fit trains a single network, not several members."""
+    return settings.single == settings.backbone
+
+
 def single_task(settings: Settings, **changes: Any) -> Settings:
     """The settings of a trial without an auxiliary task."""
     return settings.of_trial(labels=None, views=None, generator=None, **changes)
@@ -148,8 +153,12 @@ class Score:
 
 
 def asked(settings: Settings) -> list[Question]:
-    """The questions that are open."""
-    return [q for q in QUESTIONS if q.setting in settings.undecided]
+    """The questions that are open.
+
+    The trials of rates tell the temperature, too, unless they are of fewer members.
+    """
+    answered = {"temperature"} if "lr" in settings.undecided and is_single(settings) else set()
+    return [q for q in QUESTIONS if q.setting in {*settings.undecided} - answered]
 
 
 def epochs_of_trainings(settings: Settings, y: Ints) -> list[int]:
@@ -215,7 +224,8 @@ def _answer(
             logger.info("%s", trial_line({**row, "chosen": False}))
         logger.info("%s=%s chosen", name, next(r["value"] for r in rows if r["chosen"]))
     taken = {name: getattr(candidates[chosen], name) for name in question.takes}
-    if question.calibrates and "temperature" in settings.undecided:
+    calibrates = question.calibrates or (name == "lr" and is_single(settings))
+    if calibrates and "temperature" in settings.undecided:
         taken["temperature"] = scores[chosen].temperature
     return replace(settings, **taken), rows
 

@@ -58,9 +58,10 @@ def builder(backbone: Backbone, name: str = "backbone") -> Build:
 
 def with_members(backbone: Backbone, most: int) -> Backbone:
     """The backbone with so many members at most, where it has any; else `backbone`."""
+    holder = backbone
     if isinstance(backbone, str) and backbone in NAMED:
-        backbone = NAMED[backbone]()
-    return backbone.fewer(most) if isinstance(backbone, Members) else backbone
+        holder = NAMED[backbone]()
+    return holder.fewer(most) if isinstance(holder, Members) else backbone
 
 
 def is_of_user(backbone: Backbone) -> bool:
