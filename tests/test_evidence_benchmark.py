@@ -326,8 +326,8 @@ def test_surgery_leaves_no_conflict_with_the_primary_gradient():
 
 def test_surgery_without_conflicts_is_the_packages_step(iris):
     def fit(**settings):
-        clf = arms.classifier(settings, {"backbone": "mlp", "max_epochs": 3}, 0)
-        return clf.fit(*iris).predict_proba(iris[0])
+        shared = {"backbone": "mlp", "max_epochs": 3, "lr": 0.01, "temperature": 1.0}
+        return arms.classifier(settings, shared, 0).fit(*iris).predict_proba(iris[0])
 
     unchanged = ideas.changed(ideas.Surgery, operation=lambda auxiliary, primary: auxiliary)
     np.testing.assert_allclose(fit(**unchanged), fit(), rtol=1e-4)

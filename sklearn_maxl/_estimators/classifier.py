@@ -105,8 +105,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Learning rate of the multi-task network. "auto" is 0.003 for images and signals: of
         0.001, 0.003 and 0.01 the one with the best mean accuracy on the data sets for
         tuning (``python -m benchmarks.evidence tune``). To classify the rows of tables, which
-        differ in the rate that they need, a fit first tries 0.01 and 0.003, with the single
-        task, on networks of two members, all of them trained at once where the
+        differ in the rate that they need, a fit first tries 0.01, 0.003 and 0.001, with the
+        single task, on networks without members, all of them trained at once where the
         networks are the package's own. Each is trained without one of five stratified folds
         and predicts its rows, and as many folds are held out as bring 120 rows: all five up to
         120 rows, three at 200, one from 600 on. Of the rates whose accuracy is at most half a
@@ -118,9 +118,10 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     temperature : float or "auto", default="auto"
         What the logits of the classes are divided by, so that probabilities are to be believed
         (Guo, Pleiss, Sun and Weinberger, ICML 2017): above 1 they are less sure. No prediction
-        changes. "auto" is the number with the least log-loss on the held-out rows of the trials
-        that `lr` describes, which are made for it where `lr` is a number, too; of the trials
-        of `auxiliary` if that is "auto". It is 1 where no trials are made: for images and
+        changes. "auto" is, for the rows of tables, the number with the least log-loss on
+        held-out rows. A backbone of several members is trained for it, without an auxiliary
+        task, without one or two of the folds that `lr` describes; of a single network the trials
+        of `lr` tell it; and if `auxiliary` is "auto", those tell it. It is 1 for images and
         signals, in `partial_fit`, and where no class has five rows. ``temperature_`` tells it.
     schedule : {"auto", "constant", "halving", "cosine"} or callable, default="auto"
         Learning rates of both optimizers over the epochs: a function of the part of
