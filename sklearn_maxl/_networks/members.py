@@ -38,7 +38,7 @@ def side_by_side(features: Tensor) -> Tensor:
 
 def mean_number(outputs: Tensor, members: int | None) -> Tensor:
     """The numbers that members predict, averaged."""
-    return outputs if members is None else outputs.mean(0)
+    return outputs if members is None else last(outputs).mean(-1)
 
 
 def mean_log_probability(logits: Tensor, members: int | None) -> Tensor:
@@ -49,4 +49,9 @@ def mean_log_probability(logits: Tensor, members: int | None) -> Tensor:
     if members is None:
         return logits
     # Their number is given: what is traced can't take the logarithm of a shape.
-    return torch.log_softmax(logits, dim=2).logsumexp(0) - math.log(members)
+    return last(torch.log_softmax(logits, dim=2)).logsumexp(-1) - math.log(members)
+
+
+def last(outputs: Tensor) -> Tensor:
+    """Members as the last axis: sums along it round alike wherever in a batch a sample stands."""
+    return outputs.movedim(0, -1).contiguous()
