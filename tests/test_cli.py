@@ -68,7 +68,8 @@ def test_a_report_of_a_table(call, tmp_path):
     assert "Columns: 4 numeric" in out
     assert "Target: kind, 3 classes: setosa, versicolor, virginica; 33.3 % of the rows are s" in out
     assert re.search(r"^uniform  +\d+\.\d\d ± ", out, re.MULTILINE)
-    assert "Verdict: uniform scores as single task does in every split" in out
+    assert "Training: 1 epoch, seed " in out
+    assert "Verdict: " in out
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<h1>Do auxiliary labels help on data.csv?</h1>" in page
     assert page.count("data:image/svg+xml;base64,") == 2
