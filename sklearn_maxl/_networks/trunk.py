@@ -22,8 +22,7 @@ Scaling = tuple[np.ndarray, np.ndarray]
 M = TypeVar("M", bound=nn.Module)
 
 # Standard deviations that a value of a table comes to lie within, after D. Holzmüller et al.,
-# "Better by Default" (NeurIPS 2024), who squeeze values so. Its gain on the tables for tuning
-# is in `python -m benchmarks.evidence tune`.
+# "Better by Default" (NeurIPS 2024), who squeeze values so, and whose limit it is.
 LIMIT = 3.0
 LARGEST = 1e15
 

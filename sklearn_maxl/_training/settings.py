@@ -57,8 +57,8 @@ class Defaults:
         return epochs if self.most_steps is None else max(1, min(epochs, self.most_steps // steps))
 
 
-# Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`). On tables these are
-# the network that gains most by auxiliary labels, of those tried, and the weight decay with the
+# Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`, and for the network of
+# tables `python -m benchmarks.studies.networks_of_tables`). The weight decay is the one with the
 # best probabilities: networks see few rows many times and grow surer than they should. The rate
 # of regression is Adam's usual one.
 DEFAULTS: dict[tuple[str, str], Defaults] = {

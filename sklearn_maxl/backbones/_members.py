@@ -23,7 +23,7 @@ class Members(BaseEstimator):
     or of the numbers that they predict, is the prediction. So an ensemble costs little more
     memory than one network. On tables it was more accurate than one, with better
     probabilities [2]_, and it is the classifier's ``backbone="auto"`` there
-    (``python -m benchmarks.evidence tune``).
+    (``python -m benchmarks.studies.networks_of_tables``).
 
     Label generator, ``auxiliary="kmeans"`` and the trials of ``lr="auto"`` train a single
     network of the same layers.
@@ -33,8 +33,7 @@ class Members(BaseEstimator):
     hidden_layer_sizes : sequence of int, default=(128, 128)
         Width of each hidden layer; the last one is a member's number of features.
     n_members : int, default=8
-        Networks. Time and the features of ``transform`` grow with it; more than 8 gained little
-        on the data sets for tuning.
+        Networks. Time and the features of ``transform`` grow with it.
     dropout : float, default=0.2
         Probability with which a hidden unit is dropped in training, in all members at once.
 
