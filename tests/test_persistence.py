@@ -526,7 +526,10 @@ def test_parameters_that_are_no_plain_values_are_named(iris, path):
 
 
 CHANGES = {
-    "backbone": ({"backbone": MLP((7,))}, r"'trunk.0.weight' of its module is float32 of shape"),
+    "backbone": (
+        {"backbone": MLP((7,))},
+        r"the tensors of its module are not those of the network",
+    ),
     "no value": ({"lr": -1.0}, r"'lr' parameter"),
     "no value of the labels": ({"auxiliary__lr": -1.0}, r"'lr' parameter of Learned"),
 }
@@ -1009,7 +1012,7 @@ HOSTILE = {
         tensor(TEMPERATURE, torch.ones(3)), r"its temperature is no positive number",
     ),
     "whole temperature": (
-        tensor(TEMPERATURE, torch.tensor(2)), r"temperature is int64",
+        tensor(TEMPERATURE, torch.tensor(2)), r"temperature' of its module is int64",
     ),
     "no temperature": (lambda h, t: t.pop(TEMPERATURE), r"its temperature is no positive number"),
     "guard": (setting("history", "guard", None), r"its history"),

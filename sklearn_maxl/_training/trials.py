@@ -339,12 +339,19 @@ def score_of(outputs: torch.Tensor, samples: Samples, settings: Settings) -> Sco
 def best_temperature(
     logits: torch.Tensor, y: torch.Tensor, weight: torch.Tensor
 ) -> tuple[float, float]:
-    """What to divide logits by for the least log-loss, and that loss (Guo et al., ICML 2017)."""
-    losses = [
-        float((F.cross_entropy(logits / t, y, reduction="none") * weight).sum() / weight.sum())
-        for t in TEMPERATURES
-    ]
-    best = int(np.argmin(losses))
+    """What to divide logits by for the least log-loss (Guo et al., ICML 2017), and that loss.
+
+    One row more counts, which may be of any class: where every row is predicted right, the
+    best would else be 0, and no prediction would leave a doubt (Laplace's rule of succession).
+    """
+    share = (weight / weight.sum()).to(logits)
+    losses, with_doubt = [], []
+    for t in TEMPERATURES:
+        log_p = F.log_softmax(logits / t, dim=1)
+        loss = F.nll_loss(log_p, y, reduction="none") @ share
+        losses.append(float(loss))
+        with_doubt.append(float(loss - log_p.mean(1) @ share / len(y)))
+    best = int(np.argmin(with_doubt))
     return float(TEMPERATURES[best]), losses[best]
 
 
