@@ -36,8 +36,8 @@ class History(list[Row]):
     ----------
     trials : list of dict
         What was tried on held-out samples before the fit, a row each: the "setting" ("lr",
-        "auxiliary" or "psi"), its "value", its "accuracy" (None in regression), its "loss" (of
-        classes, at the best "temperature") and whether it was "chosen".
+        "temperature", "auxiliary" or "psi"), its "value", its "accuracy" (None in regression),
+        its "loss" (of classes, at the best "temperature") and whether it was "chosen".
         ``pandas.DataFrame(history.trials)`` is a table.
 
     Examples

@@ -188,9 +188,9 @@ def resolve(
     `backbone`     `DEFAULTS`, by the shape of a sample and the kind of targets
     `optimizer`    the same
     `views`        the same
-    `lr`           the same; to classify the rows of tables, a fit then tries two
+    `lr`           the same; to classify the rows of tables, a fit then tries three
                    rates on held-out rows (`trials`)
-    `temperature`  1; where rates are tried, the same trials find it
+    `temperature`  1; to classify the rows of tables, a fit then finds it there, too
     `auxiliary`    "maxl", until a fit tries three sources on held-out samples (`trials`)
     `psi`          5, until a fit tries four numbers on held-out samples (`trials`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
