@@ -272,8 +272,8 @@ def test_the_search_is_shown_once_and_no_fit_is_charged_with_it():
     assert (shared > 0).all()
     assert (none == 0).all()
     assert found.table()["search_seconds"].to_list() == [np.median(same), np.median(shared), 0]
-    assert str(found).count("learning rate of a split") == 1
-    assert "learning rate of a split" in found._repr_html_()
+    assert str(found).count("Rate and temperature of a split") == 1
+    assert "Rate and temperature of a split" in found._repr_html_()
 
 
 def test_without_a_search_nothing_is_said_of_it():

@@ -274,7 +274,7 @@ def test_a_callback_that_asks_for_an_end_shortens_no_trial(iris):
     assert clf.n_iter_ == 1
     whole = model(psi="auto", max_epochs=16).fit(*iris)
     assert clf.history_.trials == whole.history_.trials
-    assert names(tasks.ended).count("fit/trials of psi/epoch") == 4
+    assert names(tasks.ended).count("fit/trials of psi/part of trials") == 4
 
 
 @needs_callbacks

@@ -88,7 +88,7 @@ def test_validation_samples_are_not_trained_on(iris):
 
 def test_warm_start_goes_on_where_fit_stopped(iris):
     X, y = iris
-    steady = {"schedule": "constant", "backbone": MLP((8,), dropout=0.2)}
+    steady = {"schedule": "constant", "backbone": MLP((8,), dropout=0.2), "temperature": 1.0}
     clf = model(warm_start=True, max_epochs=3, **steady).fit(X, y)
     clf.fit(X, y)
     assert clf.n_iter_ == len(clf.history_) == 6
@@ -364,7 +364,7 @@ def test_the_first_fit_of_a_process_shows_its_trials(iris, fresh_log):
         [trial_line({**t, "chosen": False}) for t in clf.history_.trials if t["setting"] == name]
         for name in ("lr", "psi")
     )
-    assert (len(of_lr), len(of_psi)) == (2, 2)
+    assert (len(of_lr), len(of_psi)) == (3, 2)
     lines = fresh_log()
     assert lines[:-4] == [
         *of_lr,
