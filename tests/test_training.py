@@ -88,7 +88,7 @@ def test_validation_samples_are_not_trained_on(iris):
 
 def test_warm_start_goes_on_where_fit_stopped(iris):
     X, y = iris
-    steady = {"schedule": "constant", "backbone": MLP((8,), dropout=0.2), "temperature": 1.0}
+    steady = {"schedule": "constant", "backbone": MLP((8,), dropout=0.2), "batch_size": 32}
     clf = model(warm_start=True, max_epochs=3, **steady).fit(X, y)
     clf.fit(X, y)
     assert clf.n_iter_ == len(clf.history_) == 6
