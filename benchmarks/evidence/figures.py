@@ -51,6 +51,10 @@ def images(keys: Sequence[Key]) -> Figure:
 def ranks(keys: Sequence[Key]) -> Figure:
     """A critical-difference diagram; ranks compare means, so of arms with the same seeds."""
     keys = there(keys, DEFAULT, BEST)
+    if not keys:
+        empty = Figure(figsize=(6, 1))
+        empty.text(0.5, 0.5, "Not measured yet.", ha="center")
+        return empty
     arms = [
         a for a in EXPLAINED if all(values(k, a).keys() == values(k, BEST).keys() for k in keys)
     ]
