@@ -6,6 +6,7 @@ Nothing else here imports one: what is renamed in the package is renamed in this
 from sklearn_maxl._data.batches import TrainingData, shuffled
 from sklearn_maxl._data.samples import Samples, rows_at_once
 from sklearn_maxl._maths.at_parameters import AtParameters, Parameters
+from sklearn_maxl._maths.losses import flat
 from sklearn_maxl._maths.meta_gradient import MetaProblem, exact, label_gradient
 from sklearn_maxl._maths.step import (
     Batch,
@@ -23,7 +24,7 @@ from sklearn_maxl._maths.step import (
 )
 from sklearn_maxl._maths.virtual_step import VirtualStep, rule_for
 from sklearn_maxl._tasks.views import rotations
-from sklearn_maxl._training.choose_lr import CANDIDATES
 from sklearn_maxl._training.net import MAXLNet
 from sklearn_maxl._training.steps import Step
+from sklearn_maxl._training.trials import RATES
 from sklearn_maxl.comparison._statistics import holm

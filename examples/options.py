@@ -3,7 +3,7 @@ One line for each option
 ========================
 
 Settings beyond the defaults, on data that comes with scikit-learn: recipes, augmentation,
-learned weights, sharp labels, the choice of psi, regression and the similarity of
+learned weights, sharp labels, the choice of psi and of the labels, regression and the similarity of
 gradients. The scores are of single runs on one split: they show how each option is used,
 not which is better.
 """
@@ -94,8 +94,18 @@ print(f"    weights from {weights.min():.2f} to {weights.max():.2f}")
 # -----------------
 
 clf = show("psi chosen on held-out samples", MAXLClassifier(psi="auto", **SMALL))
-losses = {psi: round(loss, 3) for psi, loss in clf.history_.psi_losses.items()}
+losses = {trial["value"]: round(trial["loss"], 3) for trial in clf.history_.trials}
 print(f"    psi_ = {clf.psi_[0]}; held-out losses {losses}")
+
+# %%
+# The source of the labels
+# ------------------------
+# Whole trainings with learned labels, with uniform ones and with none, on the same folds.
+
+clf = show("labels chosen on held-out samples", MAXLClassifier(auxiliary="auto", **SMALL))
+for trial in clf.history_.trials:
+    mark = ", chosen" if trial["chosen"] else ""
+    print(f"    {trial['value']!s:8} held-out accuracy {trial['accuracy']:.3f}{mark}")
 
 # %%
 # Do the two losses agree?

@@ -133,14 +133,17 @@ def test_custom_takes_a_function_and_a_given_input_shape():
     assert Custom(make, input_shape=(2,), scale=5).build((3,)).out_features == 10
 
 
-@pytest.mark.parametrize(
-    ("backbone", "kind"), [("auto", nn.Linear), ("mlp", nn.Linear), (None, nn.Linear)]
-)
-def test_auto_is_an_mlp_for_tables(iris, backbone, kind):
-    params = {"auxiliary": Learned(None)} if backbone is None else {"backbone": backbone}
-    net = MAXLClassifier(max_epochs=1, **params).fit(*iris).net_
-    assert isinstance(net.module_.trunk[0], kind)
-    assert isinstance(net.generator_.trunk[0], kind)
+@pytest.mark.parametrize("generator", [None, "auto", "members"])
+def test_auto_has_members_for_tables_and_the_generator_is_one_network(iris, generator):
+    net = MAXLClassifier(max_epochs=1, auxiliary=Learned(generator)).fit(*iris).net_
+    assert net.module_.trunk.n_members == 8
+    assert isinstance(net.generator_.trunk[0], nn.Linear)
+
+
+def test_a_name_is_that_backbone(iris):
+    net = MAXLClassifier("mlp", max_epochs=1).fit(*iris).net_
+    assert isinstance(net.module_.trunk[0], nn.Linear)
+    assert isinstance(net.generator_.trunk[0], nn.Linear)
 
 
 def test_auto_is_a_convnet_for_images(images):

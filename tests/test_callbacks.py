@@ -49,6 +49,8 @@ SETTINGS = {
 
 def fitted(data, *callbacks, cls=MAXLClassifier, **params):
     settings = {"auxiliary": Learned(every=1), **SETTINGS, **params}
+    if cls is MAXLClassifier:
+        settings["temperature"] = 1.0  # no trials
     return cls(callbacks=list(callbacks), **settings).fit(*data)
 
 

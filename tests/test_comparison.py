@@ -314,15 +314,15 @@ def test_verbose_logs_how_far_it_is(caplog, monkeypatch):
     with caplog.at_level(logging.INFO, "sklearn_maxl"):
         quick(n_seeds=1, verbose=1)
     (line,) = [r.getMessage() for r in caplog.records]
-    assert line == "0 of 2 learning rates, 0 of 4 fits"
+    assert line == "0 of 2 searches, 0 of 4 fits"
 
 
 def test_more_verbose_logs_every_search_and_fit(caplog):
     with caplog.at_level(logging.INFO, "sklearn_maxl"):
         quick(n_seeds=1, verbose=2)
     lines = "\n".join(r.getMessage() for r in caplog.records[1:])
-    search = r"seed 0, fold 0: lr=0\.\d+, \d+\.\d s; 1 of 2 learning rates, 0 of 4 fits"
-    fit = r"single task, seed 0, fold 1: score 0\.\d{4}, .* s; 2 of 2 learning rates, 4 of 4 fits"
+    search = r"seed 0, fold 0: lr=0\.\d+, temperature=\S+, \d+\.\d s; 1 of 2 searches, 0 of 4 fits"
+    fit = r"single task, seed 0, fold 1: score 0\.\d{4}, .* s; 2 of 2 searches, 4 of 4 fits"
     assert re.match(search, lines)
     assert re.search(fit + "$", lines)
     assert len(caplog.records) == 1 + 2 + 4
@@ -333,7 +333,8 @@ def test_what_is_logged_is_seen_where_no_logging_is_set_up():
         "from sklearn.datasets import load_iris\n"
         "from sklearn_maxl import MAXLClassifier\n"
         "from sklearn_maxl.comparison import compare\n"
-        "compare(MAXLClassifier(max_epochs=1, lr=0.1), *load_iris(return_X_y=True), cv=2, "
+        "clf = MAXLClassifier(max_epochs=1, lr=0.1, temperature=1)\n"
+        "compare(clf, *load_iris(return_X_y=True), cv=2, "
         "n_seeds=1, arms=('uniform', None), verbose=1)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -364,13 +365,13 @@ class OfImpatience(MAXLClassifier):
 def test_a_training_that_was_interrupted_is_never_scored(wrapper, monkeypatch):
     monkeypatch.setattr(Interrupted, "epochs", 0)
     scored = []
-    clf = wrapper(OfImpatience(max_epochs=5, lr=0.05))
+    clf = wrapper(OfImpatience(max_epochs=5, lr=0.05, temperature=1))
     with pytest.raises(KeyboardInterrupt):
         quick(clf, scoring=lambda *_: scored.append(1))
     assert (Interrupted.epochs, scored) == (2, [])
     monkeypatch.setattr(Interrupted, "epochs", 0)
     with pytest.warns(UserWarning, match="keeping what was learned"):  # elsewhere as ever
-        OfImpatience(max_epochs=5, lr=0.05).fit(X, Y)
+        OfImpatience(max_epochs=5, lr=0.05, temperature=1).fit(X, Y)
 
 
 # Wrong uses

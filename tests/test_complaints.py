@@ -95,8 +95,8 @@ QUESTIONS = {
         "test_threads::test_a_result_does_not_depend_on_what_the_program_has_set",
     ],
     "Why does a fit on a small table take seconds?": [
-        "test_auto_lr::test_the_result_is_bitwise_that_of_the_rate_chosen",
-        "test_auto_lr::test_numbers_regression_and_images_have_one_rate",
+        "test_trials::test_the_result_is_bitwise_that_of_the_rate_chosen",
+        "test_trials::test_what_is_tried",
     ],
     "Where do I set the ``num_workers`` of the data loader?": [
         "test_complaints::test_no_data_loader_is_used",

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_maxl._data.arrays import Arrays, holdout_split, moments
-from sklearn_maxl._data.batches import META_BATCHES, TrainingData, batch_size_for, batch_sizes
+from sklearn_maxl._data.batches import (
+    META_BATCHES,
+    BatchRule,
+    TrainingData,
+    batch_size_for,
+    batch_sizes,
+)
 from sklearn_maxl._data.samples import Samples
 
 CPU = torch.device("cpu")
@@ -42,6 +48,9 @@ def test_batches_are_even_and_none_is_of_one_sample(n, batch_size):
         (None, 20, 20),
         (None, 800, 50),
         (None, 10**6, 128),
+        (BatchRule(part=8, least=64, most=256), 100, 64),
+        (BatchRule(part=8, least=64, most=256), 800, 100),
+        (BatchRule(part=8, least=64, most=256), 10**6, 256),
         (32, 1000, 32),
         (32, 20, 20),
         (np.int64(32), 1000, 32),

@@ -152,7 +152,6 @@ WRONG_FITS = {
     "not a real device": ({"device": "meta"}, X, Y, {}, r"device='meta'"),
     "negative lr": ({"lr": -1}, X, Y, {}, r"'lr' parameter of MAXLClassifier must be a float"),
     "unknown arm": ({"auxiliary": "gan"}, X, Y, {}, r"'auxiliary' parameter .* a str among"),
-    "arm auto": ({"auxiliary": "auto"}, X, Y, {}, r"auxiliary='auto' .*comparison\.compare"),
     "arm class": (
         {"auxiliary": KMeans}, X, Y, {}, r"auxiliary is the class KMeans; pass an object, KMeans",
     ),

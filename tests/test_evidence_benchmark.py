@@ -17,7 +17,7 @@ from benchmarks.evidence import arms, choice, fits, ideas, readme, rivals, sets,
 from benchmarks.evidence.settings import BASE, OF_TABLES
 from benchmarks.package import holm
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl.backbones import MLP
+from sklearn_maxl.backbones import MLP, Members
 from sklearn_maxl.labels import Learned
 
 
@@ -94,8 +94,9 @@ def test_every_rival_learns(rival, images):
         assert (p.argmax(1) == y).mean() > 0.7 or arm == "single, mean over turns", arm
 
 
+@pytest.mark.parametrize("backbone", [MLP(), Members((8,), n_members=2, dropout=0.0)])
 @pytest.mark.parametrize("step", [rivals.LabelSmoothing, rivals.Mixup])
-def test_a_rivals_step_is_its_definition(step, iris):
+def test_a_rivals_step_is_its_definition(step, backbone, iris):
     """One step, against the loss written out on logits."""
     X, y = iris
     settings = {"kind": with_step(step), "auxiliary": None, "lr": 1e-9, "max_epochs": 1}
@@ -113,14 +114,14 @@ def test_a_rivals_step_is_its_definition(step, iris):
                 share, other = rng.beta(0.2, 0.2), torch.from_numpy(rng.permutation(len(x)))
                 x = share * x + (1 - share) * x[other]
                 target = share * target + (1 - share) * target[other]
-            log_p = torch.log_softmax(self.f(self.f.t, x)[0], dim=1)
-            expected = -(target * log_p).sum(1).mean()
+            log_p = torch.log_softmax(self.f(self.f.t, x)[0], dim=-1)
+            expected = -(target * log_p).sum(-1).mean()
             record = super().multi_task_gradients(train, A)
             losses.append((float(record["primary_loss"]), float(expected.detach())))
             return record
 
     settings["kind"] = with_step(Seen)
-    settings["backbone"] = MLP(dropout=0.0)
+    settings["backbone"] = backbone
     arms.classifier(settings, {}, 0).fit(X, y)
     found, expected = np.transpose(losses)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -325,8 +326,8 @@ def test_surgery_leaves_no_conflict_with_the_primary_gradient():
 
 def test_surgery_without_conflicts_is_the_packages_step(iris):
     def fit(**settings):
-        clf = arms.classifier(settings, {"backbone": "mlp", "max_epochs": 3}, 0)
-        return clf.fit(*iris).predict_proba(iris[0])
+        shared = {"backbone": "mlp", "max_epochs": 3, "lr": 0.01, "temperature": 1.0}
+        return arms.classifier(settings, shared, 0).fit(*iris).predict_proba(iris[0])
 
     unchanged = ideas.changed(ideas.Surgery, operation=lambda auxiliary, primary: auxiliary)
     np.testing.assert_allclose(fit(**unchanged), fit(), rtol=1e-4)

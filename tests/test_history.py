@@ -27,6 +27,17 @@ ROWS = [
 ]
 
 
+TRIAL = {
+    "setting": "lr",
+    "value": 0.01,
+    "accuracy": 0.9,
+    "loss": 0.25,
+    "temperature": 1.5,
+    "chosen": True,
+}
+NUMBERS = {**TRIAL, "setting": "psi", "value": 5, "accuracy": None, "chosen": False}
+
+
 def test_rows_are_items_and_columns_are_arrays():
     history = History(ROWS)
     assert history[-1] is ROWS[1]
@@ -55,7 +66,7 @@ def test_what_some_rows_lack_is_nan_there():
 
 def test_a_cheap_copy_shares_all_rows_but_the_last():
     history = History(ROWS)
-    history.psi_losses = {2: 0.5}
+    history.trials = [TRIAL]
     copied = copy_of_rows(history)
     assert type(copied) is History
     assert copied[0] is history[0]
@@ -63,7 +74,7 @@ def test_a_cheap_copy_shares_all_rows_but_the_last():
     np.testing.assert_equal(list(copied), ROWS)
     copied[1]["loss"] = 7
     copied.append({"epoch": 3})
-    assert (len(history), history[1]["loss"], copied.psi_losses) == (2, 0.25, {2: 0.5})
+    assert (len(history), history[1]["loss"], copied.trials) == (2, 0.25, [TRIAL])
     assert copy_of_rows(History()) == []
 
 
@@ -210,14 +221,29 @@ def test_an_epoch_without_a_turn_of_the_generator_has_no_numbers_of_it():
 
 def test_a_history_is_made_again_from_its_state():
     history = History(ROWS)
-    history.psi_losses = {2: 0.5, 5: 0.25}
+    history.trials = [TRIAL, NUMBERS, {**TRIAL, "setting": "auxiliary", "value": None}]
     again = History.from_state(history.state())
     assert type(again) is History
     assert again == ROWS
-    assert again.psi_losses == {2: 0.5, 5: 0.25}
-    assert again.lr_scores is None
+    assert again.trials == history.trials
     assert str(again) == str(history)
-    assert str(history).endswith("psi_losses: {2: 0.5, 5: 0.25}")
+
+
+def test_trials_are_told_below_the_table():
+    history = History(ROWS)
+    assert history.trials == []
+    history.trials = [TRIAL, NUMBERS]
+    assert str(history).splitlines()[3:] == [
+        "trial of lr=0.01: accuracy 0.9000, loss 0.2500, chosen",
+        "trial of psi=5: loss 0.2500",
+    ]
+
+
+def test_trials_become_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([TRIAL, NUMBERS])
+    assert frame.columns.to_list() == list(TRIAL)
+    assert frame["chosen"].to_list() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -226,14 +252,29 @@ def test_a_history_is_made_again_from_its_state():
         ({"rows": []}, "has no rows"),
         ({"rows": None}, "has no rows"),
         ({"rows": 3}, "has no rows"),
-        ({"guard": {}}, "not made of rows, lr_scores and psi_losses"),
+        ({"guard": {}}, "not made of rows and trials"),
         ({"rows": [3]}, "no number"),
         ({"rows": [{"epoch": "1"}]}, "no number"),
         ({"rows": [{"epoch": np.array(["a"])}]}, "no number"),
         ({"rows": [{"loss": 1.0}]}, "without the number of its epoch"),
         ({"rows": [{"epoch": 0}]}, "without the number of its epoch"),
         ({"rows": [{"epoch": 1.5}]}, "without the number of its epoch"),
-        ({"lr_scores": [0.1]}, "'lr_scores' of its history is no dictionary"),
+        ({"trials": None}, "a trial that is not made of"),
+        ({"trials": {}}, "a trial that is not made of setting, value, accuracy, loss"),
+        ({"trials": [3]}, "a trial that is not made of"),
+        ({"trials": [{}]}, "a trial that is not made of"),
+        ({"trials": [{**TRIAL, "guard": 1}]}, "a trial that is not made of"),
+        *(
+            ({"trials": [{**TRIAL, name: wrong}]}, "a trial that is not made of")
+            for name, wrong in {
+                "setting": 3,
+                "value": [1],
+                "accuracy": "0.9",
+                "loss": None,
+                "temperature": "warm",
+                "chosen": 1,
+            }.items()
+        ),
     ],
 )
 def test_a_state_that_is_no_history_is_refused(change, message):

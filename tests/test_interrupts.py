@@ -5,9 +5,11 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._training import stack
 from sklearn_maxl._training.net import MAXLNet
 from sklearn_maxl._training.steps import Step
 from sklearn_maxl.backbones import MLP, ConvNet
@@ -53,6 +55,8 @@ def model(presses, cls=MAXLClassifier, **parameters):
         "backbone": MLP((4,)), "psi": 2, "lr": 0.01, "batch_size": 50, "max_epochs": 3,
         "random_state": 0,
     }  # fmt: skip
+    if cls is MAXLClassifier:
+        settings["temperature"] = 1.0
     return Estimator(**{**settings, **parameters})
 
 
@@ -69,14 +73,14 @@ def same(a, b):
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize(
     ("parameters", "step"),
-    # Of lr, 15 trials of 3 epochs of 3 steps; of psi, 4 trials of an epoch.
+    # Of lr, 8 trials of 3 epochs of 3 steps; of psi, 4 trials of an epoch.
     [
         ({"lr": "auto"}, 1),  # the first step of all
         ({"lr": "auto"}, 8),  # two epochs of a trial have ended
-        ({"lr": "auto"}, 9 * 14 + 4),  # the last trial
+        ({"lr": "auto"}, 9 * 7 + 4),  # the last trial
         ({"psi": "auto", "max_epochs": 8}, 5),
         ({"psi": "auto", "max_epochs": 8, "early_stopping": True}, 3 * 3 + 2),
-        ({"lr": "auto", "psi": "auto", "max_epochs": 8}, 15 * 8 * 3 + 4),
+        ({"lr": "auto", "psi": "auto", "max_epochs": 8}, 8 * 8 * 3 + 4),
     ],
 )
 def test_an_interrupted_trial_ends_the_fit(iris, presses, parameters, step, fitted):
@@ -99,7 +103,8 @@ def test_a_fit_after_an_interrupted_one_is_as_if_there_had_been_none(iris, press
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*iris)
     again, alone = clf.fit(*iris), model(presses, lr="auto").fit(*iris)
-    assert again.history_.lr_scores == alone.history_.lr_scores
+    assert again.history_.trials == alone.history_.trials
+    assert len(alone.history_.trials) == 3
     np.testing.assert_array_equal(again.predict_proba(iris[0]), alone.predict_proba(iris[0]))
 
 
@@ -116,6 +121,27 @@ def test_a_trial_may_be_interrupted_between_steps(iris, presses, monkeypatch, pl
     presses.at(2)
     with pytest.raises(KeyboardInterrupt):
         model(Presses(), **parameters).fit(*iris)
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_trials_at_once_may_be_interrupted_in_any_epoch(iris, presses, monkeypatch, epoch):
+    whole = stack.shuffled
+
+    def interrupted(*arguments):
+        presses.pass_by()
+        return whole(*arguments)
+
+    monkeypatch.setattr(stack, "shuffled", interrupted)
+    clf = MAXLClassifier(MLP((4,)), max_epochs=2, random_state=0)
+    expected = clone(clf).fit(*iris).predict_proba(iris[0])
+    state = torch.get_rng_state()
+    presses.at(epoch)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(*iris)
+    assert presses.left == 0
+    assert not hasattr(clf, "classes_")
+    assert torch.equal(torch.get_rng_state(), state)
+    np.testing.assert_array_equal(clf.fit(*iris).predict_proba(iris[0]), expected)
 
 
 @pytest.mark.parametrize("auxiliary", LABELS)

@@ -156,7 +156,6 @@ def test_numbers_of_auxiliary_classes_that_are_none_are_refused(iris, psi):
     [
         (Learned, r"auxiliary is the class Learned; pass an object, Learned\(\)"),
         (StandardScaler(), r"auxiliary"),
-        ("auto", r"auxiliary='auto' .* does not exist yet; use .*compare"),
         ("nothing", r"'auxiliary' parameter"),
         (Learned(every=0), r"'every' parameter of Learned"),
         (Learned(optimizer="none"), r"'optimizer' parameter of Learned"),

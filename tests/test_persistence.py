@@ -526,7 +526,10 @@ def test_parameters_that_are_no_plain_values_are_named(iris, path):
 
 
 CHANGES = {
-    "backbone": ({"backbone": MLP((7,))}, r"'trunk.0.weight' of its module is float32 of shape"),
+    "backbone": (
+        {"backbone": MLP((7,))},
+        r"the tensors of its module are not those of the network",
+    ),
     "no value": ({"lr": -1.0}, r"'lr' parameter"),
     "no value of the labels": ({"auxiliary__lr": -1.0}, r"'lr' parameter of Learned"),
 }
@@ -870,6 +873,7 @@ def mlp(*sizes):
 
 
 WEIGHT = "module.trunk.0.weight"
+TEMPERATURE = "module.temperature"
 HUGE = 10**9
 KNOWN = {"array": ["<i8", [1], [0]]}
 HOSTILE = {
@@ -995,8 +999,22 @@ HOSTILE = {
     ),
     "history of lists": (setting("history", "rows", [[1]]), r"what is no number"),
     "history of JSON": (setting("history", "rows", [{"epoch": 1}]), r"no value is stored as"),
-    "scores": (setting("history", "lr_scores", KNOWN), r"'lr_scores' .*no dictionary"),
-    "losses": (setting("history", "psi_losses", [1.0]), r"'psi_losses' .*no dictionary"),
+    "trials": (setting("history", "trials", KNOWN), r"a trial that is not made of setting, value"),
+    "a trial": (setting("history", "trials", [1.0]), r"a trial that is not made of"),
+    "no trials": (lambda h, t: h["history"].pop("trials"), r"not made of rows and trials"),
+    "temperature 0": (tensor(TEMPERATURE, torch.tensor(0.0)), r"its temperature is no positive"),
+    "temperature -1": (tensor(TEMPERATURE, torch.tensor(-1.0)), r"its temperature is no positive"),
+    "temperature NaN": (tensor(TEMPERATURE, torch.tensor(torch.nan)), r"that are not finite"),
+    "no end of temperature": (
+        tensor(TEMPERATURE, torch.tensor(torch.inf)), r"that are not finite",
+    ),
+    "several temperatures": (
+        tensor(TEMPERATURE, torch.ones(3)), r"its temperature is no positive number",
+    ),
+    "whole temperature": (
+        tensor(TEMPERATURE, torch.tensor(2)), r"temperature' of its module is int64",
+    ),
+    "no temperature": (lambda h, t: t.pop(TEMPERATURE), r"its temperature is no positive number"),
     "guard": (setting("history", "guard", None), r"its history"),
     "list as key": (parameter("psi", {"dict": [[[1], 2]]}), r"has no keys"),
     "key twice": (parameter("psi", {"dict": [[1, 2], [1, 3]]}), r"a key twice"),

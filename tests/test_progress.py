@@ -25,12 +25,12 @@ def after(progress, *done):
 
 def test_what_is_left_is_judged_by_what_searches_and_fits_took():
     progress = Progress(2, 10, 1)
-    assert str(progress) == "0 of 2 learning rates, 0 of 10 fits"
-    assert after(progress, found(60)) == "1 of 2 learning rates, 0 of 10 fits"  # fits: unknown
-    line = "1 of 2 learning rates, 2 of 10 fits, about 2 min left"
+    assert str(progress) == "0 of 2 searches, 0 of 10 fits"
+    assert after(progress, found(60)) == "1 of 2 searches, 0 of 10 fits"  # fits: unknown
+    line = "1 of 2 searches, 2 of 10 fits, about 2 min left"
     assert after(progress, fit(5), fit(10)) == line  # 60 + 8 * 7.5
     last = [found(60), *[fit(7.5)] * 8]
-    assert after(progress, *last) == "2 of 2 learning rates, 10 of 10 fits"
+    assert after(progress, *last) == "2 of 2 searches, 10 of 10 fits"
 
 
 def test_several_at_a_time_end_sooner_but_one_fit_is_not_shared():

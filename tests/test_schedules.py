@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._training.choose_lr import CANDIDATES
 from sklearn_maxl._training.schedules import SCHEDULES, cosine, halving
+from sklearn_maxl._training.trials import RATES
 from sklearn_maxl.labels import Learned
 
 
@@ -127,7 +127,7 @@ def test_a_constant_schedule_leaves_a_callbacks_rates_alone(iris):
 @pytest.mark.parametrize(
     ("X", "views", "kind", "decay", "rates"),
     [
-        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, CANDIDATES),
+        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, RATES),
         (np.zeros((60, 1, 4, 4)), None, torch.optim.Adam, 0, (0.003,)),
         (np.zeros((60, 2, 9)), "auto", torch.optim.Adam, 0, (0.003,)),
     ],

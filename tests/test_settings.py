@@ -11,22 +11,23 @@ from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._environment.devices import resolve_device
 from sklearn_maxl._training.schedules import constant, cosine
 from sklearn_maxl._training.settings import DEFAULTS, Settings, resolve
-from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.backbones import MLP, ConvNet, Members
 from sklearn_maxl.labels import Learned, Uniform
 from sklearn_maxl.optimizers import Adam, AdamW
 
 TABLE, SIGNAL, IMAGE, VOLUME = (4,), (2, 30), (1, 8, 8), (1, 4, 4, 4)
 
 
-def settings(shape=TABLE, regression=False, planned=True, **parameters):
+def settings(shape=TABLE, regression=False, n_samples=0, planned=True, **parameters):
     estimator = (MAXLRegressor if regression else MAXLClassifier)(**parameters)
-    return resolve(estimator.get_params(deep=False), shape, regression, planned=planned)
+    known = estimator.get_params(deep=False)
+    return resolve(known, shape, regression, n_samples, planned=planned)
 
 
 @pytest.mark.parametrize(
     ("shape", "regression", "optimizer", "lr", "views", "undecided"),
     [
-        (TABLE, False, AdamW(0.1), 0.01, None, ("lr",)),
+        (TABLE, False, AdamW(0.1), 0.01, None, ("lr", "temperature")),
         (TABLE, True, Adam(), 0.001, None, ()),
         (SIGNAL, False, Adam(), 0.003, None, ()),
         (SIGNAL, True, Adam(), 0.001, None, ()),
@@ -48,7 +49,8 @@ def test_auto_by_the_kind_of_samples_and_targets(
 
 
 def test_the_default_networks():
-    assert DEFAULTS["table", "classes"].backbone.get_params() == MLP((400,), 0.5).get_params()
+    expected = Members((128, 128), 8, 0.2).get_params()
+    assert DEFAULTS["table", "classes"].backbone.get_params() == expected
     for kind in [("signal", "classes"), ("image", "numbers")]:
         assert isinstance(DEFAULTS[kind].backbone, ConvNet)
 
@@ -69,16 +71,56 @@ def test_nothing_is_tried_where_there_is_no_plan():
 
 
 def test_psi_is_tried_where_it_decides():
-    assert settings(psi="auto").undecided == ("lr", "psi")
-    assert settings(psi="auto", lr=0.1).undecided == ("psi",)
-    assert settings(psi="auto", lr=0.1, auxiliary=None).undecided == ()
-    assert settings(psi="auto", lr=0.1, auxiliary="human").undecided == ()
+    assert settings(psi="auto").undecided == ("lr", "temperature", "psi")
+    given = {"psi": "auto", "lr": 0.1, "temperature": 1.0}
+    assert settings(**given).undecided == ("psi",)
+    assert settings(**given, auxiliary=None).undecided == ()
+    assert settings(**given, auxiliary="human").undecided == ()
+    assert settings(**given, auxiliary="auto").undecided == ("auxiliary", "psi")
 
 
-def test_batches_are_a_sixteenth_of_the_samples_within_bounds():
-    found = settings()
-    assert [found.batch_size_of(n) for n in (10, 600, 1600, 10**6)] == [10, 37, 100, 128]
+def test_each_auto_is_tried_on_its_own():
+    assert settings(lr=0.1).undecided == ("temperature",)
+    assert settings(temperature=2.0).undecided == ("lr",)
+    assert settings(IMAGE, auxiliary="auto", psi="auto").undecided == ("auxiliary", "psi")
+    assert settings(regression=True, auxiliary="auto").undecided == ("auxiliary",)
+    found = settings(auxiliary="auto", planned=False)
+    assert isinstance(found.labels, Learned)
+    assert found.temperature == 1
+
+
+def test_what_needs_one_network_has_no_members():
+    assert settings().backbone((4,)).n_members == 8
+    for parameters in ({}, {"auxiliary": Learned("members")}):
+        found = settings(**parameters)
+        assert not hasattr(found.single((4,)), "n_members")
+        assert not hasattr(found.generator((4,)), "n_members")
+    assert settings(backbone=MLP((7,))).single((4,))[0].out_features == 7
+
+
+def test_batches_are_a_part_of_the_samples_within_bounds():
+    images, rows = settings(IMAGE), settings(TABLE)
+    assert [images.batch_size_of(n) for n in (10, 600, 1600, 10**6)] == [10, 37, 100, 128]
+    assert [rows.batch_size_of(n) for n in (10, 600, 1600, 10**6)] == [10, 75, 200, 256]
     assert settings(batch_size=7).batch_size_of(600) == 7
+
+
+@pytest.mark.parametrize(
+    ("shape", "n", "batch_size", "epochs"),
+    [
+        (IMAGE, 50, "auto", 100),
+        (TABLE, 0, "auto", 32),
+        (TABLE, 30, "auto", 100),  # one step each
+        (TABLE, 200, "auto", 32),  # four steps each
+        (TABLE, 100, "auto", 50),
+        (TABLE, 100, 1000, 100),
+        (TABLE, 10**5, "auto", 10),
+        (TABLE, 10**7, "auto", 1),
+    ],
+)
+def test_epochs_by_the_number_of_rows(shape, n, batch_size, epochs):
+    assert settings(shape, n_samples=n, batch_size=batch_size).max_epochs == epochs
+    assert settings(shape, n_samples=n, max_epochs=7).max_epochs == 7
 
 
 def test_without_an_auxiliary_task_there_are_no_views():
@@ -103,8 +145,9 @@ def test_a_users_own_network_is_known_as_such():
     def own(input_shape):
         return torch.nn.Linear(4, 2)
 
-    assert settings(backbone=own).user_code == {"backbone", "generator"}
-    assert settings(backbone=own, auxiliary=Learned("mlp")).user_code == {"backbone"}
+    of_backbone = {"backbone", "single"}
+    assert settings(backbone=own).user_code == {*of_backbone, "generator"}
+    assert settings(backbone=own, auxiliary=Learned("mlp")).user_code == of_backbone
     assert settings(auxiliary=Learned(own)).user_code == {"generator"}
     assert settings().user_code == set()
 

@@ -25,8 +25,11 @@ needs_callbacks = pytest.mark.skipif(
 
 
 def model(cls=MAXLClassifier, **params):
-    # A rate of its own: the trials of "auto" would be tasks as well.
-    return cls(**{"max_epochs": 4, "psi": 2, "lr": 0.01, "random_state": 0, **params})
+    # Numbers of its own: the trials of "auto" would be tasks as well.
+    settings = {"max_epochs": 4, "psi": 2, "lr": 0.01, "random_state": 0}
+    if cls is MAXLClassifier:
+        settings["temperature"] = 1.0
+    return cls(**{**settings, **params})
 
 
 WITHOUT = """
@@ -146,19 +149,24 @@ def test_trials_are_tasks_of_their_own(iris):
     tasks = Tasks()
     clf = model(lr="auto", psi="auto", max_epochs=8).set_callbacks(tasks).fit(*iris)
     trainings = [(p[1], len(p)) for p in tasks.begun if len(p) == 2]
-    assert [name for (name, _), _ in trainings] == [
-        *(
-            f"trial {3 * i + j} of 15: lr={lr}, fold {i + 1}"
-            for i in range(5)
-            for j, lr in enumerate((0.01, 0.003, 0.001), start=1)
-        ),
-        *(f"trial {i} of 4: psi={psi}" for i, psi in enumerate((5, 2, 10, 3), start=1)),
-        f"training with lr={clf.lr_}, psi={clf.psi_[0]}",
+    assert trainings == [
+        (("trials of lr", 8), 2),  # all at once: epochs
+        (("trials of psi", 4), 2),  # in turn: trainings
+        ((f"training with lr={clf.lr_}, psi={clf.psi_[0]}", 8), 2),
     ]
-    assert tasks.begun[0] == [("fit", 20)]
+    assert tasks.begun[0] == [("fit", 3)]
     for (name, most), _ in trainings:
-        assert names(tasks.ended).count(f"fit/{name}/epoch") == most
+        part = "epoch" if name.startswith("training") else "part of trials"
+        assert names(tasks.ended).count(f"fit/{name}/{part}") == most
         assert names(tasks.ended).count(f"fit/{name}") == 1
+
+
+@needs_callbacks
+def test_a_training_of_which_nothing_is_to_be_told_is_one(iris):
+    tasks = Tasks()
+    model(auxiliary="auto", max_epochs=2).set_callbacks(tasks).fit(*iris)
+    trainings = [p[1] for p in tasks.begun if len(p) == 2]
+    assert trainings == [("trials of auxiliary", 12), ("training", 2)]
 
 
 @needs_callbacks
@@ -172,6 +180,8 @@ def test_trials_are_tasks_of_their_own(iris):
         {"lr": "auto"},
         {"lr": "auto", "early_stopping": True},
         {"lr": "auto", "psi": "auto"},
+        {"temperature": "auto"},
+        {"auxiliary": "auto", "temperature": "auto", "psi": "auto", "max_epochs": 3},
     ],
 )
 def test_a_fit_announces_as_many_trainings_as_it_has(iris, params):
@@ -263,8 +273,8 @@ def test_a_callback_that_asks_for_an_end_shortens_no_trial(iris):
     clf = model(psi="auto", max_epochs=16).set_callbacks(tasks).fit(*iris)
     assert clf.n_iter_ == 1
     whole = model(psi="auto", max_epochs=16).fit(*iris)
-    assert clf.history_.psi_losses == whole.history_.psi_losses
-    assert names(tasks.ended).count("fit/trial 2 of 4: psi=2/epoch") == 2
+    assert clf.history_.trials == whole.history_.trials
+    assert names(tasks.ended).count("fit/trials of psi/part of trials") == 4
 
 
 @needs_callbacks
@@ -394,6 +404,6 @@ def test_the_progress_bar_shows_trials(iris, capsys):
 
     clf = model(psi="auto", max_epochs=8).set_callbacks(ProgressBar()).fit(*iris)
     out = capsys.readouterr().out
-    assert "trial 1 of 4: psi=5" in out
+    assert "trials of psi" in out
     assert f"training with psi={clf.psi_[0]}" in out
-    assert out.count("MAXLClassifier") == 6
+    assert out.count("MAXLClassifier") == 3

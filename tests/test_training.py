@@ -2,7 +2,6 @@
 
 import logging
 import pickle
-import re
 
 import numpy as np
 import pandas as pd
@@ -13,14 +12,17 @@ from torch.optim.lr_scheduler import StepLR
 
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl._training import runs
+from sklearn_maxl._training.history import trial_line
 from sklearn_maxl._training.log import epoch_line, readable
+from sklearn_maxl._training.trials import PSI
 from sklearn_maxl.backbones import MLP
 from sklearn_maxl.callbacks import GradientSimilarity
 from sklearn_maxl.labels import Learned
 
 
 def model(**params):
-    return MAXLClassifier(**{"max_epochs": 3, "psi": 2, "lr": 0.01, "random_state": 0, **params})
+    settings = {"max_epochs": 3, "psi": 2, "lr": 0.01, "temperature": 1.0, "random_state": 0}
+    return MAXLClassifier(**{**settings, **params})
 
 
 class Remember(skorch_callbacks.Callback):
@@ -86,7 +88,7 @@ def test_validation_samples_are_not_trained_on(iris):
 
 def test_warm_start_goes_on_where_fit_stopped(iris):
     X, y = iris
-    steady = {"schedule": "constant", "backbone": MLP((8,), dropout=0.2)}
+    steady = {"schedule": "constant", "backbone": MLP((8,), dropout=0.2), "batch_size": 32}
     clf = model(warm_start=True, max_epochs=3, **steady).fit(X, y)
     clf.fit(X, y)
     assert clf.n_iter_ == len(clf.history_) == 6
@@ -358,29 +360,36 @@ def fresh_log(caplog):
 
 def test_the_first_fit_of_a_process_shows_its_trials(iris, fresh_log):
     clf = model(verbose=1, lr="auto", psi="auto", max_epochs=4).fit(*iris)
+    of_lr, of_psi = (
+        [trial_line({**t, "chosen": False}) for t in clf.history_.trials if t["setting"] == name]
+        for name in ("lr", "psi")
+    )
+    assert (len(of_lr), len(of_psi)) == (3, 2)
     lines = fresh_log()
-    assert len(lines) == 15 + 1 + 2 + 1 + 4
-    for number, line in enumerate(lines[:15], start=1):
-        assert line.startswith(f"trial {number} of 15: lr=0.0")
-        assert re.search(r", fold \d, held-out accuracy \d\.\d{4}$", line)
-    assert lines[15].startswith(f"lr={clf.lr_} chosen; held-out accuracy: ")
-    for lr, score in clf.history_.lr_scores.items():
-        assert f"{score:.4f} with {lr}" in lines[15]
-    of_lr = [float(line[-6:]) for line in lines[:15] if "lr=0.01," in line]
-    assert np.mean(of_lr) == pytest.approx(clf.history_.lr_scores[0.01], abs=1e-4)
-    loss = clf.history_.psi_losses[2]
-    assert lines[17] == f"trial 2 of 2: psi=2, held-out loss {loss:.4f} after epoch 1"
-    assert lines[18] == f"psi={clf.psi_[0]} chosen"
-    assert lines[19].startswith("epoch 1 of 4  ")
+    assert lines[:-4] == [
+        *of_lr,
+        f"lr={clf.lr_} chosen",
+        *(f"trial {i} of 2: psi={psi}, fold 1" for i, psi in enumerate(PSI[:2], start=1)),
+        *of_psi,
+        f"psi={clf.psi_[0]} chosen",
+    ]
+    assert lines[-4].startswith("epoch 1 of 4  ")
 
 
 def test_trials_that_are_not_made_are_told(fresh_log, iris):
-    rows = np.arange(0, 150, 15)  # four of a class at most
-    model(verbose=1, lr="auto", psi="auto", max_epochs=1).fit(iris[0][rows], iris[1][rows])
-    assert fresh_log()[:2] == [
+    few = np.arange(0, 150, 15)  # four of a class at most
+    autos = {"lr": "auto", "psi": "auto", "auxiliary": "auto"}
+    model(verbose=1, **autos, max_epochs=1).fit(iris[0][few], iris[1][few])
+    assert fresh_log()[:3] == [
         "lr=0.01 taken: no class has the 5 rows for trials",
-        "psi=5 taken: so few epochs leave none for trials",
+        "auxiliary=Learned taken: no class has the 5 rows for trials",
+        "psi=5 taken: no class has the 5 rows for trials",
     ]
+
+
+def test_a_trial_without_epochs_is_told(fresh_log, iris):
+    model(verbose=1, psi="auto", max_epochs=3).fit(*iris)
+    assert fresh_log()[0] == "psi=5 taken: so few epochs leave none for trials"
 
 
 def test_partial_fit_and_a_warm_start_show_their_epochs(iris, fresh_log):

@@ -69,7 +69,7 @@ def test_weight_zero_is_the_same_as_no_row_bitwise(iris, weight, auxiliary, para
 @pytest.mark.parametrize("auxiliary", ["maxl", "uniform", None])
 def test_in_one_batch_a_whole_weight_is_as_many_rows_but_for_rounding(iris, auxiliary):
     # Without dropout, which draws other numbers for other rows.
-    one = {"backbone": "mlp", "batch_size": 1000, "auxiliary": auxiliary}
+    one = {"backbone": "mlp", "batch_size": 1000, "auxiliary": auxiliary, "temperature": 1.0}
     weight = np.arange(150) % 4
     rows = np.repeat(np.arange(150), weight)
     np.testing.assert_allclose(
@@ -119,8 +119,8 @@ def test_weights_act_on_the_auxiliary_loss(iris, auxiliary):
     # head moves with the auxiliary loss alone.
     X, y = iris
     params = {
-        "auxiliary": auxiliary, "optimizer": "sgd", "lr": 0.1, "batch_size": 150,
-        "max_epochs": 1, "random_state": 0,
+        "backbone": "mlp", "auxiliary": auxiliary, "optimizer": "sgd", "lr": 0.1,
+        "batch_size": 150, "max_epochs": 1, "random_state": 0,
     }  # fmt: skip
     weight = np.where(y == 0, 1e-9, 1.0)
     weighted = MAXLClassifier(**params).fit(X, y, sample_weight=weight).net_.module_

@@ -5,12 +5,14 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from benchmarks.common.means import mean_and_error
 from benchmarks.common.rows import Rows, grouped, numbers, results
 from benchmarks.common.tables import Table
 from benchmarks.evidence.sets import OTHERWISE, TUNED_ON, is_table
 from benchmarks.evidence.settings import CHANGES, GONE, RATES_TRIED, VIEW_CHANGES, rate_setting
+from sklearn_maxl.backbones import MLP, Members
 
 HEADS = ("joint", "half", "primary", "rule", "no_views")
 
@@ -121,6 +123,46 @@ def rates_tried() -> Table:
     what = [lr if isinstance(lr, float) else "chosen" for lr in others]
     columns = (f"{lr}: {unit}" for lr, unit in product(what, ("points", "log-loss")))
     return Table(("tables", "arm", *columns, "runs"), body)
+
+
+# What a study of the default network of tables tries; the first is the default.
+NETWORKS: dict[str, BaseEstimator] = {
+    "Members()": Members(),
+    "Members(n_members=4)": Members(n_members=4),
+    "MLP((128, 128), dropout=0.2)": MLP((128, 128), dropout=0.2),
+    "MLP((400,), dropout=0.5)": MLP((400,), dropout=0.5),
+    "MLP()": MLP(),
+}
+
+
+def networks_of_tables(rows: Rows) -> Table:
+    """Networks without an auxiliary task, as differences to the default, paired by set and seed."""
+    by_network = {
+        network: {(r["data_set"], r["seed"]): r for r in mine}
+        for (network,), mine in grouped(rows, "network").items()
+    }
+    body = []
+    for network, mine in by_network.items():
+        keys = sorted(mine.keys() & by_network[next(iter(NETWORKS))].keys())
+        own = [mine[key] for key in keys]
+        default = [by_network[next(iter(NETWORKS))][key] for key in keys]
+        accuracy = numbers(own, "accuracy") - numbers(default, "accuracy")
+        loss = numbers(own, "log_loss") - numbers(default, "log_loss")
+        ratio = np.median(numbers(own, "seconds") / numbers(default, "seconds"))
+        body.append(
+            (
+                f"``{network}``",
+                f"{100 * numbers(own, 'accuracy').mean():.2f}",
+                mean_and_error(accuracy, sign="+"),
+                f"{numbers(own, 'log_loss').mean():.3f}",
+                mean_and_error(loss, factor=1, sign="+", digits=3),
+                f"{ratio:.2f}",
+                f"{len(keys)}",
+            )
+        )
+    head = ("network", "accuracy, %", "minus the default", "log-loss", "minus the default",
+            "time to the default's", "runs")  # fmt: skip
+    return Table(head, body)
 
 
 def heads(rows: Rows) -> Table:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.common.figures import BLUE, rank_diagram
 from benchmarks.common.means import standard_error
 from benchmarks.evidence.compared import BEST, DEFAULT, Key, difference, marked, mean, there, values
 from benchmarks.evidence.statistics import average_ranks, critical_difference
 from benchmarks.evidence.tables import EXPLAINED, SLA
 
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.45"
+ORANGE, GREY = "#d55e00", "0.45"
 FARTHEST = -6  # points; what is worse is written, so that it does not squeeze the others
 
 
@@ -50,21 +51,13 @@ def images(keys: Sequence[Key]) -> Figure:
 def ranks(keys: Sequence[Key]) -> Figure:
     """A critical-difference diagram; ranks compare means, so of arms with the same seeds."""
     keys = there(keys, DEFAULT, BEST)
+    if not keys:
+        empty = Figure(figsize=(6, 1))
+        empty.text(0.5, 0.5, "Not measured yet.", ha="center")
+        return empty
     arms = [
         a for a in EXPLAINED if all(values(k, a).keys() == values(k, BEST).keys() for k in keys)
     ]
     of = average_ranks({a: np.array([mean(k, a) for k in keys]) for a in arms})
     distance = critical_difference(len(arms), len(keys))
-    order = sorted(of, key=of.__getitem__)
-    figure = Figure(figsize=(7, 0.35 * len(order) + 1), layout="constrained")
-    axes = figure.subplots()
-    axes.hlines(range(len(order)), 1, [of[a] for a in order], color="0.85", zorder=1)
-    axes.scatter([of[a] for a in order], range(len(order)), color=BLUE, zorder=2)
-    best = of[order[0]]
-    axes.axvspan(best, best + distance, color="#e69f00", alpha=0.25, lw=0)
-    axes.text(best + distance, len(order) - 0.6, "critical difference ", ha="right", va="bottom")
-    axes.set(yticks=range(len(order)), yticklabels=order, ylim=(len(order) - 0.4, -0.6))
-    axes.set(xlabel=f"average rank over {len(keys)} sets (1 is the best)", xlim=(1, len(order)))
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(left=False)
-    return figure
+    return rank_diagram(of, distance, f"average rank over {len(keys)} sets (1 is the best)")

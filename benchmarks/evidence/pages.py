@@ -41,6 +41,7 @@ TABLES = {
     "ideas_on_tables": partial(choosing.effects, [*TABLE_IDEAS], ON_TABLES, TABLE_SETS),
     "ideas_on_images": partial(choosing.effects, [*IMAGE_IDEAS], ON_IMAGES, ["digits-images"]),
     "heads": lambda: choosing.heads(results("short_trainings")),
+    "networks_of_tables": lambda: choosing.networks_of_tables(results("networks_of_tables")),
 }
 FIGURES = {
     "images": partial(draw, partial(figures.images, DECIDING)),

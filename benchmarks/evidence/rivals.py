@@ -16,7 +16,7 @@ from scipy.special import logsumexp, softmax
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.package import Batch, Record, Step, rotations
+from benchmarks.package import Batch, Record, Step, flat, rotations
 from sklearn_maxl import MAXLClassifier
 
 Reading = Callable[[Any, np.ndarray], np.ndarray]
@@ -30,7 +30,7 @@ class LabelSmoothing(Step):
 
     def multi_task_gradients(self, train: Batch, A: Tensor | None) -> Record:
         outputs, _ = self.f(self.f.t, *train.inputs)
-        return descend(F.cross_entropy(outputs, train.y, label_smoothing=0.1))
+        return descend(F.cross_entropy(*flat(outputs, train.y), label_smoothing=0.1))
 
 
 class Mixup(Step):
@@ -42,7 +42,7 @@ class Mixup(Step):
         other = torch.from_numpy(rng.permutation(len(train)))
         mixed = replace(train, x=share * train.x + (1 - share) * train.x[other])
         outputs, _ = self.f(self.f.t, *mixed.inputs)
-        own, others = F.cross_entropy(outputs, train.y), F.cross_entropy(outputs, train.y[other])
+        own, others = (F.cross_entropy(*flat(outputs, y)) for y in (train.y, train.y[other]))
         return descend(share * own + (1 - share) * others)
 
 

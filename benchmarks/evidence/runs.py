@@ -23,7 +23,7 @@ from benchmarks.evidence.fits import fitted_scores, settings_scores, version
 from benchmarks.evidence.rivals import AUGMENTATIONS
 from benchmarks.evidence.sets import Split, is_table, shared_settings, split
 from benchmarks.evidence.settings import BASE, DECISIVE, SETTINGS, TUNING
-from benchmarks.package import CANDIDATES
+from benchmarks.package import RATES
 
 TUNING_SEEDS = range(100, 108)
 CHOICE_SEEDS = range(200, 203)
@@ -47,8 +47,8 @@ def tune(seeds: int, wanted: list[str] | None, jobs: int) -> None:
 
 
 def tuning_run(name: str, n: int, setting: str, seed: int) -> tuple:
-    # Tables were tuned with 100 units where a setting does not say otherwise.
-    network = {"backbone": "mlp"} if is_table(name) else {}
+    # Tables were tuned with 100 units and epochs where a setting does not say otherwise.
+    network = {"backbone": "mlp", "max_epochs": 100} if is_table(name) else {}
     shared = {**network, **shared_settings(name, n), **BASE}
     arm = {**BASE, **SETTINGS[setting]}
     return settings_scores(split(name, n, seed, "validation"), arm, shared, seed)
@@ -101,7 +101,7 @@ def held_out(name: str, n: int, seed: int) -> Split:
 def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
     """What ``lr="auto"`` chooses on the training parts of tables."""
     runs = [(*key, seed) for seed in range(seeds) for key in sets if is_table(key[0])]
-    values = ["lr", *(f"score, lr={lr}" for lr in CANDIDATES), "seconds", "version"]
+    values = ["lr", *(f"score, lr={lr}" for lr in RATES), "seconds", "version"]
     path = RESULTS / "evidence_rates.csv"
     resume(path, ["data_set", "n", "seed"], values, runs, rates_run, jobs)
 
@@ -112,7 +112,9 @@ def rates_run(name: str, n: int, seed: int) -> tuple:
     start = time.process_time()
     clf = classifier(single(), shared_settings(name, n), seed).fit(data.X, data.y)
     seconds = time.process_time() - start
-    found = [round(clf.history_.lr_scores[lr], 6) for lr in CANDIDATES]
+    trials = [trial for trial in clf.history_.trials if trial["setting"] == "lr"]
+    accuracy = {trial["value"]: trial["accuracy"] for trial in trials}
+    found = [round(accuracy[lr], 6) for lr in RATES]
     return clf.lr_, *found, round(seconds, 2), version()
 
 
@@ -171,5 +173,5 @@ def cost_run(name: str, n: int, arm: str) -> tuple:
     warnings.simplefilter("ignore")
     data = split(name, n, SEEDS[0], "validation")
     shared = {**shared_settings(name, n), "max_epochs": 1}
-    clf = classifier({"lr": 1e-2, **COUNTED[arm], "max_epochs": 1}, shared, 0)
+    clf = classifier({"lr": 1e-2, "temperature": 1.0, **COUNTED[arm]}, shared, 0)
     return operations(lambda: clf.fit(data.X, data.y)), version()

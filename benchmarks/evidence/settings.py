@@ -9,13 +9,13 @@ from benchmarks.evidence.ideas import (
     STEPS,
 )
 from benchmarks.evidence.sets import OTHERWISE, TUNED_ON
-from benchmarks.package import CANDIDATES
 from sklearn_maxl.labels import Learned
 from sklearn_maxl.optimizers import AdamW
 
 TUNING_TABLES = [(name, 200) for name in TUNED_ON]
 MORE_ROWS = [(name, 1000) for name in TUNED_ON]
 BASE: dict[str, Any] = {"lr": 3e-3, "optimizer": "adam", "schedule": "cosine", "views": None}
+BASE["temperature"] = 1.0
 CHANGES: dict[str, dict[str, Any]] = {
     "single": {"auxiliary": None},
     "single, focal_gamma=1": {"auxiliary": None, "focal_gamma": 1.0},
@@ -106,7 +106,7 @@ TABLE_IDEAS: dict[str, dict[str, Any]] = {
 }
 # With the network and the weight decay that tables have by default: one rate for all, or one
 # that each fit chooses.
-RATES_TRIED: tuple[float | str, ...] = (*CANDIDATES, "auto")
+RATES_TRIED: tuple[float | str, ...] = (0.01, 0.003, 0.001, "auto")
 
 
 def rate_setting(arm: str, lr: float | str) -> str:

@@ -24,8 +24,8 @@ from benchmarks.evidence.compared import (
 )
 from benchmarks.evidence.sets import is_table
 from benchmarks.evidence.statistics import over_data_sets, p_text, p_value, wins_ties_losses
-from benchmarks.package import CANDIDATES
 
+SCORE = "score, lr="  # the columns of rates that were tried
 SLA = "self-supervised label augmentation"
 EXPLAINED = {
     DEFAULT: "``MAXLClassifier()``",
@@ -228,8 +228,9 @@ def cost() -> Table:
 
 def rates_chosen() -> Table:
     """How often a fit took which rate, beside the rate of the best plain network."""
-    rates = [str(lr) for lr in CANDIDATES]
     rows, candidates = results("evidence_rates"), results("evidence_single")
+    tried = dict.fromkeys(name for row in rows for name in row if name.startswith(SCORE))
+    rates = [name.removeprefix(SCORE) for name in tried]
     body = []
     for key in there(SMALL_TABLES, DEFAULT, BEST):
         mine = [r["lr"] for r in where(rows, data_set=key[0], n=key[1])]

@@ -64,7 +64,7 @@ class Estimator:
         self.X, self.y, finer = case.data()
         self.labels = {"auxiliary_labels": finer} if settings.get("auxiliary") == "human" else {}
         # As before views and their rates, so that earlier rows stay comparable.
-        earlier = {"views": None, "lr": 0.001, "optimizer": "adam"}
+        earlier = {"views": None, "lr": 0.001, "temperature": 1.0, "optimizer": "adam"}
         self.clf = MAXLClassifier(
             case.backbone, batch_size=case.batch_size, max_epochs=1, **earlier
         )

@@ -68,10 +68,12 @@ def bare_loop(fit: Fit) -> nn.Module:
 
 
 def ours(fit: Fit) -> MAXLClassifier:
-    """The estimator, from the raw inputs."""
+    """The estimator, from the raw inputs; without trials, as the others."""
     return MAXLClassifier(
         fit.backbone,
         auxiliary=None,
+        lr=0.001,
+        temperature=1.0,
         max_epochs=fit.epochs,
         batch_size=fit.batch_size,
         n_threads=fit.n_threads,

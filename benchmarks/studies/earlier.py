@@ -1,10 +1,16 @@
 """Defaults of the time before the evidence chose others; what was measured then keeps them."""
 
+from typing import Any
+
 from sklearn_maxl.labels import Labels, Learned
 
 EARLIER_RATES = {"lr": 0.001, "schedule": "constant", "optimizer": "adam"}
-EARLIER = {**EARLIER_RATES, "views": None}
-EARLIER_ON_TABLES = {**EARLIER, "backbone": "mlp"}
+EARLIER = {**EARLIER_RATES, "views": None, "temperature": 1.0}
+
+
+def earlier_on_tables(n_samples: int) -> dict[str, Any]:
+    """The same to classify so many rows of a table."""
+    return {**EARLIER, "backbone": "mlp", "batch_size": min(128, max(32, n_samples // 16))}
 
 
 def labels_of(arm: str | None) -> str | Labels | None:

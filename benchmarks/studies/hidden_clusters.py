@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score
 
-from benchmarks.studies.earlier import EARLIER_ON_TABLES
+from benchmarks.studies.earlier import earlier_on_tables
 from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.labels import Learned
@@ -58,7 +58,8 @@ def run(setting: str, seed: int) -> tuple:
         return round(agreement(labels, hidden, y), 4), "", "", ""
     start = time.perf_counter()
     clf = MAXLClassifier(auxiliary=SETTINGS[setting], psi=CLUSTERS, max_epochs=60)
-    clf.set_params(device="cpu", random_state=seed, **EARLIER_ON_TABLES).fit(X_train, y_train)
+    clf.set_params(device="cpu", random_state=seed, **earlier_on_tables(SAMPLES))
+    clf.fit(X_train, y_train)
     seconds = time.perf_counter() - start
     labels = clf.generate_auxiliary_labels(X, y).argmax(1)
     entropy = clf.history_[-1]["label_entropy"]

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from benchmarks.common.scores import accuracy_and_loss
-from benchmarks.studies.earlier import EARLIER, EARLIER_ON_TABLES
+from benchmarks.studies.earlier import EARLIER, earlier_on_tables
 from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import ConvNet
@@ -50,7 +50,7 @@ def run(name: str, setting: str, seed: int) -> tuple:
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, train_size=n_train, stratify=y, random_state=seed
     )
-    earlier = EARLIER if parameters else EARLIER_ON_TABLES
+    earlier = EARLIER if parameters else {**earlier_on_tables(n_train), "max_epochs": 100}
     clf = MAXLClassifier(random_state=seed, device="cpu", **earlier, **parameters)
     clf.set_params(**SETTINGS[setting]).fit(X_train, y_train)
     return *accuracy_and_loss(clf, X_test, y_test), int(np.max(clf.psi_))

@@ -89,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=_at_least(1), help="repetitions (default: 2)")
     add("--folds", type=_at_least(2), help="folds of each (default: 5)")
     add("--epochs", type=_at_least(1),
-        help="of each fit (default: 100 up to 1,000 rows, then fewer, down to 20)")  # fmt: skip
-    add("--lr", type=_rate, help="learning rate (default: auto, which tries three)")
+        help="of each fit (default: by the number of rows)")  # fmt: skip
+    add("--lr", type=_rate, help="learning rate (default: auto, by trials on held-out rows)")
     add("--max-rows", type=_at_least(10), default=5000, metavar="N",
         help="draw so many rows at random where there are more (default: 5000)")  # fmt: skip
     add("--scoring", help="scikit-learn's name of a score (default: accuracy, or R2)")
@@ -149,22 +149,19 @@ def _compare(options: argparse.Namespace) -> int:
     )  # fmt: skip
     if options.scoring is not None:
         check_score(options.scoring, table.y, table.task)
-    epochs = options.epochs or _epochs(len(table.y))
-    facts = _facts(options, table, target, epochs)
+    facts = _facts(options, table, target)
     for name, text in facts:
         sys.stdout.write(f"{name}: {text}\n")
     sys.stdout.flush()
     start = time.perf_counter()
-    found = _fit(options, table, arms, epochs)
+    found = _fit(options, table, arms)
     _report(found, facts, time.perf_counter() - start, options.output, Path(options.file).name)
     return 0
 
 
-def _fit(
-    options: argparse.Namespace, table: Table, arms: list[str | None], epochs: int
-) -> Comparison:
+def _fit(options: argparse.Namespace, table: Table, arms: list[str | None]) -> Comparison:
     estimator = MAXLClassifier if table.task == "classification" else MAXLRegressor
-    network = estimator(max_epochs=epochs, lr=options.lr)
+    network = estimator(max_epochs=options.epochs or "auto", lr=options.lr)
     with warnings.catch_warnings(record=True) as caught:
         try:
             found = tracked_compare(
@@ -207,14 +204,7 @@ def _check_installed(output: str | None) -> None:
             raise TableError(f"--output {output} is not a file in a folder that exists.")
 
 
-def _epochs(n_rows: int) -> int:
-    """Fewer for larger tables, where a small network would overfit: some 100,000 samples seen."""
-    return max(20, min(100, 100_000 // n_rows))
-
-
-def _facts(
-    options: argparse.Namespace, table: Table, target: str, epochs: int
-) -> list[tuple[str, str]]:
+def _facts(options: argparse.Namespace, table: Table, target: str) -> list[tuple[str, str]]:
     """What is compared, for the reader of the report."""
     y = table.y
     words = {"numbers": "numeric", "categories": "text", "dates": "date"}
@@ -226,12 +216,14 @@ def _facts(
         text += f"; {share} of the rows are {names[counts.argmax()]}"
     else:
         text = f"{target}, numbers from {y.min():g} to {y.max():g}"
+    n = options.epochs
+    epochs = f"{n} epoch{plural(n)}" if n else "epochs by the number of rows"
     return [
         ("File", options.file),
         ("Rows", f"{len(y):,}"),
         ("Columns", ", ".join(kinds)),
         ("Target", text),
-        ("Training", f"{epochs} epoch{plural(epochs)}, seed {options.random_state}"),
+        ("Training", f"{epochs}, seed {options.random_state}"),
         *(("Note", note) for note in table.notes),
     ]
 

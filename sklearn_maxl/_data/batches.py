@@ -65,9 +65,24 @@ class TrainingData:
         return batch if self.prepare is None else replace(batch, x=self.prepare(batch.x))
 
 
-def batch_size_for(n_samples: int, asked: int | None = None) -> int:
-    """Samples in a batch: as asked or, if None, a sixteenth of the data, between 32 and 128."""
-    return min(asked or min(128, max(32, n_samples // 16)), n_samples)
+@dataclass(frozen=True)
+class BatchRule:
+    """Samples in a batch where nobody asks for a number: a part of the data, within bounds."""
+
+    part: int = 16
+    least: int = 32
+    most: int = 128
+
+    def size(self, n_samples: int) -> int:
+        """Samples in a batch of so many in all."""
+        return min(self.most, max(self.least, n_samples // self.part))
+
+
+def batch_size_for(n_samples: int, asked: int | BatchRule | None = None) -> int:
+    """Samples in a batch: as asked, or by a rule; never more than there are."""
+    rule = BatchRule() if asked is None else asked
+    size = rule.size(n_samples) if isinstance(rule, BatchRule) else int(rule)
+    return min(size, n_samples)
 
 
 def batch_sizes(n: int, batch_size: int) -> list[int]:

@@ -116,7 +116,7 @@ class BaseMAXL(
         "schedule": [StrOptions({"auto", *SCHEDULES}), callable],
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -286,7 +286,7 @@ class BaseMAXL(
             settings = self._settings(arrays, targets)
             if again:
                 settings = self._going_on(settings)
-            epochs = trials.epochs_of_trainings(settings, len(arrays.y))
+            epochs = trials.epochs_of_trainings(settings, arrays.y)
             told: dict[str, object] = {"X": X, "y": y, "sample_weight": sample_weight}
             with fit_task(self, told, type(self)._keep, epochs) as task:
                 if again:
@@ -297,23 +297,25 @@ class BaseMAXL(
                     _warn_of_collapse(fitted)
                 return self._keep(fitted)
 
-    def _chosen_lr(
+    def _found_by_trials(
         self,
         X: ArrayLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         auxiliary_labels: ArrayLike | None = None,
-    ) -> float | None:
-        """The rate that `fit` would find by trials; None if it would not look for one."""
+    ) -> dict[str, float]:
+        """What `fit` would find by trials of the single task, by parameter; empty without any."""
         self._validate_params()
         throwaway = copy.copy(self)  # checking samples sets attributes
         arrays, targets = throwaway._check(X, y, sample_weight, auxiliary_labels, None)
         settings = throwaway._settings(arrays, targets)
-        if "lr" not in settings.undecided:
-            return None
+        mine = tuple(name for name in settings.undecided if name in trials.OF_SINGLE_TASK)
+        if not mine:
+            return {}
         plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
         with own_torch(self.n_threads):
-            return trials.decide(replace(settings, undecided=("lr",)), plan)[0].lr
+            decided, _ = trials.decide(replace(settings, undecided=mine), plan)
+        return {name: getattr(decided, name) for name in mine}
 
     def _train_part(
         self,
@@ -335,6 +337,10 @@ class BaseMAXL(
             if isinstance(self.psi, str) and settings.labels and settings.labels.numbered_by_psi:
                 raise ValueError(
                     "partial_fit does not support psi='auto'; give a number, or use fit."
+                )
+            if isinstance(self.auxiliary, str) and self.auxiliary == "auto":
+                raise ValueError(
+                    "partial_fit does not support auxiliary='auto'; name a source, or use fit."
                 )
             if fitted is not None:
                 hold = settings.schedule is constant
@@ -377,6 +383,7 @@ class BaseMAXL(
             self.get_params(deep=False),
             tuple(arrays.X.shape[1:]),
             targets.regression,
+            len(arrays.y),
             planned=planned,
             step_class=self.step_class,
         )
@@ -384,6 +391,9 @@ class BaseMAXL(
     def _going_on(self, settings: Settings) -> Settings:
         """Settings of a warm start; refuses those where labels would mean something else."""
         before = self._fitted
+        if "auxiliary" in settings.undecided:
+            same = ("labels", "generator", "views")
+            settings = replace(settings, **{name: getattr(before.settings, name) for name in same})
         changed = type(settings.labels) is not type(before.settings.labels)
         if settings.labels is not None and settings.labels.numbered_by_psi:
             if isinstance(self.psi, str):
@@ -395,8 +405,12 @@ class BaseMAXL(
                 "warm_start=True goes on with the networks of the last fit, but auxiliary or psi "
                 "were changed since; use warm_start=False."
             )
-        lr = before.settings.lr if isinstance(self.lr, str) else settings.lr
-        return replace(settings, lr=lr, undecided=())
+        found = {
+            name: getattr(before.settings, name)
+            for name in trials.OF_SINGLE_TASK
+            if isinstance(getattr(self, name, None), str)
+        }
+        return replace(settings, **found, undecided=())
 
     def _keep(self, fitted: Fitted) -> Self:
         """Set the fitted attributes."""

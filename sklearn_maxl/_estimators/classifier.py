@@ -1,6 +1,7 @@
 """The classifier."""
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
-from .._environment.private_sklearn import StrOptions, fit_context
+from .._environment.private_sklearn import Interval, StrOptions, fit_context
 from .._environment.torch_state import own_torch
 from .._networks.exported import Probabilities
 from .._tasks.primary import Classes, refuse_objects
@@ -39,11 +40,12 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     Parameters
     ----------
     backbone : str, backbone, callable or module, default="auto"
-        **Task.** Trunk of the multi-task network: "mlp", "convnet", "vgg16" or "resnet50";
-        "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), and for tables (2-D
-        `X`) an MLP: in regression "mlp", which has 100 units, and in classification one of
-        400 units with a dropout of 0.5. Of the networks tried on the data sets for tuning,
-        it gains most by auxiliary labels (``python -m benchmarks.evidence tune``). A
+        **Task.** Trunk of the multi-task network: "mlp", "members", "convnet", "vgg16" or
+        "resnet50"; "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), "members"
+        to classify the rows of tables (2-D `X`), which is several networks with shared
+        weights whose predictions are averaged (`sklearn_maxl.backbones.Members`), and "mlp",
+        which has 100 units, to predict numbers from them. They were chosen on the data sets
+        for tuning (``python -m benchmarks.evidence tune``). A
         backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
         reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one
         sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).
@@ -59,7 +61,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         rows of a 2-D `X`: so they pass through tools that take nothing else
         (`BaggingClassifier`, `permutation_importance`, scalers). None: samples have the
         shape in which `X` comes.
-    auxiliary : {"maxl", "uniform", "random", "kmeans", "human", None} or object of \
+    auxiliary : {"maxl", "uniform", "random", "kmeans", "human", "auto", None} or object of \
             `sklearn_maxl.labels`, default="maxl"
         **Auxiliary labels**: where they come from. "maxl", short for ``Learned()``: the label
         generator. "uniform": spread evenly over the auxiliary classes of the sample's
@@ -67,12 +69,14 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         each class, of the features of an autoencoder. "human": given to `fit`. None: no
         auxiliary task, a plain network. All are trained on the same budget. With the
         object, a grid search reaches its parameters (``auxiliary__entropy_weight``).
+        "auto": held-out samples decide between "maxl", "uniform" and None, by whole
+        trainings with each of them; folds and rule are those of `lr`.
     psi : int, sequence of int, dict or "auto", default=5
         Auxiliary classes per primary class: one number for all, one for each class
-        in sorted order, or by class. "auto" tries 2, 3, 5 and 10 in short runs that
-        together take half of `max_epochs`, holding out `validation_fraction`, and
-        takes the one with the least primary loss there. Ignored by "human", whose
-        labels decide. 5 is the paper's best on three of six data sets (its Table 1).
+        in sorted order, or by class. "auto" tries 2, 3, 5 and 10 in short trainings, which
+        together take half of `max_epochs`, without one of five folds, and decides by the
+        rule of `lr`. Ignored by "human", whose labels decide. 5 is the paper's best on three
+        of six data sets (its Table 1).
     auxiliary_weight : float, default=1.0
         Weight w of the auxiliary loss. 1 is the paper's.
     views : {"auto", "rotations", None}, default="auto"
@@ -100,14 +104,25 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     lr : float or "auto", default="auto"
         Learning rate of the multi-task network. "auto" is 0.003 for images and signals: of
         0.001, 0.003 and 0.01 the one with the best mean accuracy on the data sets for
-        tuning (``python -m benchmarks.evidence tune``). For tables, which differ in the rate that
-        they need, a fit first tries those three: it trains the single task without each
-        of five folds, or without fewer of them once 300 rows are predicted, and takes the
-        highest rate that is not worse than the best by more than half a standard error.
-        ``lr_`` tells it. The same number, given as `lr`, makes the same fit to the bit and saves
-        the trials: up to 15 trainings of a plain network, fewer with more rows (3 from
-        1,500 on). `partial_fit`, and a table where no class has five rows, take 0.01. In
-        regression it is 0.001, Adam's usual one.
+        tuning (``python -m benchmarks.evidence tune``). To classify the rows of tables, which
+        differ in the rate that they need, a fit first tries 0.01, 0.003 and 0.001, with the
+        single task, on networks without members, all of them trained at once where the
+        networks are the package's own. Each is trained without one of five stratified folds
+        and predicts its rows, and as many folds are held out as bring 120 rows: all five up to
+        120 rows, three at 200, one from 600 on. Of the rates whose accuracy is at most half a
+        standard error (of the difference) below the best, the one with the least log-loss is
+        taken; ``lr_`` tells it, ``history_.trials`` the rest. The same numbers, given as `lr`
+        and `temperature`, make the same fit to the bit without trials. `partial_fit`, and a
+        table where no class has five rows, take 0.01. In regression it is 0.001, Adam's usual
+        one.
+    temperature : float or "auto", default="auto"
+        What the logits of the classes are divided by, so that probabilities are to be believed
+        (Guo, Pleiss, Sun and Weinberger, ICML 2017): above 1 they are less sure. No prediction
+        changes. "auto" is, for the rows of tables, the number with the least log-loss on
+        held-out rows. A backbone of several members is trained for it, without an auxiliary
+        task, without one or two of the folds that `lr` describes; of a single network the trials
+        of `lr` tell it; and if `auxiliary` is "auto", those tell it. It is 1 for images and
+        signals, in `partial_fit`, and where no class has five rows. ``temperature_`` tells it.
     schedule : {"auto", "constant", "halving", "cosine"} or callable, default="auto"
         Learning rates of both optimizers over the epochs: a function of the part of
         `max_epochs` that is over (0 to 1) that returns a factor. "halving" halves
@@ -122,17 +137,20 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     batch_size : int or "auto", default="auto"
         Most samples in a batch; batches are of even size. "auto" is a sixteenth of
         the training set, so that small data sets get enough steps, but at least 32,
-        because batch normalisation needs them, and at most 128.
-    max_epochs : int, default=100
-        Passes over the training set. All are run unless `early_stopping` is set.
+        because batch normalisation needs them, and at most 128. To classify the rows of
+        tables it is an eighth, from 64 to 256.
+    max_epochs : int or "auto", default="auto"
+        Passes over the training set. All are run unless `early_stopping` is set. "auto" is
+        100. To classify the rows of tables it is 32, more where these would be fewer than 100
+        steps, and fewer where they would be more than 4,000.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the data, stop when the accuracy on it
         does not rise by `tol` for more than `n_iter_no_change` epochs, and restore
         the best state of both networks.
     validation_fraction : float, default=0.1
-        Share of each class held out by `early_stopping`, by ``psi="auto"`` (a part of its
-        own, unless there is one for `early_stopping`), and by
-        ``auxiliary=Learned(meta_batch="holdout")``.
+        Share of each class held out by `early_stopping` and by
+        ``auxiliary=Learned(meta_batch="holdout")``. Trials (`lr`, `auxiliary`, `psi`) hold out
+        folds of their own.
     n_iter_no_change : int, default=10
         Patience of `early_stopping`, in epochs.
     tol : float, default=1e-4
@@ -177,6 +195,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Shape of one sample, as the networks see it.
     lr_ : float
         Learning rate of the multi-task network, before `schedule`.
+    temperature_ : float
+        What logits are divided by before they become probabilities.
     psi_ : ndarray of shape (C,)
         Auxiliary classes of each class; zeros for ``auxiliary=None``.
     n_iter_ : int
@@ -188,7 +208,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     history_ : History
         A dictionary per epoch: ``history_[-1]``, ``history_["meta_loss"]``,
         ``print(history_)``, ``pandas.DataFrame(history_)``. Calls of `partial_fit` keep the
-        last 1,000.
+        last 1,000. ``history_.trials`` has what was tried on held-out samples, a dictionary
+        each: "setting", "value", "accuracy", "loss", "temperature" and "chosen".
 
     See Also
     --------
@@ -199,7 +220,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     Notes
     -----
     Inputs are standardised inside the network, per feature or per channel, with
-    the training set's (weighted) mean and deviation.
+    the training set's (weighted) mean and deviation. The standardised values of a table are
+    squeezed smoothly into (-3, 3), so that one that is far from all others does not decide
+    alone, after Holzmueller et al. [2]_.
 
     `to_torch` makes one torch module of all that predicts, for ONNX, `torch.export` and
     tools that explain predictions.
@@ -208,6 +231,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     ----------
     .. [1] S. Liu, A. J. Davison, E. Johns. "Self-Supervised Generalisation with
        Meta Auxiliary Learning". NeurIPS 2019. arXiv:1901.08933.
+    .. [2] D. Holzmueller, L. Grinsztajn, I. Steinwart. "Better by Default: Strong Pre-Tuned MLPs
+       and Boosted Trees on Tabular Data". NeurIPS 2024. arXiv:2407.04491.
 
     Examples
     --------
@@ -224,10 +249,12 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMAXL._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "temperature": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "views": [StrOptions({"auto", *VIEWS}), None],
     }
 
     classes_: np.ndarray
+    temperature_: float
 
     def __init__(
         self,
@@ -242,10 +269,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         views: str | None = "auto",
         optimizer: str | MakeOptimizer = "auto",
         lr: float | str = "auto",
+        temperature: float | str = "auto",
         schedule: str | Schedule = "auto",
         augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
         batch_size: int | str = "auto",
-        max_epochs: int = 100,
+        max_epochs: int | str = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -273,6 +301,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
 
     def _keep(self, fitted: Fitted) -> Self:
         self.classes_ = fitted.targets.names
+        self.temperature_ = float(fitted.net.module_.temperature)
         return super()._keep(fitted)
 
     @fit_context(prefer_skip_nested_validation=True)

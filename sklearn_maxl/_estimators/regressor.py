@@ -94,7 +94,9 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
     Notes
     -----
     Inputs are standardised inside the network, per feature or per channel, and
-    targets per column, with the training set's (weighted) mean and deviation.
+    targets per column, with the training set's (weighted) mean and deviation. The standardised
+    values of a table are squeezed smoothly into (-3, 3), so that one that is far from all
+    others does not decide alone, after Holzmueller et al. [2]_.
 
     `to_torch` makes one torch module of all that predicts, for ONNX, `torch.export` and
     tools that explain predictions.
@@ -103,6 +105,8 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
     ----------
     .. [1] S. Liu, A. J. Davison, E. Johns. "Self-Supervised Generalisation with
        Meta Auxiliary Learning". NeurIPS 2019. arXiv:1901.08933.
+    .. [2] D. Holzmueller, L. Grinsztajn, I. Steinwart. "Better by Default: Strong Pre-Tuned MLPs
+       and Boosted Trees on Tabular Data". NeurIPS 2024. arXiv:2407.04491.
 
     Examples
     --------
@@ -141,7 +145,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         schedule: str | Schedule = "auto",
         augment: str | Callable[[torch.Tensor], torch.Tensor] | None = None,
         batch_size: int | str = "auto",
-        max_epochs: int = 100,
+        max_epochs: int | str = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,

@@ -1,7 +1,8 @@
 """The losses of the method, as pure functions of tensors.
 
 Letters follow the paper: ``p`` is the softmax of the logits, ``Y`` the soft
-auxiliary labels, ``m`` their mean over a batch.
+auxiliary labels, ``m`` their mean over a batch. Outputs may have an axis of members in front,
+(members, n, ...); a loss is then the mean over them, too.
 """
 
 from collections.abc import Callable
@@ -16,17 +17,17 @@ def focal_losses(logits: Tensor, gamma: float) -> Tensor:
 
     Parameters
     ----------
-    logits : Tensor of shape (n, k)
+    logits : Tensor of shape (..., n, k)
     gamma : float
         0 is cross-entropy; the paper uses 2.
 
     Returns
     -------
-    Tensor of shape (n, k)
-        A soft target ``Y`` has the loss ``(Y * focal_losses(...)).sum(1)``:
+    Tensor of shape (..., n, k)
+        A soft target ``Y`` has the loss ``(Y * focal_losses(...)).sum(-1)``:
         linear in ``Y``, which is what makes the exact meta-gradient cheap.
     """
-    log_p = F.log_softmax(logits, dim=1)
+    log_p = F.log_softmax(logits, dim=-1)
     if gamma == 0:
         return -log_p
     # 1 - p; the floor keeps the derivative of the power finite where p is exactly 1.
@@ -35,10 +36,24 @@ def focal_losses(logits: Tensor, gamma: float) -> Tensor:
 
 
 def primary_losses(logits: Tensor, y: Tensor, gamma: float) -> Tensor:
-    """Loss of each sample for integer targets ``y`` of shape (n,)."""
+    """Loss of each sample, shape (..., n), for integer targets ``y`` of shape (n,)."""
+    if logits.ndim > 2:
+        return primary_losses(*flat(logits, y), gamma).unflatten(0, logits.shape[:-1])
     if gamma == 0:  # one fused operation instead of a gather from (n, k)
         return F.cross_entropy(logits, y, reduction="none")
     return focal_losses(logits, gamma).gather(1, y.unsqueeze(1)).squeeze(1)
+
+
+def flat(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and targets of all members as if they were more samples."""
+    if logits.ndim == 2:
+        return logits, y
+    return logits.flatten(0, -2), y.repeat(logits.shape[0])
+
+
+def over_members(values: Tensor) -> Tensor:
+    """The mean over members of values (n, k) of each; those of a single network as they are."""
+    return values if values.ndim == 2 else values.mean(0)
 
 
 def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
@@ -49,7 +64,7 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
 def classification_loss(logits: Tensor, y: Tensor, weight: Tensor | None, gamma: float) -> Tensor:
     """``L_pri`` of classification: the weighted mean of `primary_losses`."""
     if gamma == 0 and weight is None:  # the common case in one fused operation
-        return F.cross_entropy(logits, y)
+        return F.cross_entropy(*flat(logits, y))
     return weighted_mean(primary_losses(logits, y, gamma), weight)
 
 
@@ -64,8 +79,9 @@ def regression_loss(outputs: Tensor, target: Tensor, weight: Tensor | None, name
 
     Huber's loss is quadratic up to an error of one standard deviation.
     """
+    target = target.expand_as(outputs)  # of each member
     losses = REGRESSION_LOSSES[name](outputs, target, reduction="none")
-    return weighted_mean(losses.mean(1), weight)
+    return weighted_mean(losses.mean(-1), weight)
 
 
 def mean_label(Y: Tensor, weight: Tensor | None) -> Tensor:

@@ -20,6 +20,7 @@ from .losses import (
     classification_loss,
     entropies,
     focal_losses,
+    over_members,
     regression_loss,
     weighted_mean,
 )
@@ -129,7 +130,7 @@ def training_loss(
     primary = primary_loss(outputs, batch, recipe)
     if A is None:
         return primary, {"primary_loss": primary.detach()}
-    losses = (A * focal_losses(auxiliary_logits, recipe.focal_gamma)).sum(1)
+    losses = (A * focal_losses(auxiliary_logits, recipe.focal_gamma)).sum(-1)
     auxiliary = weighted_mean(losses, batch.weight)
     L = primary + recipe.auxiliary_weight * auxiliary
     return L, {"primary_loss": primary.detach(), "auxiliary_loss": auxiliary.detach()}
@@ -140,12 +141,13 @@ def training_losses(
 ) -> tuple[Tensor, Tensor]:
     """``L_pri`` and all auxiliary losses ``l_nk``, on the training batch."""
     outputs, auxiliary_logits = f(t, *batch.inputs)
-    return primary_loss(outputs, batch, recipe), focal_losses(auxiliary_logits, recipe.focal_gamma)
+    losses = focal_losses(auxiliary_logits, recipe.focal_gamma)
+    return primary_loss(outputs, batch, recipe), over_members(losses)
 
 
 def auxiliary_losses(f: Network, t: Parameters, batch: Batch, recipe: Recipe) -> Tensor:
     """``l_nk`` alone, shape (n, K)."""
-    return focal_losses(f(t, *batch.inputs)[1], recipe.focal_gamma)
+    return over_members(focal_losses(f(t, *batch.inputs)[1], recipe.focal_gamma))
 
 
 def meta_loss(f: Network, t: Parameters, batch: Batch, recipe: Recipe) -> Tensor:

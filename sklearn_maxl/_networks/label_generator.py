@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from .._tasks.auxiliary import Hierarchy
-from .trunk import Frame, Network, Standardize, make_head
+from .members import n_members
+from .trunk import BackboneError, Frame, Network, Standardize, make_head
 
 
 class LabelGenerator(Network):
@@ -72,4 +73,10 @@ def make_label_generator(
     frame: Frame, hierarchy: Hierarchy, weight_range: float = 0.0
 ) -> LabelGenerator:
     """The label generator with fresh weights, on the CPU."""
-    return LabelGenerator(*frame.make(), hierarchy, weight_range)
+    standardize, trunk, n_features = frame.make()
+    if n_members(trunk) is not None:
+        raise BackboneError(
+            "generator has several members, but labels come from one network; use Learned with a "
+            "generator of its own, such as MLP()."
+        )
+    return LabelGenerator(standardize, trunk, n_features, hierarchy, weight_range)

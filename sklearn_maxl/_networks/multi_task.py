@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._tasks.auxiliary import Hierarchy
+from .members import mean_log_probability, mean_number, n_members
 from .trunk import Frame, Network, Standardize, make_head
 
 
@@ -15,10 +16,17 @@ class MultiTaskNet(Network):
     `hierarchy` there is no auxiliary head and its logits are None. Where the hierarchy has
     views, the auxiliary logits are those of a view of each sample, and `primary_share` is the
     primary head's say in a `prediction`, which reads every view.
+
+    Where the trunk has members, both outputs have an axis of them in front. `primary`,
+    `prediction`, `joint` and `auxiliary` say what the members say together: the mean of their
+    probabilities or, with `numbers`, of their outputs.
+
+    A `prediction` of classes is divided by `temperature`, which changes no order of them.
     """
 
     mask: Tensor | None
     primary_share: Tensor
+    temperature: Tensor
     columns: Tensor
 
     def __init__(
@@ -28,8 +36,10 @@ class MultiTaskNet(Network):
         n_features: int,
         n_outputs: int,
         hierarchy: Hierarchy | None,
+        numbers: bool = False,
     ):
         super().__init__(standardize, trunk, n_features)
+        self.members, self.numbers = n_members(trunk), numbers
         self.hierarchy = hierarchy
         self.views = None if hierarchy is None else hierarchy.views
         self.primary_head = make_head(trunk, n_features, n_outputs)
@@ -39,6 +49,7 @@ class MultiTaskNet(Network):
             self.auxiliary_head = make_head(trunk, n_features, hierarchy.n_labels)
             mask = torch.as_tensor(hierarchy.mask)
         self.register_buffer("mask", mask)
+        self.register_buffer("temperature", torch.ones(()))
         if hierarchy is not None and self.views is not None:
             self.register_buffer("primary_share", torch.tensor(0.5))
             # Made here, because torch.export can't follow NumPy; no buffer, because psi says it.
@@ -51,7 +62,7 @@ class MultiTaskNet(Network):
         else:
             # In one pass: batch normalisation is to see what it will see at prediction time.
             features, n = self.features(torch.cat([z, view])), z.shape[0]  # a trace fixes len(z)
-            own, seen = features[:n], features[n:]
+            own, seen = features[..., :n, :], features[..., n:, :]
         auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(seen)
         return self.primary_head(own), auxiliary
 
@@ -60,7 +71,11 @@ class MultiTaskNet(Network):
 
     def primary(self, x: Tensor) -> Tensor:
         """Primary outputs alone, shape (n, n_outputs)."""
-        return self.primary_head(self.transform(x))
+        return self.primary_of(self.prepare(x))
+
+    def primary_of(self, z: Tensor) -> Tensor:
+        """The same for prepared samples."""
+        return self.together(self.primary_head(self.features(z)))
 
     def prediction(self, x: Tensor) -> Tensor:
         """What inference needs: primary outputs or, with views, what both heads say together.
@@ -69,11 +84,16 @@ class MultiTaskNet(Network):
         log-probabilities.
         """
         if self.views is None:
-            return self.primary(x)
+            return self.primary(x) / self.temperature
         seen = self._features_of_views(x)
-        own = torch.log_softmax(self.primary_head(seen[0]), dim=1)
+        own = torch.log_softmax(self.together(self.primary_head(seen[0])), dim=1)
         # A share of 0 is no special case: what is exported can't branch on the value of a tensor.
-        return torch.lerp(self._joint(seen), own, self.primary_share.to(own))
+        together = torch.lerp(self._joint(seen), own, self.primary_share.to(own))
+        return together / self.temperature
+
+    def together(self, outputs: Tensor) -> Tensor:
+        """What members say together, (n, ...); that of a single network stays as it is."""
+        return (mean_number if self.numbers else mean_log_probability)(outputs, self.members)
 
     def joint(self, x: Tensor) -> Tensor:
         """Logits of the classes, shape (n, C): the mean over the views of log p(class | view).
@@ -89,12 +109,11 @@ class MultiTaskNet(Network):
     def _joint(self, seen: list[Tensor]) -> Tensor:
         assert self.auxiliary_head is not None
         columns = self.columns.to(seen[0].device)
-        return torch.stack(
-            [
-                torch.log_softmax(block_sums(self.auxiliary_head(features), columns[:, v]), dim=1)
-                for v, features in enumerate(seen)
-            ]
-        ).mean(0)
+        logits = (
+            block_sums(self.auxiliary_head(features), columns[:, v])
+            for v, features in enumerate(seen)
+        )
+        return torch.stack([torch.log_softmax(self.together(one), dim=1) for one in logits]).mean(0)
 
     def labels_at(self, blocks: Tensor, positions: Tensor | None) -> Tensor:
         """Labels that nothing generates: one-hot at a position of each sample's block, or even.
@@ -115,8 +134,8 @@ class MultiTaskNet(Network):
     def auxiliary(self, x: Tensor) -> Tensor:
         """Auxiliary probabilities of the samples as they are, shape (n, sum psi)."""
         assert self.hierarchy is not None
-        logits = self._auxiliary_logits(self.prepare(x))
-        return torch.softmax(logits[:, self.hierarchy.own_columns], dim=1)
+        logits = self._auxiliary_logits(self.prepare(x))[..., self.hierarchy.own_columns]
+        return torch.softmax(mean_log_probability(logits, self.members), dim=1)
 
     def _auxiliary_logits(self, z: Tensor) -> Tensor:
         assert self.auxiliary_head is not None
@@ -124,14 +143,16 @@ class MultiTaskNet(Network):
 
 
 def block_sums(logits: Tensor, columns: Tensor) -> Tensor:
-    """Logarithm of the summed exponentials of the `columns` (m, size) of each block, (n, m).
+    """Logarithm of the summed exponentials of the `columns` (m, size) of each block, (..., m).
 
     The number K stands for no column.
     """
     padded = F.pad(logits, (0, 1), value=-torch.inf)
-    return padded[:, columns].logsumexp(2)
+    return padded[..., columns].logsumexp(-1)
 
 
-def make_multi_task_net(frame: Frame, n_outputs: int, hierarchy: Hierarchy | None) -> MultiTaskNet:
-    """The multi-task network with fresh weights, on the CPU."""
-    return MultiTaskNet(*frame.make(), n_outputs, hierarchy)
+def make_multi_task_net(
+    frame: Frame, n_outputs: int, hierarchy: Hierarchy | None, numbers: bool = False
+) -> MultiTaskNet:
+    """The multi-task network with fresh weights, on the CPU; `numbers` are what it predicts."""
+    return MultiTaskNet(*frame.make(), n_outputs, hierarchy, numbers)

@@ -4,6 +4,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self, TypeVar
 
 import numpy as np
@@ -14,10 +15,16 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 from .._environment.devices import can_hold
 from .._environment.random_state import isolated_rng
 from .layout import choose_layout, in_layout_of
+from .members import MemberLinear, n_members, side_by_side
 
 Build = Callable[[tuple[int, ...]], nn.Module]
 Scaling = tuple[np.ndarray, np.ndarray]
 M = TypeVar("M", bound=nn.Module)
+
+# Standard deviations that a value of a table comes to lie within, after D. Holzmüller et al.,
+# "Better by Default" (NeurIPS 2024), who squeeze values so, and whose limit it is.
+LIMIT = 3.0
+LARGEST = 1e15
 
 
 class Standardize(nn.Module):
@@ -26,15 +33,19 @@ class Standardize(nn.Module):
     Tables have a float64 mean: a time stamp in seconds has no digits left in float32. It
     stays on the CPU where the device has no float64, and so does the work, except for samples
     that lie on the device already. Other networks bring samples to their device.
+
+    With a `limit` the result is squeezed into (-limit, limit), smoothly and monotonically:
+    values near 0 hardly change, and a value far from all others is no farther than that.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, mean: Tensor, scale: Tensor):
+    def __init__(self, mean: Tensor, scale: Tensor, limit: float | None = None):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
+        self.limit = limit
 
     def forward(self, x: Tensor) -> Tensor:
         mean, scale = self.mean, self.scale
@@ -42,7 +53,11 @@ class Standardize(nn.Module):
             x = (x if can_hold(mean.device, x.dtype) else x.float()).to(mean.device)
         elif mean.device.type == "cpu":
             mean, scale = (t.float().to(x.device) for t in (mean, scale))
-        return (x - mean) / scale
+        z = (x - mean) / scale
+        if self.limit is None:
+            return z
+        z = z.clamp(-LARGEST, LARGEST)  # whose square is finite
+        return z / (1 + (z / self.limit) ** 2).sqrt()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """What moves a module and changes its type: torch asks every part of a network."""
@@ -62,16 +77,19 @@ class Network(nn.Module):
         Where it takes images in the layout `torch.channels_last`, which makes
         convolutions faster on every device, its weights lie in it too.
     n_features : int
-        Features that the trunk makes of a sample.
+        Features that the trunk, or each of its members, makes of a sample.
     """
 
-    constant_buffers = ("mask", "standardize.mean", "standardize.scale")
+    constant_buffers = (
+        *("mask", "temperature", "primary_share"),
+        *("standardize.mean", "standardize.scale"),
+    )
 
     def __init__(self, standardize: Standardize, trunk: nn.Module, n_features: int):
         super().__init__()
         self.standardize = standardize
         self.trunk = trunk
-        self.n_features = n_features
+        self.n_features = n_features * (n_members(trunk) or 1)
 
     @property
     def weight(self) -> Tensor:
@@ -90,14 +108,17 @@ class Network(nn.Module):
         return in_layout_of(self.trunk, self.standardize(x).to(self.weight))
 
     def features(self, z: Tensor) -> Tensor:
-        """Output of the trunk for prepared samples, shape (n, n_features)."""
+        """Output of the trunk for prepared samples, shape (n, n_features).
+
+        Those of a trunk of members are (n_members, n, n_features of a member).
+        """
         z = in_layout_of(self.trunk, z)
         # A user's code may write into what it is given, which the other network is given too.
         return self.trunk(z.clone() if getattr(self.trunk, "of_user", False) else z)
 
     def transform(self, x: Tensor) -> Tensor:
-        """Features of samples, shape (n, n_features)."""
-        return self.features(self.prepare(x))
+        """Features of samples, shape (n, n_features); those of members side by side."""
+        return side_by_side(self.features(self.prepare(x)))
 
 
 @dataclass(frozen=True)
@@ -129,8 +150,9 @@ class Frame:
         trunk.of_user = self.of_user  # type: ignore[assignment]
         mean, scale = map(torch.as_tensor, self.scaling)
         if takes_raw_inputs(trunk):
-            mean, scale = torch.zeros_like(mean), torch.ones_like(scale)
-        return Standardize(mean, scale), trunk, n_features
+            return Standardize(torch.zeros_like(mean), torch.ones_like(scale)), trunk, n_features
+        limit = LIMIT if len(self.input_shape) == 1 else None
+        return Standardize(mean, scale, limit), trunk, n_features
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self  # it never changes, and a user's module may be one that can't be copied
@@ -139,13 +161,15 @@ class Frame:
 def make_head(trunk: nn.Module, n_features: int, n_outputs: int) -> nn.Module:
     """A linear head; a trunk's ``head_hidden_layer_sizes`` puts layers with ReLU before it.
 
-    The paper's VGG-16 has heads of two layers.
+    The paper's VGG-16 has heads of two layers. Each member of a trunk has a head of its own.
     """
     sizes = [n_features, *getattr(trunk, "head_hidden_layer_sizes", ())]
+    members = n_members(trunk)
+    linear = nn.Linear if members is None else partial(MemberLinear, members)
     layers: list[nn.Module] = []
     for width, size in itertools.pairwise(sizes):
-        layers += [nn.Linear(width, size), nn.ReLU()]
-    last = nn.Linear(sizes[-1], n_outputs)
+        layers += [linear(width, size), nn.ReLU()]
+    last = linear(sizes[-1], n_outputs)
     return nn.Sequential(*layers, last) if layers else last
 
 
@@ -199,7 +223,9 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
             f"{name} can't take samples of shape {input_shape}: {error}{cure if others else ''}"
             f"{_hint_for_class(build)}"
         ) from error
-    if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2:
+    expected = (2,) if n_members(trunk) is None else (n_members(trunk), 2)
+    whole = isinstance(features, Tensor) and features.ndim == len(expected) + 1
+    if not whole or tuple(features.shape[:-1]) != expected:
         got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise BackboneError(
             f"{name} must map (n, {', '.join(map(str, input_shape))}) to (n, n_features), but two "
@@ -212,7 +238,7 @@ def build_trunk(build: Build, input_shape: tuple[int, ...], name: str) -> tuple[
         )
     _check_codes(trunk, input_shape, name)
     choose_layout(trunk, input_shape)
-    return trunk, features.shape[1]
+    return trunk, features.shape[-1]
 
 
 def check_trainable(trunk: nn.Module, name: str) -> None:

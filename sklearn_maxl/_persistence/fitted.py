@@ -144,6 +144,10 @@ def fitted_from_parts(
         labels = _labels(stored, settings, targets, scaling, tensors)
     rng = np.random.RandomState(_count(header, "seed", 2**31))
     net = make_net(settings, targets, scaling, labels, rng)
+    temperature = tensors.get("module.temperature")
+    if temperature is None or temperature.shape or not temperature > 0:
+        raise ValueError("its temperature is no positive number")
+    net.settings = settings = replace(settings, temperature=float(temperature))
     _restore_networks(net, scaling, header, tensors)
     _restore_progress(net, header)
     return Fitted(settings, targets, scaling, labels, net, _count(header, "plan_seed", 2**31))

@@ -10,6 +10,10 @@ from torch import Tensor
 from .settings import Settings
 
 
+class DivergedError(ValueError):
+    """A loss or a weight is not finite any more."""
+
+
 def check_not_diverged(
     epoch: int,
     means: Mapping[str, float],
@@ -22,14 +26,14 @@ def check_not_diverged(
         return
     learned = settings.learned
     of_generator = "" if learned is None else f" or the lr of Learned (now {learned.lr})"
-    raise ValueError(
+    raise DivergedError(
         f"Training diverged in epoch {epoch}: a loss or weight is not finite. Lower lr (now "
         f"{settings.lr}){of_generator}."
     )
 
 
 @contextmanager
-def small_batch_explained(n: int, batch_size: int | None) -> Iterator[None]:
+def small_batch_explained(n: int, batch_size: object) -> Iterator[None]:
     """Tell what to do where batch normalisation refuses a batch of a single sample."""
     try:
         yield
@@ -37,6 +41,6 @@ def small_batch_explained(n: int, batch_size: int | None) -> Iterator[None]:
         if n == 1 and "more than 1 value per channel" in str(error):
             raise ValueError(
                 "Batch normalisation can't train on a batch of one sample; raise batch_size (now "
-                f"{batch_size or 'auto'}) or pass more samples."
+                f"{batch_size if isinstance(batch_size, int) else 'auto'}) or pass more samples."
             ) from error
         raise

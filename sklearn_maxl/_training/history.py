@@ -1,7 +1,8 @@
 """What a fit records: one row per epoch, read as a table or by column."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -14,11 +15,11 @@ from .._tasks.auxiliary import Hierarchy, Ints
 
 Row = dict[str, int | float | np.ndarray]
 
-# What trials before a fit found, each an attribute of its history.
-FOUND = ("lr_scores", "psi_losses")
-
 # Rows that calls of `partial_fit` leave: a stream may go on for ever.
 ROWS_OF_STREAM = 1000
+
+# What a trial records.
+TRIAL = ("setting", "value", "accuracy", "loss", "temperature", "chosen")
 
 # Mean mass below this share of the even one (1 / psi): the auxiliary class is out of use.
 IN_USE = 0.1
@@ -33,10 +34,11 @@ class History(list[Row]):
 
     Attributes
     ----------
-    lr_scores : dict or None
-        Held-out accuracy of each learning rate that ``lr="auto"`` tried on a table.
-    psi_losses : dict or None
-        Held-out loss of each number that ``psi="auto"`` tried.
+    trials : list of dict
+        What was tried on held-out samples before the fit, a row each: the "setting" ("lr",
+        "temperature", "auxiliary" or "psi"), its "value", its "accuracy" (None in regression),
+        its "loss" (of classes, at the best "temperature") and whether it was "chosen".
+        ``pandas.DataFrame(history.trials)`` is a table.
 
     Examples
     --------
@@ -50,8 +52,9 @@ class History(list[Row]):
         2        0.2500
     """
 
-    lr_scores: dict[float, float] | None = None
-    psi_losses: dict[int, float] | None = None
+    def __init__(self, rows: Iterable[Row] = ()):
+        super().__init__(rows)
+        self.trials: list[dict[str, object]] = []
 
     def __getitem__(self, key):  # type: ignore[no-untyped-def]
         if isinstance(key, str):
@@ -74,7 +77,7 @@ class History(list[Row]):
 
     def state(self) -> dict[str, object]:
         """What a file holds: rows, and what trials found."""
-        return {"rows": [dict(row) for row in self], **{n: getattr(self, n) for n in FOUND}}
+        return {"rows": [dict(row) for row in self], "trials": self.trials}
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> Self:
@@ -82,8 +85,8 @@ class History(list[Row]):
         rows = state.get("rows")
         if not isinstance(rows, list) or not rows:
             raise ValueError("its history has no rows")
-        if state.keys() != {"rows", *FOUND}:
-            raise ValueError(f"its history is not made of rows, {' and '.join(FOUND)}")
+        if state.keys() != {"rows", "trials"}:
+            raise ValueError("its history is not made of rows and trials")
         numbers = (int, float, np.number, np.ndarray)
         for row in rows:
             values = row.values() if isinstance(row, dict) else [None]
@@ -94,10 +97,10 @@ class History(list[Row]):
         history = cls(rows)
         if not all(type(row.get("epoch")) is int and row["epoch"] > 0 for row in rows):
             raise ValueError("its history has a row without the number of its epoch")
-        for name in FOUND:
-            if not isinstance(state[name], dict | None):
-                raise ValueError(f"{name!r} of its history is no dictionary")
-            setattr(history, name, state[name])
+        trials = state["trials"]
+        if not isinstance(trials, list) or not all(map(is_trial, trials)):
+            raise ValueError("its history has a trial that is not made of " + ", ".join(TRIAL))
+        history.trials = trials
         return history
 
     def columns(self) -> list[str]:
@@ -112,8 +115,29 @@ class History(list[Row]):
             "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
             for line in lines
         ]
-        notes = {name: getattr(self, name) for name in FOUND}
-        return "\n".join([*table, *(f"{name}: {note}" for name, note in notes.items() if note)])
+        return "\n".join([*table, *map(trial_line, self.trials)])
+
+
+def is_trial(stored: object) -> bool:
+    """Whether this is what a trial records."""
+    return (
+        isinstance(stored, dict)
+        and stored.keys() == set(TRIAL)
+        and isinstance(stored["setting"], str)
+        and isinstance(stored["value"], str | Real | None)
+        and isinstance(stored["accuracy"], float | None)
+        and isinstance(stored["loss"], float)
+        and isinstance(stored["temperature"], float)
+        and isinstance(stored["chosen"], bool)
+    )
+
+
+def trial_line(trial: Mapping[str, Any]) -> str:
+    """A trial for reading."""
+    accuracy = trial["accuracy"]
+    right = "" if accuracy is None else f"accuracy {accuracy:.4f}, "
+    mark = ", chosen" if trial["chosen"] else ""
+    return f"trial of {trial['setting']}={trial['value']}: {right}loss {trial['loss']:.4f}{mark}"
 
 
 def format_cell(value: float | np.ndarray | None) -> str:

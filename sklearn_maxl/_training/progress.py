@@ -1,7 +1,7 @@
 """scikit-learn's callbacks (``set_callbacks``, 1.9 and later): progress bars, score monitors.
 
 The one file that knows whether scikit-learn has them. A fit is a tree of tasks: the fit,
-its trainings where it has several (trials of ``lr="auto"`` and ``psi="auto"``), their epochs.
+its trainings where it has several (the trials of each question come first), their epochs.
 Where no callback is set, nobody is told and nothing is done.
 """
 
@@ -39,7 +39,7 @@ class Task:
         return self
 
     def epoch(self) -> "Task":
-        """Begin an epoch."""
+        """Begin an epoch, or another part of trials."""
         return self
 
     def end(self) -> bool:
@@ -102,7 +102,8 @@ class ToldTask(Task):
         return replace(self, attributes=attributes)
 
     def epoch(self) -> Task:
-        return self._subtask("epoch")
+        # Trials have no estimator to show, which callbacks may ask of what is called an epoch.
+        return self._subtask("part of trials" if self.attributes is None else "epoch")
 
     def _subtask(self, name: str, max_subtasks: int = 0) -> "ToldTask":
         context = self.context.subcontext(task_name=name, max_subtasks=max_subtasks)

@@ -43,6 +43,7 @@ def fresh(settings: Settings, plan: Plan) -> Fitted:
         labels = fitted_copy(settings.labels, given)
     net = make_net(settings, plan.targets, plan.scaling, labels, copy.deepcopy(plan.rng))
     net.initialize()
+    net.module_.temperature.fill_(settings.temperature)
     return Fitted(settings, plan.targets, plan.scaling, labels, net, plan.seed)
 
 
@@ -52,7 +53,7 @@ def label_input(settings: Settings, targets: Targets, scaling: Scaling, rows: Ar
         classes=targets.names,
         psi=settings.psi,
         rows=rows,
-        frame=settings.frame("backbone", scaling),
+        frame=settings.frame("single", scaling),
         device=str(settings.device),
         n_threads=settings.n_threads,
     )
@@ -68,7 +69,7 @@ def make_net(
     """The skorch net, which has not made its networks yet."""
     hierarchy = None if labels is None else Hierarchy(labels.psi_, settings.views)
     frame = settings.frame("backbone", scaling)
-    module = partial(make_multi_task_net, frame, targets.n_outputs, hierarchy)
+    module = partial(make_multi_task_net, frame, targets.n_outputs, hierarchy, targets.regression)
     generator = None
     if settings.learned is not None and hierarchy is not None:
         generator = partial(
@@ -151,6 +152,7 @@ def warm_start(fitted: Fitted, settings: Settings, arrays: Arrays, task: Task = 
     plan = make_plan(settings, arrays, fitted.targets, fitted.seed, net.random_state)
     fresh = make_net(settings, fitted.targets, fitted.scaling, labels, plan.rng).initialize()
     fresh.take_over(net)
+    fresh.module_.temperature.fill_(settings.temperature)
     more = replace(fitted, settings=settings, labels=labels, net=fresh)
     train(more, plan, settings.max_epochs, task)
     return more

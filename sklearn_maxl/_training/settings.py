@@ -16,20 +16,22 @@ import torch
 from sklearn.base import BaseEstimator
 
 from .._data.augment import Augment, resolve_augment
-from .._data.batches import batch_size_for
+from .._data.batches import BatchRule, batch_size_for, batch_sizes
 from .._environment.devices import check_precision, resolve_device
 from .._environment.private_sklearn import check_parameters
 from .._maths.step import Recipe
 from .._networks.trunk import Frame, Scaling
 from .._tasks.auxiliary import Psi
 from .._tasks.views import VIEWS, Views
-from ..backbones import MLP, Build, ConvNet, builder, is_of_user
+from ..backbones import MLP, Backbone, Build, ConvNet, Members, builder, is_of_user, with_members
 from ..labels import NAMED as LABELS
 from ..labels import Labels, Learned
 from ..optimizers import Adam, AdamW, MakeOptimizer, make_optimizer
 from .schedules import SCHEDULES, Schedule
 from .skorch_callbacks import Entry
 from .steps import PRECISIONS, Step
+
+EVERY_KIND = BatchRule()
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,34 @@ class Defaults:
     lr: float
     views: str | None = None
     rates_are_tried: bool = False
+    batches: BatchRule = EVERY_KIND
+    epochs: int = 100
+    least_steps: int = 0
+    most_steps: int | None = None
+
+    def max_epochs(self, n_samples: int, batch_size: int | BatchRule) -> int:
+        """Epochs for so many samples: few samples get more of them, and very many fewer."""
+        if not n_samples:
+            return self.epochs
+        steps = len(batch_sizes(n_samples, batch_size_for(n_samples, batch_size)))
+        epochs = max(self.epochs, -(-self.least_steps // steps))
+        return epochs if self.most_steps is None else max(1, min(epochs, self.most_steps // steps))
 
 
-# Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`). On tables these are
-# the network that gains most by auxiliary labels, of those tried, and the weight decay with the
+# Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`, and for the network of
+# tables `python -m benchmarks.studies.networks_of_tables`). The weight decay is the one with the
 # best probabilities: networks see few rows many times and grow surer than they should. The rate
 # of regression is Adam's usual one.
 DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): Defaults(
-        MLP((400,), dropout=0.5), AdamW(weight_decay=0.1), 0.01, rates_are_tried=True
+        Members(),
+        AdamW(weight_decay=0.1),
+        0.01,
+        rates_are_tried=True,
+        batches=BatchRule(part=8, least=64, most=256),
+        epochs=32,
+        least_steps=100,
+        most_steps=4000,
     ),
     ("table", "numbers"): Defaults(MLP(), Adam(), 0.001),
     ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
@@ -70,10 +91,12 @@ class Settings:
     ----------
     input_shape : tuple of int
         Shape of one sample.
-    backbone, generator : callable
-        Makers of the trunks; `generator` is None unless labels are learned.
+    backbone, single, generator : callable
+        Makers of the trunks. `single` makes one network where `backbone` makes several members,
+        for all that needs one, and is the same everywhere else.
+        `generator` is None unless labels are learned.
     user_code : frozenset of str
-        Which of the two run a user's own code.
+        Which of them run a user's own code.
     labels : Labels or None
         Where auxiliary labels come from.
     psi : int, sequence of int or mapping of class to int
@@ -81,12 +104,12 @@ class Settings:
         None without an auxiliary task, too.
     recipe : Recipe
         The numbers of the method.
-    batch_size : int or None
-        None is decided by the number of samples, see `batch_size_of`.
+    batch_size : int or BatchRule
+        See `batch_size_of`.
     schedule : callable
         Part of the training that is over -> factor of the learning rates.
     undecided : tuple of str
-        What held-out trials still have to decide, keys of `trials.TRIALS`.
+        What held-out trials still have to decide, answered by `trials.QUESTIONS`.
     is_trial : bool
         Whether this is one of those trials. Nothing cuts a trial short: it would be compared
         with whole ones.
@@ -98,6 +121,7 @@ class Settings:
 
     input_shape: tuple[int, ...]
     backbone: Build
+    single: Build
     generator: Build | None
     user_code: frozenset[str]
     labels: Labels | None
@@ -106,9 +130,10 @@ class Settings:
     recipe: Recipe
     optimizer: MakeOptimizer
     lr: float
+    temperature: float
     schedule: Schedule
     augment: Augment | None
-    batch_size: int | None
+    batch_size: int | BatchRule
     max_epochs: int
     early_stopping: bool
     validation_fraction: float
@@ -130,16 +155,17 @@ class Settings:
 
     def of_trial(self, **changes: Any) -> Self:
         """The settings of a trial: with changes, without callbacks and without log lines."""
-        return replace(self, is_trial=True, callbacks=None, verbose=0, **changes)
+        quiet = {"is_trial": True, "callbacks": None, "verbose": 0, "temperature": 1.0}
+        return replace(self, **{**quiet, **changes})
 
     def batch_size_of(self, n_samples: int) -> int:
         """Samples in a batch of a training set of so many."""
         return batch_size_for(n_samples, self.batch_size)
 
     def frame(self, name: str, scaling: Scaling) -> Frame:
-        """What the networks of this training are made from; `name` is "backbone" or "generator"."""
-        build = self.backbone if name == "backbone" or self.generator is None else self.generator
-        return Frame(build, self.input_shape, scaling, name, name in self.user_code)
+        """What a network of this training is made from: "backbone", "single" or "generator"."""
+        told = "generator" if name == "generator" else "backbone"  # the parameter of the estimator
+        return Frame(getattr(self, name), self.input_shape, scaling, told, name in self.user_code)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self  # it never changes, and what callbacks hold (open files) can't be copied
@@ -149,6 +175,7 @@ def resolve(
     parameters: Mapping[str, Any],
     input_shape: tuple[int, ...],
     regression: bool,
+    n_samples: int = 0,
     *,
     planned: bool = True,
     step_class: type[Step] = Step,
@@ -162,10 +189,13 @@ def resolve(
     `optimizer`    the same
     `views`        the same
     `lr`           the same; to classify the rows of tables, a fit then tries three
-                   rates on held-out rows (`choose_lr`)
-    `psi`          5, until a fit tries four numbers on held-out samples (`choose_psi`)
+                   rates on held-out rows (`trials`)
+    `temperature`  1; to classify the rows of tables, a fit then finds it there, too
+    `auxiliary`    "maxl", until a fit tries three sources on held-out samples (`trials`)
+    `psi`          5, until a fit tries four numbers on held-out samples (`trials`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
-    `batch_size`   by the number of samples (`batch_size_for`)
+    `batch_size`   by the number of samples (`BatchRule`)
+    `max_epochs`   100; for the rows of tables by their number (`Defaults.max_epochs`)
     `device`       the current accelerator where there is one, else the CPU
     ============== ==================================================================
 
@@ -177,6 +207,8 @@ def resolve(
         Shape of one sample.
     regression : bool
         Whether numbers are predicted.
+    n_samples : int
+        In the training set; 0 where none is at hand.
     planned : bool
         Whether it is known how many epochs there will be, as in `fit`.
     step_class : type
@@ -195,10 +227,17 @@ def resolve(
             check_parameters(holder)
     undecided = []
     lr, psi, schedule = (parameters[name] for name in ("lr", "psi", "schedule"))
+    temperature = parameters.get("temperature", 1.0)  # a regressor has none
     if isinstance(lr, str):
         lr = auto.lr
         if planned and auto.rates_are_tried:
             undecided.append("lr")
+    if isinstance(temperature, str):
+        temperature = 1.0
+        if planned and auto.rates_are_tried:
+            undecided.append("temperature")
+    if isinstance(parameters["auxiliary"], str) and parameters["auxiliary"] == "auto" and planned:
+        undecided.append("auxiliary")
     if isinstance(psi, str):
         psi = 5
         if planned and labels is not None and labels.numbered_by_psi:
@@ -206,20 +245,28 @@ def resolve(
     if isinstance(schedule, str):
         unplanned = {"auto": "cosine" if planned else "constant"}
         schedule = SCHEDULES[unplanned.get(schedule, schedule)]
-    own = {"backbone": parameters["backbone"]}
+    own = {"backbone": _or_auto(parameters["backbone"], auto)}
+    own["single"] = with_members(own["backbone"], 1)
     if learned is not None:
-        own["generator"] = own["backbone"] if learned.generator is None else learned.generator
-    trunks = {
-        name: _trunk(auto.backbone if value == "auto" else value, name, input_shape)
-        for name, value in own.items()
-    }
+        given = learned.generator
+        own["generator"] = (
+            own["single"] if given is None else with_members(_or_auto(given, auto), 1)
+        )
+    trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
+    if own["single"] is own["backbone"]:
+        trunks["single"] = trunks["backbone"]
     device, precision = resolve_device(parameters["device"]), parameters["precision"]
     check_precision(precision, PRECISIONS[precision], device)
     asked = parameters["optimizer"]
     batch_size = parameters["batch_size"]
+    batch_size = auto.batches if isinstance(batch_size, str) else int(batch_size)
+    max_epochs = parameters["max_epochs"]
+    if isinstance(max_epochs, str):
+        max_epochs = auto.max_epochs(n_samples, batch_size)
     answers = {
         "input_shape": input_shape,
         "backbone": trunks["backbone"],
+        "single": trunks["single"],
         "generator": trunks.get("generator"),
         "user_code": frozenset(name for name, value in own.items() if is_of_user(value)),
         "labels": labels,
@@ -228,9 +275,11 @@ def resolve(
         "recipe": _recipe(parameters, learned),
         "optimizer": auto.optimizer if asked == "auto" else make_optimizer(asked),
         "lr": lr,
+        "temperature": float(temperature),
         "schedule": schedule,
         "augment": resolve_augment(parameters["augment"], input_shape),
-        "batch_size": None if isinstance(batch_size, str) else int(batch_size),
+        "batch_size": batch_size,
+        "max_epochs": max_epochs,
         "device": device,
         "undecided": tuple(undecided),
         "step_class": step_class,
@@ -240,12 +289,9 @@ def resolve(
 
 
 def make_labels(auxiliary: str | Labels | None) -> Labels | None:
-    """Turn the `auxiliary` parameter into a holder."""
-    if auxiliary == "auto":
-        raise ValueError(
-            "auxiliary='auto' is kept for a choice by held-out samples that does not exist yet; "
-            "use sklearn_maxl.comparison.compare to find out which labels help on your data."
-        )
+    """Turn the `auxiliary` parameter into a holder; that of "auto" is the first candidate."""
+    if isinstance(auxiliary, str) and auxiliary == "auto":
+        return Learned()  # until trials have decided
     if isinstance(auxiliary, type):
         raise ValueError(
             f"auxiliary is the class {auxiliary.__name__}; pass an object, {auxiliary.__name__}()."
@@ -259,7 +305,13 @@ def make_labels(auxiliary: str | Labels | None) -> Labels | None:
     return LABELS[auxiliary]() if isinstance(auxiliary, str) else copy.copy(auxiliary)
 
 
-def _trunk(backbone: object, name: str, input_shape: tuple[int, ...]) -> Build:
+def _or_auto(backbone: Backbone, auto: Defaults) -> Any:
+    """What is given, or the default where that is "auto"."""
+    return auto.backbone if isinstance(backbone, str) and backbone == "auto" else backbone
+
+
+def _trunk(backbone: Backbone, name: str, input_shape: tuple[int, ...]) -> Build:
+    name = "generator" if name == "generator" else "backbone"
     if backbone is None:
         raise ValueError(
             f"{name}='auto' knows tables (n, n_features), signals (n, channels, length) "

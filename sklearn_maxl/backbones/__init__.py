@@ -10,10 +10,12 @@ from ._builder import Backbone as Backbone
 from ._builder import Build as Build
 from ._builder import builder as builder
 from ._builder import is_of_user as is_of_user
+from ._builder import with_members as with_members
 from ._convnet import ConvNet
 from ._custom import Custom
+from ._members import Members
 from ._mlp import MLP
 from ._resnet import ResNet50
 from ._vgg import VGG16
 
-__all__ = ["MLP", "VGG16", "ConvNet", "Custom", "ResNet50"]
+__all__ = ["MLP", "VGG16", "ConvNet", "Custom", "Members", "ResNet50"]

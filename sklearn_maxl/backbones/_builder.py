@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from ._convnet import ConvNet
+from ._members import Members
 from ._mlp import MLP
 from ._resnet import ResNet50
 from ._vgg import VGG16
@@ -17,6 +18,7 @@ Backbone: TypeAlias = str | BaseEstimator | nn.Module | Build
 # The names that the parameters `backbone` and `generator` know, apart from "auto".
 NAMED: dict[str, type[BaseEstimator]] = {
     "mlp": MLP,
+    "members": Members,
     "convnet": ConvNet,
     "vgg16": VGG16,
     "resnet50": ResNet50,
@@ -52,6 +54,14 @@ def builder(backbone: Backbone, name: str = "backbone") -> Build:
     if isinstance(backbone, nn.Module):
         return _Given(backbone)
     return backbone.build if hasattr(backbone, "build") else backbone
+
+
+def with_members(backbone: Backbone, most: int) -> Backbone:
+    """The backbone with so many members at most, where it has any; else `backbone`."""
+    holder = backbone
+    if isinstance(backbone, str) and backbone in NAMED:
+        holder = NAMED[backbone]()
+    return holder.fewer(most) if isinstance(holder, Members) else backbone
 
 
 def is_of_user(backbone: Backbone) -> bool:

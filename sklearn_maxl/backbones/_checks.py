@@ -17,6 +17,13 @@ def positive_ints(name: str, values: object) -> list[int]:
     return [int(v) for v in values]
 
 
+def positive_int(name: str, value: object) -> int:
+    """A positive integer."""
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+    return int(value)
+
+
 def scaled(channels: int, width: object) -> int:
     """Channels times a width factor, rounded, and at least one."""
     if not isinstance(width, Real) or not 0 < float(width) < np.inf:

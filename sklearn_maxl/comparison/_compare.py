@@ -116,11 +116,12 @@ def compare(
 
     Notes
     -----
-    Where ``lr="auto"`` looks for a learning rate, arms that differ in their auxiliary task
-    alone would find the same. It is looked for once in every split then, and all of them
-    are given it: the scores are the same to the bit as if each had looked for itself. So it
-    is for an estimator and for a pipeline that ends with it; inside another object, such as
-    `CalibratedClassifierCV` or `GridSearchCV`, every fit looks for itself.
+    Where a fit looks for its learning rate and its temperature, arms that differ in their
+    auxiliary task alone would find the same. It is looked for once in every split then, and
+    all of them are given what was found: the scores are the same to the bit as if each had
+    looked for itself. So it is for an estimator and for a pipeline that ends with it; inside
+    another object, such as `CalibratedClassifierCV` or `GridSearchCV`, every fit looks for
+    itself.
 
     Scores of a cross-validation are not independent, because training sets overlap.
     Errors and tests are corrected for that [1]_: the variance of single differences is

@@ -8,9 +8,9 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
-from ._learning_rates import shared_searches
 from ._progress import Progress
 from ._runs import Experiment, Found, Outcome, Warned
+from ._shared_trials import shared_searches
 from ._splits import Split
 
 Done = Found | Outcome
@@ -24,9 +24,9 @@ class Results:
 
     scores: NDArray[np.float64]
     seconds: NDArray[np.float64]
-    """Of a fit, without the search for its learning rate."""
+    """Of a fit, without the trials before it."""
     search_seconds: NDArray[np.float64]
-    """Of the search, the same for all arms that it was for; 0 where there was none."""
+    """Of the trials, the same for all arms that they were for; 0 where there were none."""
     warned: dict[tuple[int, type[Warning]], dict[tuple[int, int], str]] = field(
         default_factory=dict
     )
@@ -36,7 +36,7 @@ class Results:
         """Put something in its place."""
         seed, fold = done.split.seed, done.split.fold
         if isinstance(done, Found):
-            if done.lr is not None:
+            if done.found:
                 self.search_seconds[list(done.arms), seed, fold] = done.seconds
             for arm in done.arms:
                 self._keep(arm, seed, fold, done.warnings)
@@ -99,13 +99,13 @@ def _run(
     doing slows all of them down.
     """
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    rates: dict[tuple[int, int, int], float | None] = {}
+    values: dict[tuple[int, int, int], dict[str, float]] = {}
     for found in parallel(delayed(experiment.search)(a, s) for s in splits for a in searches):
         for arm in found.arms:
-            rates[arm, found.split.seed, found.split.fold] = found.lr
+            values[arm, found.split.seed, found.split.fold] = found.found
         yield found
     yield from parallel(
-        delayed(experiment.fit)(arm, s, rates.get((arm, s.seed, s.fold)))
+        delayed(experiment.fit)(arm, s, values.get((arm, s.seed, s.fold), {}))
         for s in splits
         for arm in range(len(experiment.arms))
     )

@@ -29,7 +29,7 @@ class Progress:
         searches, fits = (
             f"{len(self._seconds[kind])} of {self._expected[kind]}" for kind in (Found, Outcome)
         )
-        text = f"{searches} learning rates, " if self._expected[Found] else ""
+        text = f"{searches} searches, " if self._expected[Found] else ""
         return f"{text}{fits} fits{self._time_left()}"
 
     def _time_left(self) -> str:

@@ -13,8 +13,8 @@ from .._environment.interrupts import pass_interrupts_on
 from .._environment.private_sklearn import safe_indexing
 from .._environment.threads import torch_threads
 from ._arms import Arms, label_of, with_params
-from ._learning_rates import chosen_lr, set_lr
 from ._scoring import Score
+from ._shared_trials import found_by_trials, set_found
 from ._splits import Split
 
 Warned = dict[type[Warning], str]
@@ -23,19 +23,19 @@ Warned = dict[type[Warning], str]
 
 @dataclass(frozen=True)
 class Found:
-    """What a search for the learning rate gave, and which it was."""
+    """What the trials of a split gave, and which it was."""
 
     arms: tuple[int, ...]
     """Those that it is for."""
     split: Split
-    lr: float | None
-    """None where a fit would not look for one."""
+    found: dict[str, float]
+    """By parameter; empty where a fit would make no trials."""
     seconds: float
     warnings: Warned
 
     def __str__(self) -> str:
-        rate = "no rate to find" if self.lr is None else f"lr={self.lr:g}"
-        return f"{self.split}: {rate}, {self.seconds:.1f} s"
+        found = ", ".join(f"{name}={value:g}" for name, value in self.found.items())
+        return f"{self.split}: {found or 'nothing to find'}, {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,20 @@ class Experiment:
     score: Score
 
     def search(self, arms: tuple[int, ...], split: Split) -> Found:
-        """Look for the learning rate of some arms in a split."""
+        """Make the trials of some arms in a split."""
         model = self._model(arms[0], split)
         X, y = self._samples(split.train)
         with _alone() as warned:
             start = time.perf_counter()
-            lr = chosen_lr(model, X, y)
+            found = found_by_trials(model, X, y)
             seconds = time.perf_counter() - start
-        return Found(arms, split, lr, seconds, warned)
+        return Found(arms, split, found, seconds, warned)
 
-    def fit(self, arm: int, split: Split, lr: float | None) -> Outcome:
-        """Train an arm in a split, with the learning rate that was found, and score it."""
+    def fit(self, arm: int, split: Split, found: dict[str, float]) -> Outcome:
+        """Train an arm in a split, with what trials found, and score it."""
         model = self._model(arm, split)
-        if lr is not None:
-            set_lr(model, lr)
+        if found:
+            set_found(model, found)
         (X, y), held_out = self._samples(split.train), self._samples(split.test)
         name = label_of(list(self.arms)[arm])
         with _alone() as warned:

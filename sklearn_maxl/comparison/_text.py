@@ -58,14 +58,15 @@ def footnote(summary: Summary) -> str:
 
 
 def _search(summary: Summary) -> str:
-    """What the search for learning rates took, which the column of seconds does not hold."""
+    """What the searches took, which the column of seconds does not hold."""
     took = sorted({row.search_seconds for row in summary.rows if row.search_seconds > 0})
     if not took:
         return ""
     seconds = " to ".join(map(_seconds, dict.fromkeys((took[0], took[-1]))))
     return (
-        "\nThe learning rate of a split was looked for once for all arms that share it, in "
-        f"{seconds} s;\na fit of your own takes that besides its seconds here, unless you give lr."
+        "\nRate and temperature of a split were looked for once for all arms that share them, in "
+        f"{seconds} s;\na fit of your own takes that besides its seconds here, unless you give "
+        "both."
     )
 
 

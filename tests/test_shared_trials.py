@@ -1,4 +1,4 @@
-"""One search for the learning rate in each split: who shares it, and that no score changes."""
+"""Trials of the single task once in each split: who shares them, and that no score changes."""
 
 import numpy as np
 import pytest
@@ -15,16 +15,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._training.choose_lr import CANDIDATES, N_FOLDS, WITHOUT_EFFECT
+from sklearn_maxl._training import stack, trials
 from sklearn_maxl._training.net import MAXLNet
+from sklearn_maxl._training.trials import RATES, WITHOUT_EFFECT
+from sklearn_maxl.backbones import MLP
 from sklearn_maxl.comparison import compare
-from sklearn_maxl.comparison._learning_rates import shared_searches
+from sklearn_maxl.comparison._shared_trials import shared_searches
 from sklearn_maxl.labels import Learned
 
 IRIS, Y = load_iris(return_X_y=True)
 X = IRIS + np.random.default_rng(0).normal(size=IRIS.shape)  # so that splits differ in their rate
-TRIALS = len(CANDIDATES) * N_FOLDS
-NETWORK = MAXLClassifier(max_epochs=2)
+NETWORK = MAXLClassifier(MLP((16,)), max_epochs=2)
 
 
 def drawn():
@@ -47,6 +48,19 @@ def trainings(monkeypatch):
     return rates
 
 
+@pytest.fixture
+def searches(monkeypatch):
+    """How many rates were tried in each search, all at once."""
+    found = []
+
+    def counted(settings, *arguments):
+        found.append(len(settings))
+        return stack.train_stack(settings, *arguments)
+
+    monkeypatch.setattr(trials, "train_stack", counted)
+    return found
+
+
 # The scores
 
 
@@ -54,13 +68,15 @@ def trainings(monkeypatch):
     "estimator",
     [
         NETWORK,
-        MAXLClassifier(max_epochs=2, class_weight="balanced", early_stopping=True),
+        MAXLClassifier(MLP((16,)), max_epochs=2, class_weight="balanced", early_stopping=True),
         make_pipeline(*drawn(), NETWORK),
         make_pipeline(StandardScaler(), make_pipeline(*drawn(), NETWORK)),
     ],
     ids=["network", "weights", "pipeline", "pipeline in a pipeline"],
 )
-def test_every_prediction_has_the_bits_of_a_fit_that_looks_for_itself(estimator, trainings):
+def test_every_prediction_has_the_bits_of_a_fit_that_looks_for_itself(
+    estimator, trainings, searches
+):
     predicted = []
 
     def score(model, X, y):
@@ -69,7 +85,8 @@ def test_every_prediction_has_the_bits_of_a_fit_that_looks_for_itself(estimator,
 
     arms = ("maxl", "uniform", None)
     found = compare(estimator, X, Y, cv=2, arms=arms, n_seeds=1, scoring=score)
-    assert len(trainings) == 2 * (TRIALS + len(arms))
+    assert len(trainings) == 2 * len(arms)
+    assert searches == [len(RATES)] * 2
     by_hand = []
     for fold in range(2):
         state = int(found.training_seeds_[0, fold])
@@ -98,8 +115,8 @@ def arms(*settings):
 @pytest.mark.parametrize("name", sorted(NETWORK.get_params(deep=False)))
 def test_arms_share_unless_they_differ_in_what_the_trials_depend_on(name):
     groups = shared_searches(NETWORK, arms({name: "auto"}, {name: None}, {}))
-    if name == "lr":
-        assert groups == [(0,), (2,)]
+    if name in ("lr", "temperature"):  # what is None is not looked for, but the other one is
+        assert groups == [(0,), (1,), (2,)]
     elif name in WITHOUT_EFFECT:
         assert groups == [(0, 1, 2)]
     else:
@@ -109,7 +126,7 @@ def test_arms_share_unless_they_differ_in_what_the_trials_depend_on(name):
 @pytest.mark.parametrize(
     ("name", "values"),
     {
-        "auxiliary": ["maxl", "kmeans", Learned(meta_batch="holdout"), None],
+        "auxiliary": ["maxl", "kmeans", Learned(meta_batch="holdout"), "auto", None],
         "psi": [2, {0: 2, 1: 3, 2: 4}, "auto"],
         "auxiliary_weight": [0.1, 3.0],
         "views": ["auto", None],
@@ -120,10 +137,11 @@ def test_arms_share_unless_they_differ_in_what_the_trials_depend_on(name):
 def test_no_trial_depends_on_what_is_said_to_have_no_effect(name, values):
     found = []
     for value in values:
-        clf = MAXLClassifier(max_epochs=4, random_state=0).set_params(**{name: value})
-        found.append(clf.fit(X, Y).history_.lr_scores)
-    assert found[0] is not None
-    assert all(scores == found[0] for scores in found)
+        clf = MAXLClassifier(MLP((16,)), max_epochs=4, random_state=0).set_params(**{name: value})
+        tried = clf.fit(X, Y).history_.trials
+        found.append([trial for trial in tried if trial["setting"] == "lr"])
+    assert len(found[0]) == len(RATES)
+    assert all(tried == found[0] for tried in found)
 
 
 def test_every_parameter_without_effect_is_one():
@@ -143,8 +161,16 @@ GROUPS = {
         [(0, 1), (2,)],
     ),
     "numbers of another type": (NETWORK, arms({"tol": 1}, {"tol": 1.0}), [(0,), (1,)]),
-    "a rate of its own": (NETWORK, arms({}, {"lr": 0.02}, {"auxiliary": None}), [(0, 2)]),
-    "only one looks": (MAXLClassifier(lr=0.1), arms({}, {"lr": "auto"}), [(1,)]),
+    "a rate of its own": (NETWORK, arms({}, {"lr": 0.02}, {"auxiliary": None}), [(0, 2), (1,)]),
+    "a temperature of its own": (
+        NETWORK, arms({}, {"temperature": 2.0}, {"auxiliary": None}), [(0, 2), (1,)],
+    ),
+    "both numbers of its own": (
+        NETWORK, arms({}, {"temperature": 2.0, "lr": 0.1}, {"psi": 3}), [(0, 2)],
+    ),
+    "only one looks": (
+        MAXLClassifier(lr=0.1, temperature=1.0), arms({}, {"lr": "auto"}), [(1,)],
+    ),
     "a step left out": (
         BACKBONE, arms({f"{LAST}psi": 2}, {"standardscaler": None}, {f"{LAST}auxiliary": None}),
         [(0, 2), (1,)],
@@ -179,57 +205,75 @@ class Turned(MAXLClassifier):
         return super().fit(-X, y)
 
 
-def test_where_fit_does_something_else_every_arm_looks_for_itself(trainings):
-    for estimator, fits in ((Turned(max_epochs=1), 1), (calibrated(), 3)):
+def test_where_fit_does_something_else_every_arm_looks_for_itself(trainings, searches):
+    for estimator, fits in ((Turned(MLP((16,)), max_epochs=1), 1), (calibrated(), 3)):
         trainings.clear()
+        searches.clear()
         found = compare(estimator, X, Y, cv=2, arms=("uniform", None), n_seeds=1)
-        assert len(trainings) == 2 * 2 * fits * (TRIALS + 1)
+        assert len(trainings) == len(searches) == 2 * 2 * fits
         assert (found.search_seconds_ == 0).all()
 
 
 def calibrated():
-    return CalibratedClassifierCV(MAXLClassifier(max_epochs=1), cv=3)
+    return CalibratedClassifierCV(MAXLClassifier(MLP((16,)), max_epochs=1), cv=3)
 
 
 # The estimator's own
 
 
-def test_the_rate_is_that_of_a_fit_and_the_estimator_is_left_alone():
-    clf = MAXLClassifier(max_epochs=4, random_state=5)
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, {"lr", "temperature"}),
+        ({"lr": 0.02}, {"temperature"}),
+        ({"temperature": 2.0}, {"lr"}),
+        ({"auxiliary": "auto", "psi": "auto"}, {"lr", "temperature"}),
+    ],
+    ids=["both", "temperature", "rate", "other questions"],
+)
+def test_what_is_found_is_that_of_a_fit_and_the_estimator_is_left_alone(settings, names):
+    clf = MAXLClassifier(MLP((16,)), max_epochs=4, random_state=5, **settings)
     weight = np.random.RandomState(2).rand(150)
     before = dict(vars(clf))
-    lr = clf._chosen_lr(X, Y, sample_weight=weight)
+    found = clf._found_by_trials(X, Y, sample_weight=weight)
     assert vars(clf) == before
-    assert lr == clf.fit(X, Y, sample_weight=weight).lr_
+    assert found.keys() == names
+    clf.set_params(auxiliary="maxl", psi=2).fit(X, Y, sample_weight=weight)
+    assert found.get("lr", clf.lr_) == clf.lr_
+    assert found.get("temperature", clf.temperature_) == pytest.approx(clf.temperature_)
 
 
 @pytest.mark.parametrize(
     ("estimator", "X"),
     [
-        (MAXLClassifier(lr=0.02), X),
+        (MAXLClassifier(lr=0.02, temperature=1.0), X),
         (MAXLClassifier(), X.reshape(150, 1, 2, 2)),
         (MAXLRegressor(), X),
     ],
     ids=["given", "images", "regression"],
 )
-def test_where_a_fit_looks_for_no_rate_there_is_none(estimator, X, trainings):
-    assert estimator._chosen_lr(X, Y) is None
-    assert trainings == []
+def test_where_a_fit_looks_for_nothing_there_is_nothing(estimator, X, trainings, searches):
+    assert estimator._found_by_trials(X, Y) == {}
+    assert trainings == searches == []
 
 
 # Times
 
 
 def test_the_search_is_shown_once_and_no_fit_is_charged_with_it():
-    both = {"a": {"auxiliary": "uniform"}, "b": {"auxiliary": None}, "c": {"lr": 0.01}}
+    both = {
+        "a": {"auxiliary": "uniform"},
+        "b": {"auxiliary": None},
+        "c": {"lr": 0.01, "temperature": 1.0},
+    }
     found = compare(NETWORK, X, Y, cv=2, n_seeds=1, arms=both, reference="b")
     shared, same, none = found.search_seconds_
     assert (shared == same).all()
     assert (shared > 0).all()
     assert (none == 0).all()
     assert found.table()["search_seconds"].to_list() == [np.median(same), np.median(shared), 0]
-    assert str(found).count("learning rate of a split") == 1
-    assert "learning rate of a split" in found._repr_html_()
+    assert str(found).count("Rate and temperature of a split") == 1
+    assert "Rate and temperature of a split" in found._repr_html_()
 
 
 def test_without_a_search_nothing_is_said_of_it():

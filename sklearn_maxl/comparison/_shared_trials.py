@@ -1,7 +1,7 @@
-"""The learning rate of a split, looked for once for all arms that would find the same.
+"""Learning rate and temperature of a split, looked for once for all arms that would find the same.
 
-With ``lr="auto"`` a fit on a table first tries rates, with networks that have no auxiliary task.
-Arms that differ in their auxiliary task alone would repeat that and find the same rate.
+A fit on a table first tries rates, with networks that have no auxiliary task. Arms that differ
+in their auxiliary task alone would repeat that and find the same.
 """
 
 from numpy.typing import ArrayLike
@@ -9,12 +9,12 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
 from .._estimators.base import BaseMAXL
-from .._training.choose_lr import WITHOUT_EFFECT
+from .._training.trials import OF_SINGLE_TASK, WITHOUT_EFFECT
 from ._arms import Arms, with_params
 
 
 def shared_searches(estimator: BaseEstimator, arms: Arms) -> list[tuple[int, ...]]:
-    """The arms, by number, that each search for a learning rate is for.
+    """The arms, by number, that each search is for.
 
     Arms that are in none of them look for themselves, or have nothing to look for.
     """
@@ -22,7 +22,7 @@ def shared_searches(estimator: BaseEstimator, arms: Arms) -> list[tuple[int, ...
     for number, params in enumerate(arms.values()):
         model = with_params(estimator, params)
         name = network_name(model)
-        if name is None or not _looks_for_its_rate(network_in(model, name)):
+        if name is None or not _makes_trials(network_in(model, name)):
             continue
         matters = {k: value for k, value in params.items() if not _has_no_effect(k, name)}
         for others, numbers in groups:
@@ -34,31 +34,31 @@ def shared_searches(estimator: BaseEstimator, arms: Arms) -> list[tuple[int, ...
     return [tuple(numbers) for _, numbers in groups]
 
 
-def chosen_lr(model: BaseEstimator, X: ArrayLike, y: ArrayLike) -> float | None:
-    """The rate that the network would find in a fit of the model, up to which it is fitted."""
+def found_by_trials(model: BaseEstimator, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
+    """What the network would find in a fit of the model, up to which it is fitted."""
     name = network_name(model)
     assert name is not None
     search = _Search(network_in(model, name))
     if not name:
-        return search.fit(X, y).lr_
+        return search.fit(X, y).found_
     model.set_params(**{name: search}).fit(X, y)
-    return search.lr_
+    return search.found_
 
 
-def set_lr(model: BaseEstimator, lr: float) -> None:
-    """Give the network a rate."""
+def set_found(model: BaseEstimator, found: dict[str, float]) -> None:
+    """Give the network what was found."""
     name = network_name(model)
-    model.set_params(**{f"{name}__lr" if name else "lr": lr})
+    model.set_params(**{f"{name}__{key}" if name else key: v for key, v in found.items()})
 
 
 class _Search(BaseEstimator):
-    """Stands where the network does, and looks for its rate without training it."""
+    """Stands where the network does, and makes its trials without training it."""
 
     def __init__(self, network: BaseMAXL):
         self.network = network
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "_Search":
-        self.lr_ = self.network._chosen_lr(X, y)
+        self.found_ = self.network._found_by_trials(X, y)
         return self
 
 
@@ -83,8 +83,9 @@ def network_in(model: BaseEstimator, name: str) -> BaseMAXL:
     return model.get_params()[name] if name else model
 
 
-def _looks_for_its_rate(network: BaseMAXL) -> bool:
-    return isinstance(network.lr, str) and is_classifier(network)
+def _makes_trials(network: BaseMAXL) -> bool:
+    asked = [getattr(network, name, None) for name in OF_SINGLE_TASK]
+    return any(isinstance(value, str) for value in asked) and is_classifier(network)
 
 
 def _has_no_effect(parameter: str, network: str) -> bool:

@@ -1,0 +1,175 @@
+"""Several networks in one, which share their weight matrices: members of an ensemble."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._checks import positive_int, positive_ints
+from ._mlp import MLP
+
+
+class Members(BaseEstimator):
+    """Fully connected networks that share weights, trained at once and averaged, for tables.
+
+    Each of the `n_members` networks has all layers of an :class:`MLP`. They share the weight
+    matrix of a layer; a member's own are the factors that its inputs and outputs are
+    multiplied by, its biases and its heads [1]_. The members see the same samples and have the
+    same loss, of which the mean over the members is trained; the mean of their probabilities,
+    or of the numbers that they predict, is the prediction. So an ensemble costs little more
+    memory than one network. On tables it was more accurate than one, with better
+    probabilities [2]_, and it is the classifier's ``backbone="auto"`` there
+    (``python -m benchmarks.studies.networks_of_tables``).
+
+    Label generator, ``auxiliary="kmeans"`` and the trials of ``lr="auto"`` train a single
+    network of the same layers.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : sequence of int, default=(128, 128)
+        Width of each hidden layer; the last one is a member's number of features.
+    n_members : int, default=8
+        Networks. Time and the features of ``transform`` grow with it.
+    dropout : float, default=0.2
+        Probability with which a hidden unit is dropped in training, in all members at once.
+
+    References
+    ----------
+    .. [1] Y. Wen, D. Tran, J. Ba. "BatchEnsemble: an Alternative Approach to Efficient Ensemble
+       and Lifelong Learning". ICLR 2020. arXiv:2002.06715.
+    .. [2] Y. Gorishniy, A. Kotelnikov, A. Babenko. "TabM: Advancing Tabular Deep Learning with
+       Parameter-Efficient Ensembling". ICLR 2025. arXiv:2410.24210.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_maxl.backbones import Members
+    >>> trunk = Members((64, 32), n_members=4).build((10,))
+    >>> trunk(torch.zeros(7, 10)).shape  # members, samples, features
+    torch.Size([4, 7, 32])
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (128, 128),
+        n_members: int = 8,
+        dropout: float = 0.2,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_members = n_members
+        self.dropout = dropout
+
+    def fewer(self, n_members: int) -> "MLP | Members":
+        """The same layers with at most so many members.
+
+        Parameters
+        ----------
+        n_members : int
+            1 is a single network.
+
+        Returns
+        -------
+        MLP or Members
+            An `MLP` for one, which has no axis of members.
+
+        Examples
+        --------
+        >>> from sklearn_maxl.backbones import Members
+        >>> Members((64,), n_members=8).fewer(2)
+        Members(hidden_layer_sizes=(64,), n_members=2)
+        >>> Members((64,), n_members=8).fewer(1)
+        MLP(dropout=0.2, hidden_layer_sizes=(64,))
+        """
+        if n_members == 1:
+            return MLP(self.hidden_layer_sizes, self.dropout)
+        n_members = min(n_members, positive_int("n_members", self.n_members))
+        return Members(self.hidden_layer_sizes, n_members, self.dropout)
+
+    def build(self, input_shape: tuple[int, ...]) -> nn.Module:
+        """Make the network with fresh weights.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of one sample.
+
+        Returns
+        -------
+        torch.nn.Module
+            Maps (n, \\*input_shape) to (n_members, n, ``hidden_layer_sizes[-1]``).
+
+        Raises
+        ------
+        ValueError
+            If `hidden_layer_sizes` is not a sequence of positive integers, or `n_members` no
+            positive integer.
+        """
+        sizes = positive_ints("hidden_layer_sizes", self.hidden_layer_sizes)
+        n_members = positive_int("n_members", self.n_members)
+        return MemberTrunk(math.prod(input_shape), sizes, n_members, self.dropout)
+
+
+class MemberTrunk(nn.Sequential):
+    """The layers of `Members`; its features are (n_members, n, width)."""
+
+    def __init__(self, width: int, sizes: list[int], n_members: int, dropout: float):
+        layers: list[nn.Module] = []
+        for size in sizes:
+            layers += [SharedLinear(width, size, n_members, first=not layers), nn.ReLU()]
+            if dropout:
+                layers.append(MemberDropout(dropout))
+            width = size
+        super().__init__(*layers)
+        self.n_members = n_members
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of samples of any shape."""
+        z = x.flatten(1)
+        for layer in self:
+            z = layer(z)
+        return z
+
+
+class SharedLinear(nn.Module):
+    """A layer of all members: ``(x * r) W + b``, times ``s``; ``W`` is the same for all.
+
+    In the first layer the factors ``r`` start as signs drawn at random, so that members differ
+    from the start; all other factors start as 1 (TabM, section 3.3).
+    """
+
+    __constants__: ClassVar[list[str]] = ["in_features", "out_features", "n_members"]
+
+    def __init__(self, in_features: int, out_features: int, n_members: int, first: bool):
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.n_members = n_members
+        bound = 1 / math.sqrt(in_features)
+        self.weight = nn.Parameter(torch.empty(out_features, in_features).uniform_(-bound, bound))
+        r = torch.ones(n_members, 1, in_features)
+        if first:
+            r = torch.randint(2, r.shape).to(r) * 2 - 1
+        self.r = nn.Parameter(r)
+        self.s = nn.Parameter(torch.ones(n_members, 1, out_features))
+        self.bias = nn.Parameter(torch.empty(n_members, 1, out_features).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (n, in_features) or (n_members, n, in_features) to (n_members, n, out_features)."""
+        return torch.addcmul(self.bias, F.linear(x * self.r, self.weight), self.s)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}, n_members={self.n_members}"
+
+
+class MemberDropout(nn.Dropout):
+    """Dropout with one mask for all members: what is random takes longer than all else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop values in training, and scale up the others."""
+        if not self.training:
+            return x
+        kept = torch.rand_like(x[:1], dtype=torch.float32) >= self.p
+        return x * kept.to(x.dtype).mul_(1 / (1 - self.p) if self.p < 1 else 0.0)

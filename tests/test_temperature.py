@@ -1,0 +1,181 @@
+"""The temperature of probabilities: where it comes from, and that it changes nothing else."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import log_softmax, softmax
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._training.trials import TEMPERATURES, best_temperature
+from sklearn_maxl.backbones import MLP, ConvNet, Members
+
+X, Y = load_iris(return_X_y=True)
+SMALL = {
+    "mlp": MLP((16,)),
+    "members": Members((8,), n_members=3),
+}
+
+
+def model(**parameters):
+    settings = {"backbone": MLP((16,)), "max_epochs": 3, "lr": 0.01, "random_state": 0}
+    return MAXLClassifier(**{**settings, **parameters})
+
+
+# Where it comes from
+
+
+def test_auto_is_that_of_the_trial_that_was_chosen():
+    clf = model().fit(X, Y)
+    (trial,) = clf.history_.trials
+    assert trial["temperature"] in TEMPERATURES
+    assert clf.temperature_ == pytest.approx(trial["temperature"])
+    assert clf.temperature_ != 1
+
+
+@pytest.mark.parametrize("backbone", SMALL.values(), ids=SMALL)
+def test_the_number_that_was_found_makes_the_same_fit_to_the_bit(backbone):
+    clf = model(backbone=backbone, lr="auto").fit(X, Y)
+    given = model(backbone=backbone, lr=clf.lr_, temperature=clf.temperature_).fit(X, Y)
+    assert given.history_.trials == []
+    assert given.temperature_ == clf.temperature_
+    for method in ("predict_proba", "transform", "predict_auxiliary"):
+        np.testing.assert_array_equal(getattr(clf, method)(X), getattr(given, method)(X))
+
+
+logits_and_classes = st.integers(1, 20).flatmap(
+    lambda n: st.tuples(
+        st.lists(st.lists(st.floats(-30, 30), min_size=3, max_size=3), min_size=n, max_size=n),
+        st.lists(st.integers(0, 2), min_size=n, max_size=n),
+        st.lists(st.floats(0.1, 10), min_size=n, max_size=n),
+    )
+)
+
+
+@given(logits_and_classes)
+def test_the_least_weighted_log_loss_decides(drawn):
+    z, y, w = map(np.array, drawn)
+    t, loss = best_temperature(*map(torch.from_numpy, (z, y, w)))
+
+    def at(t):
+        return -np.average(log_softmax(z / t, axis=1)[np.arange(len(y)), y], weights=w)
+
+    assert loss == pytest.approx(at(t), abs=1e-9)
+    assert all(loss <= at(other) + 1e-9 for other in TEMPERATURES[::12])
+
+
+def test_it_is_found_for_logits_of_any_size():
+    z = torch.tensor([[3e38, 0.0], [0.0, 3e38], [3e38, 0.0]]).double()
+    t, loss = best_temperature(z, torch.tensor([0, 1, 1]), torch.ones(3))
+    assert t == TEMPERATURES[-1]
+    assert np.isfinite(loss)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_without_trials_it_is_one(method, images):
+    rows, classes = images[0][:40], images[1][:40] % 2
+    clf = model(backbone=ConvNet((4,)), lr="auto", max_epochs=1)
+    getattr(clf, method)(rows, classes, **({} if method == "fit" else {"classes": [0, 1]}))
+    assert clf.temperature_ == 1
+    table = model().partial_fit(X, Y, classes=[0, 1, 2])
+    assert table.temperature_ == 1
+    few = np.r_[0:4, 50:54]
+    assert model().fit(X[few], Y[few]).temperature_ == 1
+
+
+def test_a_regressor_has_none():
+    assert "temperature" not in MAXLRegressor().get_params()
+    reg = MAXLRegressor(MLP((4,)), max_epochs=1).fit(X[:, :3], X[:, 3])
+    assert not hasattr(reg, "temperature_")
+    assert float(reg.net_.module_.temperature) == 1
+
+
+# What it does
+
+
+@pytest.mark.parametrize("t", [0.05, 0.7, 1.0, 4.0, 1e6])
+@pytest.mark.parametrize("backbone", SMALL.values(), ids=SMALL)
+def test_probabilities_are_those_of_divided_logits(backbone, t):
+    one = model(backbone=backbone, temperature=1.0).fit(X, Y)
+    other = model(backbone=backbone, temperature=t).fit(X, Y)
+    logits = one.predict_log_proba(X)
+    np.testing.assert_allclose(other.predict_proba(X), softmax(logits / t, axis=1), atol=1e-6)
+    assert np.array_equal(other.predict(X), one.predict(X))
+    np.testing.assert_array_equal(other.transform(X), one.transform(X))
+    np.testing.assert_array_equal(other.predict_auxiliary(X), one.predict_auxiliary(X))
+    np.testing.assert_array_equal(
+        [row["primary_loss"] for row in one.history_],
+        [row["primary_loss"] for row in other.history_],
+    )
+
+
+def test_what_all_views_say_is_divided_too(images):
+    rows, classes = images[0][:60], images[1][:60] % 3
+    settings = {"backbone": ConvNet((4,)), "max_epochs": 2}
+    one, other = (model(temperature=t, **settings).fit(rows, classes) for t in (1.0, 3.0))
+    expected = softmax(one.predict_log_proba(rows) / 3, axis=1)
+    np.testing.assert_allclose(other.predict_proba(rows), expected, atol=1e-6)
+
+
+@cache
+def fitted_once():
+    return model(temperature=1.0).fit(X, Y)
+
+
+@given(st.floats(0.01, 100))
+def test_no_prediction_changes(t):
+    clf = fitted_once()
+    clf.net_.module_.temperature.fill_(1)
+    before = clf.predict_proba(X)
+    clf.net_.module_.temperature.fill_(t)
+    after = clf.predict_proba(X)
+    top = np.sort(before, axis=1)[:, -2:]
+    clear = top[:, 1] > top[:, 0] * (1 + 1e-4)
+    assert np.array_equal(before.argmax(1)[clear], after.argmax(1)[clear])
+    if t != 1:
+        assert (after.max(1) < before.max(1) + 1e-9).all() == (t > 1) or np.allclose(after, before)
+
+
+def test_early_stopping_restores_it():
+    clf = model(early_stopping=True, temperature=2.5, max_epochs=6).fit(X, Y)
+    assert clf.temperature_ == float(clf.net_.module_.temperature) == 2.5
+
+
+# What keeps it
+
+
+def test_a_file_and_a_module_of_torch_keep_it(tmp_path):
+    clf = model(lr="auto").fit(X, Y)
+    clf.save(tmp_path / "it")
+    loaded = MAXLClassifier.load(tmp_path / "it")
+    assert loaded.temperature == "auto"
+    assert loaded.temperature_ == clf.temperature_ != 1
+    assert loaded._fitted.settings.temperature == clf.temperature_
+    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    exported = clf.to_torch()(torch.tensor(X))
+    np.testing.assert_allclose(exported, clf.predict_proba(X), atol=1e-6)
+
+
+def test_later_epochs_keep_it():
+    clf = model(warm_start=True).fit(X, Y)
+    found = clf.temperature_
+    assert clf.partial_fit(X, Y).temperature_ == found
+    assert clf.fit(X, Y).temperature_ == found
+    assert clf.set_params(temperature=2.0).fit(X, Y).temperature_ == 2
+    assert clf.set_params(temperature="auto").fit(X, Y).temperature_ == 2
+
+
+def test_a_grid_search_reaches_it():
+    search = GridSearchCV(model(), {"temperature": [0.5, 50.0]}, scoring="neg_log_loss", cv=2)
+    assert search.fit(X, Y).best_params_ == {"temperature": 0.5}
+
+
+@pytest.mark.parametrize("t", [0, 0.0, -1.0, np.nan, np.inf, "warm", None, [1.0]])
+def test_what_is_no_temperature_is_refused(t):
+    with pytest.raises(ValueError, match="The 'temperature' parameter of MAXLClassifier must be"):
+        model(temperature=t).fit(X, Y)

@@ -1,0 +1,598 @@
+"""What trials on held-out rows decide: by what, at what cost, that it is told, and where none are.
+
+The temperature is in `test_temperature`, that all networks of a question are trained at once in
+`test_stack`.
+"""
+
+import logging
+from collections import Counter
+from itertools import groupby
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from torch import nn
+
+from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._data.arrays import Arrays
+from sklearn_maxl._estimators.base import own_seed
+from sklearn_maxl._training import trials
+from sklearn_maxl._training.plan import Plan
+from sklearn_maxl._training.settings import resolve
+from sklearn_maxl._training.steps import Step
+from sklearn_maxl._training.trials import (
+    ENOUGH,
+    MARGIN,
+    N_FOLDS,
+    PSI,
+    RATES,
+    TEMPERATURES,
+    Score,
+    choice,
+    epochs_of_trainings,
+    held_out_folds,
+)
+from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.labels import Learned, Uniform
+
+X, Y = load_iris(return_X_y=True)
+FOLDS = 4  # that are held out of so many rows
+FEW = np.r_[0:4, 50:54, 100:104]
+
+
+def model(cls=MAXLClassifier, **parameters):
+    return cls(**{"backbone": MLP((16,)), "max_epochs": 4, "random_state": 0, **parameters})
+
+
+def own_module():
+    """A user's own: its networks are trained one after the other."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU())
+
+
+def tried(estimator, setting):
+    """The trials of a setting, by the value that was tried."""
+    return {t["value"]: t for t in estimator.history_.trials if t["setting"] == setting}
+
+
+def folds_of(y, seed, most=N_FOLDS):
+    return held_out_folds(Plan(Arrays(np.zeros((len(y), 1)), y), {}, None, None, None, seed), most)
+
+
+def learns_only(step_is_good, **settings):
+    """A classifier that learns nothing but in the trainings that are named."""
+
+    class LearnsOnly(Step):
+        def multi_task_gradients(self, train, A):
+            record = super().multi_task_gradients(train, A)
+            if not step_is_good(self):
+                for gradient in (p.grad for p in self.f.t.values() if p.grad is not None):
+                    gradient.zero_()
+            return record
+
+    class Classifier(MAXLClassifier):
+        step_class = LearnsOnly
+
+    return model(Classifier, **settings)
+
+
+# The rate
+
+
+@pytest.mark.parametrize("auxiliary", ["maxl", None])
+@pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"class_weight": "balanced"}])
+def test_the_result_is_bitwise_that_of_the_rate_chosen(auxiliary, settings):
+    clf = model(auxiliary=auxiliary, **settings).fit(X, Y)
+    assert clf.lr_ in RATES
+    assert list(tried(clf, "lr")) == list(RATES)
+    assert [lr for lr, t in tried(clf, "lr").items() if t["chosen"]] == [clf.lr_]
+    for temperature in ("auto", clf.temperature_):
+        given = clone(clf).set_params(lr=clf.lr_, temperature=temperature).fit(X, Y)
+        np.testing.assert_array_equal(
+            clf.net_.module_.primary_head.weight.detach(),
+            given.net_.module_.primary_head.weight.detach(),
+        )
+        if temperature != "auto":  # "auto" looks for it with fewer folds
+            np.testing.assert_array_equal(clf.predict_proba(X), given.predict_proba(X))
+        of_temperature = [given.temperature_] if temperature == "auto" else []
+        assert list(tried(given, "temperature")) == pytest.approx(of_temperature)
+        assert tried(given, "lr") == {}
+    assert f"trial of lr={RATES[0]}: accuracy " in str(clf.history_)
+
+
+def test_trials_are_scored_by_fits_on_the_other_folds():
+    weight = np.random.RandomState(1).rand(150) + 0.5
+    clf = model(psi=2, backbone=own_module()).fit(X, Y, sample_weight=weight)
+    folds = folds_of(Y, own_seed(0))
+    assert len(folds) == FOLDS
+    held = np.concatenate([held for _, held in folds])
+    for lr, trial in tried(clf, "lr").items():
+        logits = np.zeros((150, 3))
+        settings = {"lr": lr, "auxiliary": None, "temperature": 1.0, "backbone": own_module()}
+        for rest, out in folds:
+            alone = model(**settings).fit(X[rest], Y[rest], sample_weight=weight[rest])
+            logits[out] = alone.predict_log_proba(X[out])
+        right = logits.argmax(1) == Y
+        assert trial["accuracy"] == pytest.approx(np.average(right[held], weights=weight[held]))
+
+        def loss(log_t, logits=logits):
+            log_p = log_softmax(logits[held] / np.exp(log_t), axis=1)
+            return -np.average(log_p[np.arange(len(held)), Y[held]], weights=weight[held])
+
+        def with_doubt(log_t, logits=logits, loss=loss):  # one row more, of any class
+            log_p = log_softmax(logits[held] / np.exp(log_t), axis=1)
+            return loss(log_t) - np.average(log_p.mean(1), weights=weight[held]) / len(held)
+
+        best = minimize_scalar(with_doubt, bounds=np.log(TEMPERATURES[[0, -1]]), method="bounded")
+        step = TEMPERATURES[1] / TEMPERATURES[0]
+        assert abs(np.log(trial["temperature"]) - best.x) < 1.1 * np.log(step)
+        assert trial["loss"] == pytest.approx(loss(np.log(trial["temperature"])), abs=1e-5)
+
+
+def test_every_auxiliary_gets_the_same_rate_from_the_same_trials():
+    found = [
+        model(auxiliary=auxiliary).fit(X, Y).history_.trials
+        for auxiliary in ("maxl", "uniform", None)
+    ]
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("best", RATES)
+def test_the_best_rate_is_taken(best):
+    clf = learns_only(lambda step: step.optimizer.defaults["lr"] == best, max_epochs=20)
+    assert clf.fit(X, Y).lr_ == best
+
+
+def test_where_nothing_can_be_held_out_the_first_candidates_stay():
+    clf = model(psi="auto", auxiliary="auto", max_epochs=8).fit(X[FEW], Y[FEW])
+    assert (clf.lr_, clf.temperature_, clf.history_.trials) == (RATES[0], 1.0, [])
+    assert clf.psi_.tolist() == [PSI[0]] * 3
+    assert clf.net_.has_generator_
+
+
+def test_classes_of_one_row_are_no_obstacle():
+    y = Y.copy()
+    y[0] = 7
+    clf = model().fit(X, y)
+    assert clf.lr_ in RATES
+    assert list(tried(clf, "lr")) == list(RATES)
+
+
+def test_rows_without_weight_do_not_matter():
+    weight = np.r_[np.ones(140), np.zeros(10)]
+    with_them = model().fit(X, Y, sample_weight=weight)
+    without = model().fit(X[:140], Y[:140])
+    assert len(tried(without, "lr")) == len(RATES)
+    # Weights that are all 1 are multiplied by: the last bits may differ.
+    for one, other in zip(with_them.history_.trials, without.history_.trials, strict=True):
+        assert one == {**other, "loss": pytest.approx(other["loss"], rel=1e-4)}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "data", "lr", "asked"),
+    [
+        (model(), (X, Y), None, 1),
+        (model(lr=0.02), (X, Y), 0.02, 1),
+        (model(lr=0.02, temperature=1.5), (X, Y), 0.02, 0),
+        (model(temperature=1.5), (X, Y), None, 1),
+        (model(psi="auto", auxiliary="auto", max_epochs=8), (X, Y), None, 3),
+        (model(auxiliary="auto", lr=0.02, temperature=1.5), (X, Y), 0.02, 1),
+        (model(MAXLRegressor), (X[:, :3], X[:, 3]), 0.001, 0),
+        (model(), (X.reshape(150, 1, 2, 2), Y), 0.003, 0),
+        (model(input_shape=(1, 2, 2)), (X, Y), 0.003, 0),
+        (model(input_shape=(4,)), (X, Y), None, 1),
+    ],
+    ids=[
+        *("nothing", "a rate", "both numbers", "a temperature", "everything", "auxiliary"),
+        *("regression", "images", "images as rows", "rows"),
+    ],
+)  # fmt: skip
+def test_what_is_tried(estimator, data, lr, asked):
+    estimator = clone(estimator).fit(*data)
+    assert lr in (None, estimator.lr_)
+    assert list(tried(estimator, "lr")) == (list(RATES) if lr is None else [])
+    regression = isinstance(estimator, MAXLRegressor)
+    settings = resolve(estimator.get_params(deep=False), estimator.input_shape_, regression)
+    assert ("lr" in settings.undecided) == (lr is None)
+    assert len(epochs_of_trainings(settings, Y)) == asked + 1
+    assert epochs_of_trainings(settings, Y[FEW]) == [settings.max_epochs]
+    assert len({t["setting"] for t in estimator.history_.trials}) in (asked, asked - 1)
+
+
+def test_later_fits_go_on_with_what_was_found(tmp_path):
+    two = (X[:, 0] > 5.8).astype(int)
+    clf = model(warm_start=True, max_epochs=10).fit(X, two)
+    found = clf.lr_, clf.temperature_, clf.history_.trials
+    assert len(found[2]) == len(RATES)
+    clf.save(tmp_path / "it.maxl")
+    loaded = MAXLClassifier.load(tmp_path / "it.maxl")
+    assert loaded.net_.lr == clf.lr_
+    for other in (loaded, clf.fit(X, two), loaded.fit(X, two)):
+        assert (other.lr_, other.temperature_, other.history_.trials) == found
+    for other in (clf, loaded):
+        assert other.n_iter_ == 20
+        assert other.net_.optimizer_.defaults["lr"] == found[0]
+    assert clf.set_params(lr=0.02).fit(X, two).lr_ == 0.02
+    assert clf.temperature_ == found[1]
+
+
+def test_partial_fit_takes_the_first_rate():
+    clf = model().partial_fit(X, Y, classes=[0, 1, 2])
+    assert (clf.lr_, clf.history_.trials) == (RATES[0], [])
+    clf = model().fit(X, Y)
+    found = clf.lr_, clf.history_.trials
+    assert (clf.partial_fit(X, Y).lr_, clf.history_.trials) == found
+
+
+def test_later_questions_are_tried_with_the_rate_that_was_found():
+    rates = []  # of each epoch
+
+    class Noted(Step):
+        def __init__(self, module, generator, optimizer, *rest):
+            super().__init__(module, generator, optimizer, *rest)
+            rates.append(optimizer.defaults["lr"])
+
+    class Classifier(MAXLClassifier):
+        step_class = Noted
+
+    clf = model(Classifier, psi="auto", auxiliary="auto", max_epochs=8, lr="auto").fit(X, Y)
+    first = len(RATES) * FOLDS * 8
+    assert rates[:first] == np.repeat(list(RATES) * FOLDS, 8).tolist()
+    assert set(rates[first:]) == {clf.lr_}
+    of_psi = len(tried(clf, "psi"))
+    assert len(rates) - first == 3 * FOLDS * 8 + of_psi + 8
+
+
+# Which candidate is chosen
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "counts"),
+    # By 2 rows: of 10 that differ, half a standard error is 1.58; of 16, 2; of 20, 2.24.
+    [(6, 4, True), (9, 7, False), (11, 9, False), (5, 5, False), (4, 6, False)],
+)
+def test_accuracy_has_to_be_better_beyond_half_a_standard_error(wins, losses, counts):
+    better = np.repeat([True, False], [wins, losses])
+    scores = {
+        "sure": Score(~better, 0.1),
+        "right": Score(better, 0.9),
+        "never": Score(better & False, 0.0),
+    }
+    assert choice(scores, np.ones(wins + losses)) == ("right" if counts else "sure")
+
+
+ROWS = 12
+score = st.builds(
+    Score,
+    st.lists(st.booleans(), min_size=ROWS, max_size=ROWS).map(np.array),
+    st.one_of(st.floats(0, 10), st.just(np.inf)),
+)
+weights = st.lists(st.sampled_from([0.25, 1.0, 3.0]), min_size=ROWS, max_size=ROWS).map(np.array)
+
+
+@given(st.lists(score, min_size=1, max_size=4), weights, st.sampled_from([0.125, 1.0, 8.0]))
+def test_the_least_loss_wins_among_those_as_accurate_as_the_best(scores, weight, factor):
+    of = dict(enumerate(scores))
+    chosen = choice(of, weight * factor)
+    correct = [(weight * s.right).sum() for s in scores]
+    best = int(np.argmax(correct))
+
+    def worse_by_chance(s):
+        d = [w * (int(b) - int(a)) for w, a, b in zip(weight, s.right, scores[best].right)]  # noqa: B905
+        return sum(d) <= MARGIN * np.sqrt(sum(x**2 for x in d))
+
+    equal = [k for k, s in of.items() if worse_by_chance(s)]
+    assert chosen in equal
+    assert scores[chosen].loss == min(scores[k].loss for k in equal)
+    # Which one it is does not depend on the order, unless losses tie.
+    again = choice(dict(reversed(of.items())), weight)
+    if Counter(correct)[max(correct)] == 1:
+        assert scores[again].loss == scores[chosen].loss
+
+
+@given(st.lists(st.floats(0, 10), min_size=1, max_size=5))
+def test_numbers_are_judged_by_their_loss_alone(losses):
+    scores = {k: Score(None, loss) for k, loss in enumerate(losses)}
+    assert choice(scores, np.ones(3)) == int(np.argmin(losses))
+
+
+@given(st.integers(10, 3000), st.integers(2, 4), st.integers(0, 10**6), st.integers(1, N_FOLDS))
+def test_folds_are_held_out_until_enough_rows_are_predicted(n, n_classes, seed, most):
+    y = np.arange(n) % n_classes
+    folds = folds_of(y, seed, most)
+    if n // n_classes < N_FOLDS:
+        assert (-(-n // n_classes) < N_FOLDS) == (not folds)
+        return
+    k = len(folds)
+    assert 1 <= k <= most
+    assert k == most or k * n / N_FOLDS >= min(n, ENOUGH) * (1 - 1e-9)
+    assert k == 1 or (k - 1) * n / N_FOLDS < ENOUGH
+    held = np.concatenate([held for _, held in folds])
+    assert len(np.unique(held)) == len(held)
+    for rest, out in folds:
+        assert np.array_equal(np.sort(np.r_[rest, out]), np.arange(n))
+        share = [(y[out] == c).sum() / (y == c).sum() for c in range(n_classes)]
+        assert np.allclose(share, 1 / N_FOLDS, atol=1 / (n // n_classes))
+
+
+# Trainings that diverge
+
+
+@pytest.mark.parametrize("backbone", [MLP((16,)), own_module()], ids=["at once", "in turn"])
+def test_a_rate_at_which_training_diverges_is_not_chosen(backbone, monkeypatch, tmp_path):
+    monkeypatch.setattr(trials, "RATES", (1e30, 0.1))
+    clf = model(backbone=backbone, optimizer="sgd", auxiliary="uniform").fit(X, Y)
+    assert clf.lr_ == 0.1
+    wild = tried(clf, "lr")[1e30]
+    assert (wild["accuracy"], wild["loss"], wild["chosen"]) == (0, np.inf, False)
+    assert "trial of lr=1e+30: accuracy 0.0000, loss inf\n" in str(clf.history_)
+    clf.save(tmp_path / "it")
+    given = backbone if isinstance(backbone, nn.Module) else None
+    loaded = MAXLClassifier.load(tmp_path / "it", backbone=given)
+    assert loaded.history_.trials == clf.history_.trials
+    monkeypatch.setattr(trials, "RATES", (1e30, 1e29))
+    with pytest.raises(ValueError, match="Training diverged in epoch 1"):
+        clone(clf).fit(X, Y)
+
+
+def test_a_number_of_classes_with_which_training_diverges_is_not_chosen():
+    class Wild(Step):
+        def multi_task_gradients(self, train, A):
+            record = super().multi_task_gradients(train, A)
+            if self.module.hierarchy is not None and self.module.hierarchy.psi[0] == PSI[0]:
+                next(self.module.parameters()).grad.fill_(np.nan)
+            return record
+
+    class Regressor(MAXLRegressor):
+        step_class = Wild
+
+    reg = model(Regressor, psi="auto", max_epochs=8, auxiliary="uniform").fit(X[:, :3], X[:, 3])
+    assert tried(reg, "psi")[PSI[0]]["loss"] == np.inf
+    assert reg.psi_[0] in PSI[1:]
+
+
+# psi
+
+
+def psi_model(cls=MAXLClassifier, **parameters):
+    return model(cls, **{"psi": "auto", "max_epochs": 8, "lr": 0.01, **parameters})
+
+
+def test_the_result_is_bitwise_that_of_the_psi_chosen():
+    clf = psi_model().fit(X, Y)
+    chosen = int(clf.psi_[0])
+    assert clf.psi_.tolist() == [chosen] * 3
+    assert list(tried(clf, "psi")) == list(PSI)
+    assert [k for k, t in tried(clf, "psi").items() if t["chosen"]] == [chosen]
+    given = psi_model(psi=chosen).fit(X, Y)
+    assert tried(given, "psi") == {}
+    np.testing.assert_array_equal(clf.predict_proba(X), given.predict_proba(X))
+    assert f"trial of psi={PSI[0]}: accuracy " in str(clf.history_)
+
+
+@pytest.mark.parametrize("best", PSI)
+def test_the_best_psi_is_taken(best):
+    clf = learns_only(
+        lambda step: step.module.hierarchy is None or step.module.hierarchy.psi[0] == best,
+        **{"psi": "auto", "lr": 0.03, "max_epochs": 16},
+    )
+    assert clf.fit(X, Y).psi_.tolist() == [best] * 3
+
+
+@pytest.mark.parametrize("max_epochs", [1, 3, 4, 7, 8, 40])
+@pytest.mark.parametrize("arm", ["maxl", "uniform"])
+def test_trials_of_psi_take_at_most_half_of_the_epochs(max_epochs, arm):
+    seen = []  # network and number of samples of each epoch
+
+    class Counted(Step):
+        def __init__(self, module, *rest):
+            super().__init__(module, *rest)
+            seen.append([module, 0])
+
+        def multi_task_gradients(self, train, A):
+            seen[-1][1] += len(train)
+            return super().multi_task_gradients(train, A)
+
+    class Classifier(MAXLClassifier):
+        step_class = Counted
+
+    settings = {"temperature": 1.0, "max_epochs": max_epochs, "auxiliary": arm}
+    clf = psi_model(Classifier, **settings).fit(X, Y)
+    trainings = [[n for _, n in of_one] for _, of_one in groupby(seen, lambda pair: id(pair[0]))]
+    *short, whole = (len(numbers) for numbers in trainings)
+    samples = [n for numbers in trainings for n in set(numbers)]
+    assert whole == max_epochs == clf.n_iter_
+    assert sum(short) <= max_epochs / 2
+    assert len(short) == {1: 0, 3: 0, 4: 2, 7: 3}.get(max_epochs, 4) == len(tried(clf, "psi"))
+    assert all(n == 120 for n in samples[:-1])  # one of five folds held out
+    assert samples[-1] == 150
+    if not short:
+        assert clf.psi_.tolist() == [PSI[0]] * 3
+
+
+def test_trials_hold_out_for_the_meta_loss_and_stop_none_early(monkeypatch):
+    seen = []
+    run = trials.run
+
+    def spy(settings, plan, *rest, **named):
+        seen.append(set(plan.parts))
+        return run(settings, plan, *rest, **named)
+
+    monkeypatch.setattr(trials, "run", spy)
+    labels = Learned(meta_batch="holdout")
+    psi_model(early_stopping=True, auxiliary=labels, callbacks=[], temperature=1.0).fit(X, Y)
+    assert seen == [{"train", "meta"}] * 4 + [{"train", "meta", "validation"}]
+
+
+def test_arms_without_psi_ignore_it():
+    assert psi_model(auxiliary=None).fit(X, Y).psi_.tolist() == [0, 0, 0]
+    human = psi_model(auxiliary="human").fit(X, Y, auxiliary_labels=np.arange(150) % 2)
+    assert human.psi_.tolist() == [2, 2, 2]
+    assert tried(human, "psi") == {}
+
+
+def test_the_regressor_chooses_psi_by_the_loss_alone():
+    reg = model(MAXLRegressor, psi="auto", max_epochs=8).fit(X[:, :3], X[:, 3])
+    of_psi = tried(reg, "psi")
+    assert reg.history_.trials == list(of_psi.values())
+    assert list(of_psi) == list(PSI)
+    assert {t["accuracy"] for t in of_psi.values()} == {None}
+    assert {t["temperature"] for t in of_psi.values()} == {1.0}
+    chosen = min(of_psi, key=lambda k: of_psi[k]["loss"])
+    assert of_psi[chosen]["chosen"]
+    assert (reg.psi_ == chosen).all()
+    assert "accuracy" not in str(reg.history_)
+
+
+def test_a_clone_and_a_warm_start_work_with_psi():
+    clf = clone(psi_model(warm_start=True)).fit(X, Y)
+    chosen = clf.psi_.tolist()
+    assert clf.fit(X, Y).n_iter_ == 16
+    assert clf.psi_.tolist() == chosen
+    clf.set_params(psi=chosen[0]).fit(X, Y)
+    with pytest.raises(ValueError, match="auxiliary or psi were changed"):
+        clf.set_params(psi=7).fit(X, Y)
+
+
+def test_partial_fit_can_not_choose_psi():
+    with pytest.raises(ValueError, match="partial_fit does not support psi='auto'; give a number"):
+        psi_model().partial_fit(X, Y, classes=[0, 1, 2])
+
+
+# The source of auxiliary labels
+
+
+SOURCES = [None, "uniform", "maxl"]
+
+
+def source_of(step):
+    if step.module.hierarchy is None:
+        return None
+    return "uniform" if step.generator is None else "maxl"
+
+
+def chosen_source(best, **settings):
+    """A fit in which one source is better than the others."""
+    return learns_only(
+        lambda step: source_of(step) == best,
+        **{"auxiliary": "auto", "lr": 0.03, "max_epochs": 12, "psi": 2, **settings},
+    )
+
+
+@pytest.mark.parametrize("best", SOURCES)
+def test_held_out_rows_decide_between_the_sources(best, tmp_path):
+    clf = chosen_source(best, warm_start=True).fit(X, Y)
+    found = tried(clf, "auxiliary")
+    assert list(found) == SOURCES
+    assert [name for name, t in found.items() if t["chosen"]] == [best]
+    kind = {None: type(None), "uniform": Uniform, "maxl": Learned}[best]
+    assert type(clf._fitted.labels) is kind
+    assert clf.auxiliary == "auto"
+    assert clf.psi_.tolist() == [0 if best is None else 2] * 3
+    assert clf.net_.has_generator_ is (best == "maxl")
+    assert clf.temperature_ == pytest.approx(found[best]["temperature"])
+    for method in ("predict_auxiliary", "generate_auxiliary_labels"):
+        assert hasattr(clf, method) is (best is not None)
+    given = clone(clf).set_params(auxiliary=best, temperature=clf.temperature_).fit(X, Y)
+    np.testing.assert_array_equal(given.predict_proba(X), clf.predict_proba(X))
+
+    clf.save(tmp_path / "it")
+    loaded = type(clf).load(tmp_path / "it")
+    assert loaded.auxiliary == "auto"
+    assert loaded.history_.trials == clf.history_.trials
+    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    temperature, kept = clf.temperature_, clf.history_.trials
+    for other in (clf, loaded):
+        other.set_params(max_epochs=1).fit(X, Y)
+        assert other.n_iter_ == 13
+        assert type(other._fitted.labels) is kind
+        assert (other.temperature_, other.history_.trials) == (temperature, kept)
+        assert hasattr(other, "predict_auxiliary") is (best is not None)
+
+
+def test_sources_are_chosen_without_callbacks_and_with_views_of_images(images):
+    rows, classes = images[0][:60, :, ::2, ::2], images[1][:60] % 2
+    settings = {"backbone": ConvNet((4,)), "auxiliary": "auto", "max_epochs": 2, "psi": 2}
+    clf = model(**settings).fit(rows, classes)
+    assert list(tried(clf, "auxiliary")) == SOURCES
+    assert tried(clf, "lr") == {}
+    assert clf.temperature_ == 1
+    (chosen,) = (name for name, t in tried(clf, "auxiliary").items() if t["chosen"])
+    given = model(**{**settings, "auxiliary": chosen}).fit(rows, classes)
+    np.testing.assert_array_equal(given.predict_proba(rows), clf.predict_proba(rows))
+    assert (clf.net_.module_.views is None) == (chosen is None)
+
+
+def test_the_regressor_chooses_a_source_by_the_loss_alone():
+    reg = model(MAXLRegressor, auxiliary="auto", max_epochs=2).fit(X[:, :3], X[:, 3])
+    found = tried(reg, "auxiliary")
+    assert list(found) == SOURCES
+    assert {t["accuracy"] for t in found.values()} == {None}
+    chosen = min(found, key=lambda name: found[name]["loss"])
+    assert found[chosen]["chosen"]
+    assert hasattr(reg, "predict_auxiliary") is (chosen is not None)
+
+
+@pytest.mark.parametrize("best", [None, "maxl"])
+def test_psi_is_tried_only_where_the_source_has_one(best, caplog):
+    with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
+        clf = chosen_source(best, psi="auto", verbose=1, max_epochs=16).fit(X, Y)
+    assert list(tried(clf, "psi")) == ([] if best is None else list(PSI))
+    lines = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith("psi=") for line in lines) is (best is not None)
+
+
+def test_partial_fit_can_not_choose_a_source():
+    message = "partial_fit does not support auxiliary='auto'; name a source, or use fit"
+    with pytest.raises(ValueError, match=message):
+        model(auxiliary="auto").partial_fit(X, Y, classes=[0, 1, 2])
+    clf = model(auxiliary="auto").fit(X, Y)
+    before = dict(vars(clf))
+    with pytest.raises(ValueError, match=message):
+        clf.partial_fit(X, Y)
+    assert vars(clf) == before
+
+
+def test_before_a_fit_auto_has_the_methods_of_learned_labels():
+    assert hasattr(model(auxiliary="auto"), "predict_auxiliary")
+
+
+# What is told
+
+
+def test_the_log_tells_what_was_found(caplog):
+    with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
+        clf = model(verbose=1, max_epochs=2).fit(X, Y)
+    lines = [record.getMessage() for record in caplog.records]
+    for line, (lr, trial) in zip(lines, tried(clf, "lr").items(), strict=False):
+        accuracy, loss = trial["accuracy"], trial["loss"]
+        assert line == f"trial of lr={lr}: accuracy {accuracy:.4f}, loss {loss:.4f}"
+    assert lines[len(RATES)] == f"lr={clf.lr_:g} chosen"
+    assert len(lines) == len(RATES) + 1 + 2  # and epochs
+
+
+def test_the_log_names_each_training_where_it_takes_its_turn(caplog):
+    with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
+        model(verbose=1, max_epochs=2, backbone=own_module()).fit(X, Y)
+    n = len(RATES) * FOLDS
+    expected = [
+        f"trial {1 + k} of {n}: lr={RATES[k % len(RATES)]}, fold {1 + k // len(RATES)}"
+        for k in range(n)
+    ]
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[:n] == expected
+    assert len(lines) == n + len(RATES) + 1 + 2
+
+
+def test_the_log_tells_weighted_accuracies(caplog):
+    weight = np.where(Y == 2, 0.01, 1.0)
+    with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
+        clf = model(verbose=1, max_epochs=1).fit(X, Y, sample_weight=weight)
+    accuracy = tried(clf, "lr")[RATES[0]]["accuracy"]
+    assert f"accuracy {accuracy:.4f}" in caplog.records[0].getMessage()
