@@ -14,6 +14,7 @@ from torch import nn
 from sklearn_maxl._networks.label_generator import make_label_generator, masked_softmax
 from sklearn_maxl._networks.multi_task import make_multi_task_net
 from sklearn_maxl._networks.trunk import (
+    LIMIT,
     BackboneError,
     Frame,
     Standardize,
@@ -106,6 +107,75 @@ def test_every_view_of_the_multi_task_net_shares_one_trunk():
 def test_standardize_takes_any_type(dtype):
     standardize = Standardize(torch.tensor([2.0, 100.0]), torch.tensor([2.0, 50.0]))
     assert standardize(torch.tensor([[0, 200]], dtype=dtype)).tolist() == [[-1.0, 2.0]]
+
+
+def limited(x, limit, mean=0.0, scale=1.0):
+    """Values of one feature, standardised."""
+    of = Standardize(torch.tensor([mean]).double(), torch.tensor([scale]).double(), limit)
+    return of(torch.tensor(x).double().reshape(-1, 1)).flatten()
+
+
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=20),
+    st.floats(0.1, 10),
+    st.floats(-5, 5),
+    st.floats(0.01, 100),
+)
+def test_a_limit_squeezes_smoothly(values, limit, mean, scale):
+    x = sorted(values)
+    plain, squeezed = (limited(x, one, mean, scale) for one in (None, limit))
+    assert (squeezed.abs() <= limit).all()
+    assert (squeezed.diff() >= 0).all()
+    assert (squeezed.abs() <= plain.abs()).all()
+    assert torch.equal(squeezed.sign(), plain.sign())
+    ratio = plain / limit  # what is near the mean hardly changes: z (1 - z^2 / 2 + ...)
+    near = ratio.abs() < 0.1
+    assert torch.allclose(squeezed[near], (plain * (1 - ratio**2 / 2))[near], rtol=1e-4)
+    assert torch.allclose(squeezed**-2, plain**-2 + limit**-2)
+
+
+def test_a_limit_keeps_apart_what_is_far_and_is_never_reached_before():
+    x = np.linspace(-1e3, 1e3, 2001)
+    z = limited(x.tolist(), 3.0)
+    assert (z.diff() > 0).all()
+    assert z.abs().max() < 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [1e30, 3.4e38, 1e300, 1.7e308])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_a_limit_makes_any_number_finite(dtype, size, scale):
+    x = torch.tensor([[-size], [0.0], [size]], dtype=torch.float64)
+    if not x.to(dtype).isfinite().all():
+        size = torch.finfo(dtype).max
+        x = torch.tensor([[-size], [0.0], [size]])
+    of = Standardize(torch.zeros(1).double(), torch.tensor([scale]).double(), 3.0)
+    z = of(x.to(dtype)).flatten()
+    assert torch.isfinite(z).all()
+    expected = min(size / scale, 1e15)
+    expected = 3 * expected / (9 + expected**2) ** 0.5
+    assert torch.allclose(z, torch.tensor([-expected, 0.0, expected]).to(z))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9))
+def test_without_a_limit_values_stay_as_they_are(values):
+    assert torch.equal(limited(values, None, 2.0, 4.0), (torch.tensor(values).double() - 2) / 4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "limit"), [((4,), LIMIT), ((1, 4, 4), None), ((2, 9), None), ((2, 2, 2, 2), None)]
+)
+def test_tables_have_a_limit_and_nothing_else(shape, limit):
+    standardize, _, _ = Frame(lambda s: nn.Flatten(), shape, (np.zeros(1), np.ones(1))).make()
+    assert standardize.limit == limit
+
+
+def test_raw_inputs_have_no_limit():
+    trunk = nn.Flatten()
+    trunk.raw_inputs = True
+    standardize, _, _ = Frame(lambda s: trunk, (4,), (np.ones(4), np.full(4, 2.0))).make()
+    x = torch.tensor([[100.0, 0.0, -1e6, 3.0]])
+    assert torch.equal(standardize(x), x.double())
 
 
 def test_a_trunk_is_a_copy_in_eval_mode_with_untouched_statistics():
