@@ -15,7 +15,7 @@ from sklearn_maxl._training import runs
 from sklearn_maxl._training.history import trial_line
 from sklearn_maxl._training.log import epoch_line, readable
 from sklearn_maxl._training.trials import PSI
-from sklearn_maxl.backbones import MLP
+from sklearn_maxl.backbones import MLP, Members
 from sklearn_maxl.callbacks import GradientSimilarity
 from sklearn_maxl.labels import Learned
 
@@ -86,14 +86,16 @@ def test_validation_samples_are_not_trained_on(iris):
     assert np.abs(mean - X.mean(0)).max() > 1e-3  # not even for the standardisation
 
 
-def test_warm_start_goes_on_where_fit_stopped(iris):
+@pytest.mark.parametrize("backbone", [MLP((8,)), MLP((8,), dropout=0.2), Members((4,), 2)])
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_warm_start_goes_on_where_fit_stopped(iris, backbone, epochs):
     X, y = iris
-    steady = {"schedule": "constant", "backbone": MLP((8,), dropout=0.2), "batch_size": 32}
-    clf = model(warm_start=True, max_epochs=3, **steady).fit(X, y)
+    steady = {"schedule": "constant", "backbone": backbone}
+    clf = model(warm_start=True, max_epochs=epochs, **steady).fit(X, y)
     clf.fit(X, y)
-    assert clf.n_iter_ == len(clf.history_) == 6
-    assert clf.history_["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
-    whole = model(max_epochs=6, **steady).fit(X, y)
+    assert clf.n_iter_ == len(clf.history_) == 2 * epochs
+    assert clf.history_["epoch"].tolist() == list(range(1, 2 * epochs + 1))
+    whole = model(max_epochs=2 * epochs, **steady).fit(X, y)
     np.testing.assert_array_equal(clf.predict_proba(X), whole.predict_proba(X))
 
 

@@ -150,7 +150,9 @@ def warm_start(fitted: Fitted, settings: Settings, arrays: Arrays, task: Task = 
     """
     net, labels = copy.deepcopy((fitted.net, fitted.labels))
     plan = make_plan(settings, arrays, fitted.targets, fitted.seed, net.random_state)
-    fresh = make_net(settings, fitted.targets, fitted.scaling, labels, plan.rng).initialize()
+    rng = copy.deepcopy(plan.rng)  # fresh weights are not used, nor the numbers that they draw
+    fresh = make_net(settings, fitted.targets, fitted.scaling, labels, rng).initialize()
+    fresh.random_state = plan.rng
     fresh.take_over(net)
     fresh.module_.temperature.fill_(settings.temperature)
     more = replace(fitted, settings=settings, labels=labels, net=fresh)
