@@ -526,10 +526,8 @@ def test_parameters_that_are_no_plain_values_are_named(iris, path):
 
 
 CHANGES = {
-    "backbone": (
-        {"backbone": MLP((7,))},
-        r"the tensors of its module are not those of the network",
-    ),
+    "backbone": ({"backbone": MLP((7,))}, r"'trunk.0.weight' of its module is float32 of shape"),
+    "kind of backbone": ({"backbone": "members"}, r"of its module are not those of the network"),
     "no value": ({"lr": -1.0}, r"'lr' parameter"),
     "no value of the labels": ({"auxiliary__lr": -1.0}, r"'lr' parameter of Learned"),
 }
@@ -537,7 +535,7 @@ CHANGES = {
 
 @pytest.mark.parametrize(("change", "message"), CHANGES.values(), ids=CHANGES)
 def test_parameters_changed_since_fit_are_refused(path, change, message):
-    clf = fitted(auxiliary=Learned()).set_params(**change)
+    clf = fitted(backbone=MLP((6,)), auxiliary=Learned()).set_params(**change)
     with pytest.raises(ValueError, match=r"(?s)changed since fit, put them back: .*" + message):
         clf.save(path)
     assert not path.exists()

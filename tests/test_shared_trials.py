@@ -280,4 +280,4 @@ def test_without_a_search_nothing_is_said_of_it():
     data = load_diabetes(return_X_y=True)
     found = compare(MAXLRegressor(max_epochs=1), *data, cv=2, n_seeds=1, arms=("uniform", None))
     assert (found.search_seconds_ == 0).all()
-    assert "learning rate" not in str(found)
+    assert "Rate and temperature" not in str(found)

@@ -215,7 +215,7 @@ def _answer(
             "accuracy": None if s.right is None else float(np.average(s.right, weights=weight)),
             "loss": s.loss,
             "temperature": s.temperature,
-            "chosen": value == chosen,
+            "chosen": bool(value == chosen),
         }
         for value, s in scores.items()
     ]
