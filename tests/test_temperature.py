@@ -65,8 +65,20 @@ def test_the_least_weighted_log_loss_decides(drawn):
     def at(t):
         return -np.average(log_softmax(z / t, axis=1)[np.arange(len(y)), y], weights=w)
 
+    def with_doubt(t):  # one row more, of any class
+        return at(t) - np.average(log_softmax(z / t, axis=1).mean(1), weights=w) / len(y)
+
     assert loss == pytest.approx(at(t), abs=1e-9)
-    assert all(loss <= at(other) + 1e-9 for other in TEMPERATURES[::12])
+    assert all(with_doubt(t) <= with_doubt(other) + 1e-9 for other in TEMPERATURES[::12])
+
+
+def test_rows_that_are_all_predicted_right_leave_a_doubt():
+    y = torch.arange(30) % 3
+    z = torch.nn.functional.one_hot(y).double()
+    t, _ = best_temperature(z, y, torch.ones(30))
+    # 31 rows, a third of one of each class: the best probability is (30 + 1/3) / 31.
+    p = np.exp(1 / t) / (np.exp(1 / t) + 2)
+    assert p == pytest.approx((30 + 1 / 3) / 31, abs=0.003)
 
 
 def test_it_is_found_for_logits_of_any_size():
