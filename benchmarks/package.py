@@ -3,7 +3,7 @@
 Nothing else here imports one: what is renamed in the package is renamed in this file.
 """
 
-from sklearn_maxl._data.batches import TrainingData, shuffled
+from sklearn_maxl._data.batches import BatchRule, TrainingData, shuffled
 from sklearn_maxl._data.samples import Samples, rows_at_once
 from sklearn_maxl._maths.at_parameters import AtParameters, Parameters
 from sklearn_maxl._maths.losses import flat

@@ -141,11 +141,11 @@ def networks_of_tables(rows: Rows) -> Table:
         network: {(r["data_set"], r["seed"]): r for r in mine}
         for (network,), mine in grouped(rows, "network").items()
     }
+    of_default = by_network.get(next(iter(NETWORKS)), {})
     body = []
     for network, mine in by_network.items():
-        keys = sorted(mine.keys() & by_network[next(iter(NETWORKS))].keys())
-        own = [mine[key] for key in keys]
-        default = [by_network[next(iter(NETWORKS))][key] for key in keys]
+        keys = sorted(mine.keys() & of_default.keys())
+        own, default = ([rows[key] for key in keys] for rows in (mine, of_default))
         accuracy = numbers(own, "accuracy") - numbers(default, "accuracy")
         loss = numbers(own, "log_loss") - numbers(default, "log_loss")
         ratio = np.median(numbers(own, "seconds") / numbers(default, "seconds"))

@@ -17,14 +17,18 @@ from benchmarks.evidence.sets import Split
 
 def scores(y: np.ndarray, probabilities: np.ndarray) -> tuple[float, float, float]:
     """Accuracy, log-loss, and the expected calibration error over 15 bins (Guo et al., 2017)."""
-    # Some arms read float32 outputs, which may sum to a little more than 1.
-    probabilities = probabilities.astype(np.float64)
-    probabilities /= probabilities.sum(1, keepdims=True)
+    probabilities = normalised(probabilities)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == y
     bins = np.minimum((15 * confidence).astype(int), 14)
     gaps = [float(abs((right[bins == b] - confidence[bins == b]).sum())) for b in range(15)]
     loss = log_loss(y, probabilities, labels=np.arange(probabilities.shape[1]))
     return round(float(right.mean()), 6), round(loss, 6), round(sum(gaps) / len(y), 6)
+
+
+def normalised(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities that sum to 1 in float64: those read as float32 may sum to a little more."""
+    probabilities = probabilities.astype(np.float64)
+    return probabilities / probabilities.sum(1, keepdims=True)
 
 
 def fitted_scores(

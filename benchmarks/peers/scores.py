@@ -16,7 +16,7 @@ def scores(clf: Any, X: np.ndarray, y: np.ndarray) -> tuple[float, float, float,
     known = np.asarray(clf.classes_, dtype=int)
     probabilities = np.zeros((len(X), max(known.max(), y.max()) + 1))
     probabilities[:, known] = clf.predict_proba(X)
-    probabilities /= probabilities.sum(1, keepdims=True)
+    probabilities = fits.normalised(probabilities)
     _, loss, gap = fits.scores(y, probabilities)
     accuracy = accuracy_score(y, np.ravel(clf.predict(X)))  # CatBoost's have a second axis
     return round(accuracy, 6), loss, area(y, probabilities), gap

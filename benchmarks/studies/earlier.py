@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from benchmarks.package import BatchRule
 from sklearn_maxl.labels import Labels, Learned
 
 EARLIER_RATES = {"lr": 0.001, "schedule": "constant", "optimizer": "adam"}
@@ -10,7 +11,7 @@ EARLIER = {**EARLIER_RATES, "views": None, "temperature": 1.0}
 
 def earlier_on_tables(n_samples: int) -> dict[str, Any]:
     """The same to classify so many rows of a table."""
-    return {**EARLIER, "backbone": "mlp", "batch_size": min(128, max(32, n_samples // 16))}
+    return {**EARLIER, "backbone": "mlp", "batch_size": BatchRule().size(n_samples)}
 
 
 def labels_of(arm: str | None) -> str | Labels | None:

@@ -9,17 +9,12 @@ in docs/choosing.rst.
 """
 
 import argparse
-import time
-import warnings
-
-from sklearn.metrics import log_loss
 
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS
 from benchmarks.evidence.choosing import NETWORKS, networks_of_tables
-from benchmarks.evidence.fits import version
+from benchmarks.evidence.fits import settings_scores
 from benchmarks.evidence.sets import OTHERWISE, TUNED_ON, split
-from sklearn_maxl import MAXLClassifier
 
 N = 200
 SEEDS = range(110, 120)
@@ -27,16 +22,10 @@ VALUES = ["accuracy", "log_loss", "seconds", "version"]
 
 
 def run(name: str, network: str, seed: int) -> tuple:
-    warnings.simplefilter("ignore")
     data = split(name, N, seed, "validation")
-    clf = MAXLClassifier(NETWORKS[network], auxiliary=None, device="cpu", random_state=seed)
-    start = time.process_time()
-    clf.fit(data.X, data.y)
-    seconds = time.process_time() - start
-    p = clf.predict_proba(data.X_test)
-    right = (p.argmax(1) == data.y_test).mean()
-    loss = log_loss(data.y_test, p, labels=clf.classes_)
-    return round(float(right), 6), round(loss, 6), round(seconds, 3), version()
+    settings = {"backbone": NETWORKS[network], "auxiliary": None}
+    accuracy, loss, _, seconds, version = settings_scores(data, settings, {}, seed)
+    return accuracy, loss, seconds, version
 
 
 def main() -> None:

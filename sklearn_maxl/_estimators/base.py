@@ -392,8 +392,8 @@ class BaseMAXL(
         """Settings of a warm start; refuses those where labels would mean something else."""
         before = self._fitted
         if "auxiliary" in settings.undecided:
-            same = ("labels", "generator", "views")
-            settings = replace(settings, **{name: getattr(before.settings, name) for name in same})
+            kept = {name: getattr(before.settings, name) for name in trials.OF_LABELS}
+            settings = replace(settings, **kept)
         changed = type(settings.labels) is not type(before.settings.labels)
         if settings.labels is not None and settings.labels.numbered_by_psi:
             if isinstance(self.psi, str):

@@ -135,7 +135,8 @@ def fitted_from_parts(
     holder = None if stored is None else _holder(stored, given, name)
     _check_networks(given, parameters, stored, name)
     settings = resolve({**parameters, "auxiliary": holder}, shape, regression)
-    settings = replace(settings, lr=_rate(header), undecided=())
+    lr, temperature = _rate(header), _temperature(tensors)
+    settings = replace(settings, lr=lr, temperature=temperature, undecided=())
     scaling = _scaling(tensors)
     labels = None
     if stored is not None:
@@ -144,10 +145,6 @@ def fitted_from_parts(
         labels = _labels(stored, settings, targets, scaling, tensors)
     rng = np.random.RandomState(_count(header, "seed", 2**31))
     net = make_net(settings, targets, scaling, labels, rng)
-    temperature = tensors.get("module.temperature")
-    if temperature is None or temperature.shape or not temperature > 0:
-        raise ValueError("its temperature is no positive number")
-    net.settings = settings = replace(settings, temperature=float(temperature))
     _restore_networks(net, scaling, header, tensors)
     _restore_progress(net, header)
     return Fitted(settings, targets, scaling, labels, net, _count(header, "plan_seed", 2**31))
@@ -310,6 +307,14 @@ def _rate(header: Plain) -> float:
     if not 0 < lr < math.inf:
         raise ValueError(f"'lr' in its header is {lr}")
     return lr
+
+
+def _temperature(tensors: Mapping[str, Tensor]) -> float:
+    """The temperature of the predictions, which the network holds."""
+    temperature = tensors.get("module.temperature")
+    if temperature is None or temperature.shape or not temperature > 0:
+        raise ValueError("its temperature is no positive number")
+    return float(temperature)
 
 
 def _count(header: Plain, name: str, below: int) -> int:

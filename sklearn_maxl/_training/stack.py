@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from .._data.arrays import mean_one
 from .._data.batches import TrainingData, shuffled
 from .._environment.threads import torch_threads
-from .._maths.at_parameters import AtParameters
+from .._maths.at_parameters import AtParameters, parameters_of
 from .._maths.step import Batch, training_loss
 from .._maths.virtual_step import RULES
 from .._networks.multi_task import MultiTaskNet
@@ -112,7 +112,7 @@ def train_stack(
 def _layer(settings: Settings, net: MAXLNet, n: int) -> Layer:
     t = {
         name: p.detach().expand(n, *p.shape).clone().requires_grad_()
-        for name, p in AtParameters(net.module_).t.items()
+        for name, p in parameters_of(net.module_).items()
     }
     optimizer = settings.optimizer(t.values(), lr=settings.lr)
     rates = Rates(settings.schedule, settings.max_epochs, [optimizer])

@@ -64,8 +64,9 @@ class Question:
         Settings of the fit -> those to try, by the value that the history tells.
     takes : tuple of str
         The settings that a fit takes over from the candidate that is chosen.
-    calibrates : bool
-        Whether the candidates are such as the fit trains, so that their temperature is its own.
+    calibrates : callable
+        Settings of the fit -> whether the candidates are such as it trains, so that their
+        temperature is its own.
     most_folds : int
         How many folds are held out, at most.
     """
@@ -73,7 +74,7 @@ class Question:
     setting: str
     candidates: Callable[[Settings], dict[object, Settings]]
     takes: tuple[str, ...]
-    calibrates: bool = False
+    calibrates: Callable[[Settings], bool]
     most_folds: int = N_FOLDS
 
 
@@ -97,6 +98,16 @@ def is_single(settings: Settings) -> bool:
     return settings.single == settings.backbone
 
 
+def always(settings: Settings) -> bool:
+    """True."""
+    return True
+
+
+def never(settings: Settings) -> bool:
+    """False."""
+    return False
+
+
 def single_task(settings: Settings, **changes: Any) -> Settings:
     """The settings of a trial without an auxiliary task."""
     return settings.of_trial(labels=None, views=None, generator=None, **changes)
@@ -117,20 +128,22 @@ def sources_of_labels(settings: Settings) -> dict[object, Settings]:
 def numbers_of_classes(settings: Settings) -> dict[object, Settings]:
     """Short trainings with each number of auxiliary classes; fewer where epochs are few."""
     affordable = int(SHARE_OF_PSI * settings.max_epochs)
-    if affordable < 2 or settings.labels is None:
+    if affordable < 2:
         return {}
     psi = PSI[:affordable]
     return {k: settings.of_trial(psi=k, max_epochs=affordable // len(psi)) for k in psi}
 
 
-QUESTIONS = (
-    Question("lr", rates, ("lr",)),
-    Question("temperature", the_fit_itself, (), calibrates=True, most_folds=2),
-    Question("auxiliary", sources_of_labels, ("labels", "views", "generator"), calibrates=True),
-    Question("psi", numbers_of_classes, ("psi",), most_folds=1),
-)
+# Settings that go with the labels.
+OF_LABELS = ("labels", "views", "generator")
 # What does not depend on the auxiliary task.
 OF_SINGLE_TASK = ("lr", "temperature")
+QUESTIONS = (
+    Question("lr", rates, ("lr",), is_single),
+    Question("temperature", the_fit_itself, (), always, most_folds=2),
+    Question("auxiliary", sources_of_labels, OF_LABELS, always),
+    Question("psi", numbers_of_classes, ("psi",), never, most_folds=1),
+)
 
 
 @dataclass(frozen=True)
@@ -203,10 +216,14 @@ def _answer(
             reason = "so few epochs leave none" if folds else f"no class has the {N_FOLDS} rows"
             logger.info("%s=%s taken: %s for trials", name, _told(settings, name), reason)
         return settings, []
-    scores = dict(
-        zip(candidates, scored(name, candidates, plan, folds, settings, task), strict=True)
-    )
-    weight = weights_of(plan)[np.concatenate([held for _, held in folds])]
+    outputs = _outputs(name, candidates, plan, folds, settings, task)
+    held = np.concatenate([held for _, held in folds])
+    samples = Samples.from_arrays(plan.arrays.take(held), torch.device("cpu"))
+    scores = {
+        value: score_of(torch.from_numpy(own), samples, settings)
+        for value, own in zip(candidates, outputs, strict=True)
+    }
+    weight = weights_of(plan)[held]
     chosen = choice(scores, weight)
     rows: Found = [
         {
@@ -224,29 +241,13 @@ def _answer(
             logger.info("%s", trial_line({**row, "chosen": False}))
         logger.info("%s=%s chosen", name, next(r["value"] for r in rows if r["chosen"]))
     taken = {name: getattr(candidates[chosen], name) for name in question.takes}
-    calibrates = question.calibrates or (name == "lr" and is_single(settings))
-    if calibrates and "temperature" in settings.undecided:
+    if question.calibrates(settings) and "temperature" in settings.undecided:
         taken["temperature"] = scores[chosen].temperature
     return replace(settings, **taken), rows
 
 
 def _told(settings: Settings, name: str) -> object:
     return type(settings.labels).__name__ if name == "auxiliary" else getattr(settings, name)
-
-
-def scored(
-    name: str,
-    candidates: dict[object, Settings],
-    plan: Plan,
-    folds: Folds,
-    settings: Settings,
-    task: Task,
-) -> list[Score]:
-    """How each candidate does on the rows that are held out, fold by fold."""
-    outputs = _outputs(name, candidates, plan, folds, settings, task)
-    held = plan.arrays.take(np.concatenate([held for _, held in folds]))
-    samples = Samples.from_arrays(held, torch.device("cpu"))
-    return [score_of(torch.from_numpy(own), samples, settings) for own in outputs]
 
 
 def _outputs(
@@ -257,7 +258,7 @@ def _outputs(
     settings: Settings,
     task: Task,
 ) -> list[NDArray[np.float32]]:
-    """Outputs of each candidate for the rows that are held out."""
+    """Outputs of each candidate for the rows that are held out, fold by fold."""
     several = [replace(s, early_stopping=False) for s in candidates.values()]
     trainings = [
         (i, value, fold) for fold in range(len(folds)) for i, value in enumerate(candidates)

@@ -15,5 +15,10 @@ class Dropout(nn.Dropout):
         """Drop values in training, and scale up the others."""
         if not self.training or x.device.type != "cpu" or self.p in (0, 1):
             return super().forward(x)
-        kept = torch.rand_like(x, dtype=torch.float32) >= self.p
-        return x * kept.to(x.dtype).mul_(1 / (1 - self.p))
+        return x * mask_like(x, self.p)
+
+
+def mask_like(x: Tensor, p: float) -> Tensor:
+    """What values are multiplied by: 0 with the probability `p`, else what keeps their mean."""
+    kept = torch.rand_like(x, dtype=torch.float32) >= p
+    return kept.to(x.dtype).mul_(1 / (1 - p) if p < 1 else 0.0)

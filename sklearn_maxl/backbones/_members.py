@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from sklearn.base import BaseEstimator
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._checks import positive_int, positive_ints
+from ._dropout import mask_like
 from ._mlp import MLP
 
 
@@ -141,8 +141,6 @@ class SharedLinear(nn.Module):
     from the start; all other factors start as 1 (TabM, section 3.3).
     """
 
-    __constants__: ClassVar[list[str]] = ["in_features", "out_features", "n_members"]
-
     def __init__(self, in_features: int, out_features: int, n_members: int, first: bool):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
@@ -171,5 +169,4 @@ class MemberDropout(nn.Dropout):
         """Drop values in training, and scale up the others."""
         if not self.training:
             return x
-        kept = torch.rand_like(x[:1], dtype=torch.float32) >= self.p
-        return x * kept.to(x.dtype).mul_(1 / (1 - self.p) if self.p < 1 else 0.0)
+        return x * mask_like(x[:1], self.p)
