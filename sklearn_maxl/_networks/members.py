@@ -28,7 +28,8 @@ class MemberLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(n_members, 1, out_features).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
+        # Not baddbmm, which rounds a sample that stands alone otherwise than one among others.
+        return x @ self.weight + self.bias
 
 
 def side_by_side(features: Tensor) -> Tensor:
