@@ -26,5 +26,4 @@ from sklearn_maxl._maths.virtual_step import VirtualStep, rule_for
 from sklearn_maxl._tasks.views import rotations
 from sklearn_maxl._training.net import MAXLNet
 from sklearn_maxl._training.steps import Step
-from sklearn_maxl._training.trials import RATES
 from sklearn_maxl.comparison._statistics import holm

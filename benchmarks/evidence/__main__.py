@@ -2,7 +2,7 @@
 
     SKLEARN_MAXL_DATA=folder python -m benchmarks.evidence tune
     SKLEARN_MAXL_DATA=folder python -m benchmarks.evidence choose
-    SKLEARN_MAXL_DATA=folder python -m benchmarks.evidence rates
+    SKLEARN_MAXL_DATA=folder python -m benchmarks.evidence trials
     SKLEARN_MAXL_DATA=folder python -m benchmarks.evidence report [--sets wine:200 ...]
     SKLEARN_MAXL_DATA=folder python -m benchmarks.evidence cost
     python -m benchmarks.evidence readme
@@ -14,9 +14,10 @@ that are in no training part and in no official test set (seeds from 100 on). De
 from it. ``choose`` gives every set and size its best plain network: the loss, the learning rate,
 the weight decay and, for tables, the network with the best mean accuracy on a fifth of the
 training part, over three seeds (one where more than 1,000 samples train), and then, for images,
-its best ordinary augmentation. ``rates`` writes
-down what ``lr="auto"`` chooses on the training part of a table; all arms with that default,
-rivals too, are then given the number, which is the same fit, and the choice is made once.
+its best ordinary augmentation. ``trials`` writes
+down the epochs and the temperature that the trials of a fit choose on the training part of a
+table. All arms with the default network and rate, rivals too, are then given the numbers, which
+is the same fit, and the choice is made once; the best plain network makes trials of its own.
 ``report`` then trains all arms on ten paired seeds: a seed draws the training part, the first
 weights and the batches. It alone touches the test samples, and nothing is chosen by it.
 ``cost`` counts the floating-point operations of an epoch of each arm. From the rows of
@@ -36,7 +37,7 @@ from benchmarks.evidence.arms import REPORT_IMAGES, SEEDS, SMALL_TABLES
 PARTS = {
     "tune": lambda sets, a: runs.tune(a.seeds, a.arms, a.jobs),
     "choose": lambda sets, a: runs.choose(sets, a.jobs),
-    "rates": lambda sets, a: runs.rates(sets, a.seeds, a.jobs),
+    "trials": lambda sets, a: runs.trials(sets, a.seeds, a.jobs),
     "report": lambda sets, a: runs.report(sets, a.seeds, a.arms, a.jobs),
     "cost": lambda sets, a: runs.cost(),
     "readme": lambda sets, a: readme.write(),

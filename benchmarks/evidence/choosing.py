@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import product
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from benchmarks.common.means import mean_and_error
-from benchmarks.common.rows import Rows, grouped, numbers, results
+from benchmarks.common.rows import Rows, grouped, numbers, results, where
 from benchmarks.common.tables import Table
-from benchmarks.evidence.sets import OTHERWISE, TUNED_ON, is_table
-from benchmarks.evidence.settings import CHANGES, GONE, RATES_TRIED, VIEW_CHANGES, rate_setting
+from benchmarks.evidence.sets import is_table
+from benchmarks.evidence.settings import CHANGES, GONE, VIEW_CHANGES
 from sklearn_maxl.backbones import MLP, Members
 
 HEADS = ("joint", "half", "primary", "rule", "no_views")
@@ -101,49 +100,30 @@ def effects(names: Sequence[str], reference: str, data_sets: Sequence[str]) -> T
     return Table(head, body)
 
 
-def rates_tried() -> Table:
-    """One rate for all tables, or one that a fit chooses: differences to the first."""
-    first, *others = RATES_TRIED
-    kinds = {
-        "as they are": TUNED_ON,
-        "numbers as categories": [name for name in OTHERWISE if name.endswith("binned")],
-        "noisy classes": [name for name in OTHERWISE if name.endswith("noisy")],
-    }
-    body = []
-    for (kind, names), n, arm in product(kinds.items(), (200, 1000), ("single", "maxl")):
-        reference = rate_setting(arm, first)
-        cells = []
-        for lr in others:
-            accuracy, loss = (
-                tuning_differences(rate_setting(arm, lr), reference, column, names, n)
-                for column in ("accuracy", "log_loss")
-            )
-            cells += [mean_and_error(accuracy, sign="+"), mean_and_error(loss, 1, sign="+")]
-        body.append((f"{kind}, {n} rows", arm, *cells, f"{len(accuracy)}"))
-    what = [lr if isinstance(lr, float) else "chosen" for lr in others]
-    columns = (f"{lr}: {unit}" for lr, unit in product(what, ("points", "log-loss")))
-    return Table(("tables", "arm", *columns, "runs"), body)
-
-
-# What a study of the default network of tables tries; the first is the default.
-NETWORKS: dict[str, BaseEstimator] = {
-    "Members()": Members(),
-    "Members(n_members=4)": Members(n_members=4),
-    "MLP((128, 128), dropout=0.2)": MLP((128, 128), dropout=0.2),
-    "MLP((400,), dropout=0.5)": MLP((400,), dropout=0.5),
-    "MLP()": MLP(),
+# What a study of the defaults of tables tries; the first is the default.
+OF_TABLES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "backbone=Members(n_members=4)": {"backbone": Members(n_members=4)},
+    "backbone=MLP((128, 128), dropout=0.2)": {"backbone": MLP((128, 128), dropout=0.2)},
+    "backbone=MLP((400,), dropout=0.5)": {"backbone": MLP((400,), dropout=0.5)},
+    "backbone=MLP()": {"backbone": MLP()},
+    "lr=0.01": {"lr": 0.01},
+    "lr=0.002": {"lr": 0.002},
+    "max_epochs=32": {"max_epochs": 32},
+    "max_epochs=10": {"max_epochs": 10},
+    "max_epochs=32, temperature=1": {"max_epochs": 32, "temperature": 1.0},
 }
 
 
-def networks_of_tables(rows: Rows) -> Table:
-    """Networks without an auxiliary task, as differences to the default, paired by set and seed."""
-    by_network = {
-        network: {(r["data_set"], r["seed"]): r for r in mine}
-        for (network,), mine in grouped(rows, "network").items()
+def defaults_of_tables(rows: Rows, n: int) -> Table:
+    """The default without an auxiliary task, and differences to it, paired by set and seed."""
+    by_change = {
+        change: {(r["data_set"], r["seed"]): r for r in mine}
+        for (change,), mine in grouped(where(rows, n=n), "change").items()
     }
-    of_default = by_network.get(next(iter(NETWORKS)), {})
+    of_default = by_change.get("default", {})
     body = []
-    for network, mine in by_network.items():
+    for change, mine in by_change.items():
         keys = sorted(mine.keys() & of_default.keys())
         own, default = ([rows[key] for key in keys] for rows in (mine, of_default))
         accuracy = numbers(own, "accuracy") - numbers(default, "accuracy")
@@ -151,7 +131,7 @@ def networks_of_tables(rows: Rows) -> Table:
         ratio = np.median(numbers(own, "seconds") / numbers(default, "seconds"))
         body.append(
             (
-                f"``{network}``",
+                f"``{change}``" if mine is not of_default else change,
                 f"{100 * numbers(own, 'accuracy').mean():.2f}",
                 mean_and_error(accuracy, sign="+"),
                 f"{numbers(own, 'log_loss').mean():.3f}",
@@ -160,7 +140,7 @@ def networks_of_tables(rows: Rows) -> Table:
                 f"{len(keys)}",
             )
         )
-    head = ("network", "accuracy, %", "minus the default", "log-loss", "minus the default",
+    head = ("", "accuracy, %", "minus the default", "log-loss", "minus the default",
             "time to the default's", "runs")  # fmt: skip
     return Table(head, body)
 

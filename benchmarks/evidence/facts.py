@@ -89,10 +89,10 @@ def log_loss(keys: Sequence[Key], arm: str) -> str:
     return f"{np.mean([mean(key, arm, 'log_loss') for key in keys]):.2f}"
 
 
-def cost_of_rates(n: int) -> str:
+def cost_of_trials(n: int) -> str:
     """Seconds of the trials over those of the fit of the defaults, a median."""
     ratios = []
-    for r in results("evidence_rates"):
+    for r in results("evidence_trials"):
         key, seed = (r["data_set"], int(r["n"])), int(r["seed"])
         plain = values(key, "four networks", "seconds").get(seed)
         default = values(key, DEFAULT, "seconds").get(seed)
@@ -155,8 +155,8 @@ def facts() -> dict[str, str]:
         "table_seeds": seeds(tables),
         "n_problems": f"{len(tables)}",
         "n_tables": f"{len({name for name, _ in tables})}",
-        "cost_200": cost_of_rates(200),
-        "cost_1000": cost_of_rates(1000),
+        "cost_200": cost_of_trials(200),
+        "cost_1000": cost_of_trials(1000),
         "operations_views": times_the_single_task(DEFAULT, of_tables=False),
         "operations_no_views": times_the_single_task("maxl, no views", of_tables=False),
         "operations_tables": times_the_single_task(DEFAULT, of_tables=True),

@@ -31,16 +31,14 @@ def normalised(probabilities: np.ndarray) -> np.ndarray:
     return probabilities / probabilities.sum(1, keepdims=True)
 
 
-def fitted_scores(
-    data: Split, fit: Fit, shared: dict[str, Any], seed: int, lr: float | str = "auto"
-) -> list[tuple]:
-    """Each arm of a fit, at the rate `lr` if it has none of its own: its name, scores, seconds.
+def fitted_scores(data: Split, fit: Fit, shared: dict[str, Any], seed: int) -> list[tuple]:
+    """Each arm of a fit: its name, scores, seconds.
 
     The seconds are the processor's, for the whole fit.
     """
     warnings.simplefilter("ignore")
     start = time.process_time()
-    clf = classifier({"lr": lr, **fit.settings}, shared, seed)
+    clf = classifier(fit.settings, shared, seed)
     clf.fit(data.X, data.y, auxiliary_labels=data.finer)
     seconds = round(time.process_time() - start, 2)
     return [

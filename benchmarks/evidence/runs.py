@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from benchmarks.common.operations import operations
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS, results
-from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, classifier, fits
+from benchmarks.evidence.arms import COUNTED, DECIDING, SEEDS, Settings, classifier, fits
 from benchmarks.evidence.choice import (
     Choice,
     augmentations,
@@ -23,11 +23,11 @@ from benchmarks.evidence.fits import fitted_scores, settings_scores, version
 from benchmarks.evidence.rivals import AUGMENTATIONS
 from benchmarks.evidence.sets import Split, is_table, shared_settings, split
 from benchmarks.evidence.settings import BASE, DECISIVE, SETTINGS, TUNING
-from benchmarks.package import RATES
 
 TUNING_SEEDS = range(100, 108)
 CHOICE_SEEDS = range(200, 203)
 MANY = 1_000  # with more training samples than this, one seed: a fifth of them is enough
+FOUND = ["max_epochs", "temperature"]
 VALUES = ["accuracy", "log_loss", "calibration_error", "seconds", "version"]
 
 
@@ -98,24 +98,22 @@ def held_out(name: str, n: int, seed: int) -> Split:
     return Split(X, y, X_val, y_val)
 
 
-def rates(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
-    """What ``lr="auto"`` chooses on the training parts of tables."""
+def trials(sets: list[tuple[str, int]], seeds: int, jobs: int) -> None:
+    """What the trials of a fit choose on the training parts of tables."""
     runs = [(*key, seed) for seed in range(seeds) for key in sets if is_table(key[0])]
-    values = ["lr", *(f"score, lr={lr}" for lr in RATES), "seconds", "version"]
-    path = RESULTS / "evidence_rates.csv"
-    resume(path, ["data_set", "n", "seed"], values, runs, rates_run, jobs)
+    values = [*FOUND, "most_epochs", "seconds", "version"]
+    path = RESULTS / "evidence_trials.csv"
+    resume(path, ["data_set", "n", "seed"], values, runs, trials_run, jobs)
 
 
-def rates_run(name: str, n: int, seed: int) -> tuple:
+def trials_run(name: str, n: int, seed: int) -> tuple:
     warnings.simplefilter("ignore")
     data = split(name, n, seed, "test")
     start = time.process_time()
     clf = classifier(single(), shared_settings(name, n), seed).fit(data.X, data.y)
     seconds = time.process_time() - start
-    trials = [trial for trial in clf.history_.trials if trial["setting"] == "lr"]
-    accuracy = {trial["value"]: trial["accuracy"] for trial in trials}
-    found = [round(accuracy[lr], 6) for lr in RATES]
-    return clf.lr_, *found, round(seconds, 2), version()
+    most = max(trial["value"] for trial in clf.history_.trials)
+    return clf.n_iter_, clf.temperature_, most, round(seconds, 2), version()
 
 
 def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jobs: int) -> None:
@@ -129,13 +127,16 @@ def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jo
         )
         for key in sets
     }
-    rate = {
-        (row["data_set"], int(row["n"]), int(row["seed"])): float(row["lr"])
-        for row in results("evidence_rates")
+    found = {
+        (row["data_set"], int(row["n"]), int(row["seed"])): {
+            "max_epochs": int(row["max_epochs"]),
+            "temperature": float(row["temperature"]),
+        }
+        for row in results("evidence_trials")
     }
-    missing = {key for key in sets if is_table(key[0])} - {key[:2] for key in rate}
+    missing = {key for key in sets if is_table(key[0])} - {key[:2] for key in found}
     if missing:
-        raise SystemExit(f"Run the part rates first, for {sorted(missing)}.")
+        raise SystemExit(f"Run the part trials first, for {sorted(missing)}.")
     runs = [
         (name, n, fit, seed)
         for seed in range(seeds)
@@ -144,7 +145,7 @@ def report(sets: list[tuple[str, int]], seeds: int, wanted: list[str] | None, jo
         if wanted is None or fit in wanted
     ]
     keys = ["data_set", "n", "fit", "seed"]
-    run = partial(report_run, choices=choices, rate=rate)
+    run = partial(report_run, choices=choices, found=found)
     resume(RESULTS / "evidence.csv", keys, ["arm", *VALUES], runs, run, jobs)
 
 
@@ -155,11 +156,13 @@ def report_run(
     seed: int,
     *,
     choices: dict[tuple[str, int], tuple[Choice, str | None]],
-    rate: dict[tuple[str, int, int], float],
+    found: dict[tuple[str, int, int], Settings],
 ) -> list[tuple]:
-    lr = rate[name, n, seed] if is_table(name) else "auto"
-    data, shared = split(name, n, seed, "test"), shared_settings(name, n)
-    return fitted_scores(data, fits(name, *choices[name, n])[fit], shared, seed, lr)
+    of_fit = fits(name, *choices[name, n])[fit]
+    # The best single network has a rate and a layer of its own, and makes trials of its own.
+    of_split = found[name, n, seed] if is_table(name) and "lr" not in of_fit.settings else {}
+    data, shared = split(name, n, seed, "test"), {**shared_settings(name, n), **of_split}
+    return fitted_scores(data, of_fit, shared, seed)
 
 
 def cost() -> None:

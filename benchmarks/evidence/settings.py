@@ -8,7 +8,7 @@ from benchmarks.evidence.ideas import (
     SETTINGS_OF_TABLES,
     STEPS,
 )
-from benchmarks.evidence.sets import OTHERWISE, TUNED_ON
+from benchmarks.evidence.sets import TUNED_ON
 from sklearn_maxl.labels import Learned
 from sklearn_maxl.optimizers import AdamW
 
@@ -104,21 +104,6 @@ TABLE_IDEAS: dict[str, dict[str, Any]] = {
         )
     },
 }
-# With the network and the weight decay that tables have by default: one rate for all, or one
-# that each fit chooses.
-RATES_TRIED: tuple[float | str, ...] = (0.01, 0.003, 0.001, "auto")
-
-
-def rate_setting(arm: str, lr: float | str) -> str:
-    """The name of a setting of `TABLE_RATES`."""
-    return f"{arm}, lr={lr!r}, default network"
-
-
-TABLE_RATES: dict[str, dict[str, Any]] = {
-    rate_setting(arm, lr): with_decay(0.1, auxiliary=auxiliary, backbone="auto", lr=lr)
-    for arm, auxiliary in (("single", None), ("maxl", "maxl"))
-    for lr in RATES_TRIED
-}
 IMAGE_IDEAS: dict[str, dict[str, Any]] = {
     f"{ON_IMAGES}, {idea}": {**VIEWS, **settings} for idea, settings in {**STEPS, **IDEAS}.items()
 }
@@ -139,11 +124,6 @@ TUNING: list[tuple[list[tuple[str, int]], int, tuple[str, ...]]] = [
     ([("fashion-mnist", 500)], 3, DECISIVE),
     ([("cifar100-10", 2500)], 2, DECISIVE),
     ([*TUNING_TABLES, *MORE_ROWS], 8, tuple(DECAY_CHANGES)),
-    (
-        [(name, n) for n in (200, 1000) for name in (*TUNED_ON, *OTHERWISE)],
-        4,
-        tuple(TABLE_RATES),
-    ),
     (TUNING_TABLES, 4, tuple(CHANGES)),
     (MORE_ROWS, 4, RATES),
     ([*TUNING_TABLES, *MORE_ROWS], 4, tuple(TABLE_IDEAS)),
@@ -154,6 +134,5 @@ SETTINGS = {
     **VIEW_CHANGES,
     **DECAY_CHANGES,
     **TABLE_IDEAS,
-    **TABLE_RATES,
     **IMAGE_IDEAS,
 }

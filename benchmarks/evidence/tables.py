@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.common.means import mean_and_error
-from benchmarks.common.rows import results, unique, where
+from benchmarks.common.rows import numbers, results, unique, where
 from benchmarks.common.tables import Table, heading
 from benchmarks.evidence.arms import DECIDING, SMALL_TABLES
 from benchmarks.evidence.choice import chosen, chosen_augmentation
@@ -25,7 +25,6 @@ from benchmarks.evidence.compared import (
 from benchmarks.evidence.sets import is_table
 from benchmarks.evidence.statistics import over_data_sets, p_text, p_value, wins_ties_losses
 
-SCORE = "score, lr="  # the columns of rates that were tried
 SLA = "self-supervised label augmentation"
 EXPLAINED = {
     DEFAULT: "``MAXLClassifier()``",
@@ -226,14 +225,15 @@ def cost() -> Table:
     return Table(head, [(arm, *(ratio(*key, arm) for key in sets)) for arm in unique(rows, "arm")])
 
 
-def rates_chosen() -> Table:
-    """How often a fit took which rate, beside the rate of the best plain network."""
-    rows, candidates = results("evidence_rates"), results("evidence_single")
-    tried = dict.fromkeys(name for row in rows for name in row if name.startswith(SCORE))
-    rates = [name.removeprefix(SCORE) for name in tried]
+def trials_chosen() -> Table:
+    """How often the trials chose the short training, and their temperatures."""
     body = []
-    for key in there(SMALL_TABLES, DEFAULT, BEST):
-        mine = [r["lr"] for r in where(rows, data_set=key[0], n=key[1])]
-        counts = (str(mine.count(lr)) for lr in rates)
-        body.append((title(key), *counts, f"{chosen(candidates, *key)[1]:g}"))
-    return Table(("table, rows", *(f"{lr} chosen" for lr in rates), "best plain network"), body)
+    for key in SMALL_TABLES:
+        mine = where(results("evidence_trials"), data_set=key[0], n=key[1])
+        if not mine:
+            continue
+        short = numbers(mine, "max_epochs") < numbers(mine, "most_epochs")
+        low, middle, high = np.quantile(numbers(mine, "temperature"), (0, 0.5, 1))
+        cells = (f"{short.sum()} of {len(mine)}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}")
+        body.append((title(key), *cells))
+    return Table(("table, rows", "a third of the epochs", "temperature", "least to most"), body)

@@ -85,12 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--arms", nargs="+", default=names, metavar="ARM",
         help=f"what to compare; none is the single task (default: {' '.join(names)})")  # fmt: skip
     add("--quick", action="store_true",
-        help="a first look, the same as --lr 0.01 --seeds 1 --folds 3")  # fmt: skip
+        help="a first look, the same as --seeds 1 --folds 3")  # fmt: skip
     add("--seeds", type=_at_least(1), help="repetitions (default: 2)")
     add("--folds", type=_at_least(2), help="folds of each (default: 5)")
     add("--epochs", type=_at_least(1),
         help="of each fit (default: by the number of rows)")  # fmt: skip
-    add("--lr", type=_rate, help="learning rate (default: auto, by trials on held-out rows)")
+    add("--lr", type=_rate, help="learning rate (default: auto)")
     add("--max-rows", type=_at_least(10), default=5000, metavar="N",
         help="draw so many rows at random where there are more (default: 5000)")  # fmt: skip
     add("--scoring", help="scikit-learn's name of a score (default: accuracy, or R2)")
@@ -127,7 +127,7 @@ def _jobs(text: str) -> int:
 
 def _resolve(options: argparse.Namespace) -> None:
     """Fill in what was not said, and depends on --quick."""
-    quick, usual = {"lr": 0.01, "seeds": 1, "folds": 3}, {"lr": "auto", "seeds": 2, "folds": 5}
+    quick, usual = {"seeds": 1, "folds": 3}, {"seeds": 2, "folds": 5}
     for name, value in (quick if options.quick else usual).items():
         if getattr(options, name) is None:
             setattr(options, name, value)

@@ -104,25 +104,19 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     lr : float or "auto", default="auto"
         Learning rate of the multi-task network. "auto" is 0.003 for images and signals: of
         0.001, 0.003 and 0.01 the one with the best mean accuracy on the data sets for
-        tuning (``python -m benchmarks.evidence tune``). To classify the rows of tables, which
-        differ in the rate that they need, a fit first tries 0.01, 0.003 and 0.001, with the
-        single task, on networks without members, all of them trained at once where the
-        networks are the package's own. Each is trained without one of five stratified folds
-        and predicts its rows, and as many folds are held out as bring 120 rows: all five up to
-        120 rows, three at 200, one from 600 on. Of the rates whose accuracy is at most half a
-        standard error (of the difference) below the best, the one with the least log-loss is
-        taken; ``lr_`` tells it, ``history_.trials`` the rest. The same numbers, given as `lr`
-        and `temperature`, make the same fit to the bit without trials. `partial_fit`, and a
-        table where no class has five rows, take 0.01. In regression it is 0.001, Adam's usual
-        one.
+        tuning (``python -m benchmarks.evidence tune``). To classify the rows of tables it is
+        0.005, where 0.002 and 0.01 are no better
+        (``python -m benchmarks.studies.defaults_of_tables``). In regression it is 0.001, Adam's
+        usual one. ``lr_`` tells it.
     temperature : float or "auto", default="auto"
         What the logits of the classes are divided by, so that probabilities are to be believed
         (Guo, Pleiss, Sun and Weinberger, ICML 2017): above 1 they are less sure. No prediction
         changes. "auto" is, for the rows of tables, the number with the least log-loss on
-        held-out rows. A backbone of several members is trained for it, without an auxiliary
-        task, without one or two of the folds that `lr` describes; of a single network the trials
-        of `lr` tell it; and if `auxiliary` is "auto", those tell it. It is 1 for images and
-        signals, in `partial_fit`, and where no class has five rows. ``temperature_`` tells it.
+        rows that the trials of `max_epochs` hold out, or those of `auxiliary` if that is
+        "auto". Few rows tell it badly, so that a number far from 1 has to be worth it: its
+        logarithm is taken to have a standard deviation of 0.3 before any row is seen. It is 1
+        for images and signals, in `partial_fit`, and where no class has five rows.
+        ``temperature_`` tells it.
     schedule : {"auto", "constant", "halving", "cosine"} or callable, default="auto"
         Learning rates of both optimizers over the epochs: a function of the part of
         `max_epochs` that is over (0 to 1) that returns a factor. "halving" halves
@@ -142,15 +136,23 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     max_epochs : int or "auto", default="auto"
         Passes over the training set. All are run unless `early_stopping` is set. "auto" is
         100. To classify the rows of tables it is 32, more where these would be fewer than 100
-        steps, and fewer where they would be more than 4,000.
+        steps, and fewer where they would be more than 4,000; a fit tries that and a third of
+        it, which noisy tables need, before its own training. The trials have no auxiliary task
+        and are trained all at once where the networks are the package's own. Each is trained
+        without one of five stratified folds and predicts its rows: one fold is held out of 600
+        rows and more, two of fewer. Of the numbers whose accuracy is at most half a standard
+        error (of the difference) below the best, the one with the least log-loss is taken;
+        ``n_iter_`` tells it, ``history_.trials`` the rest. The same numbers, given as
+        `max_epochs` and `temperature`, make the same fit to the bit without trials.
+        `partial_fit` and tables where no class has five rows make no trials.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the data, stop when the accuracy on it
         does not rise by `tol` for more than `n_iter_no_change` epochs, and restore
         the best state of both networks.
     validation_fraction : float, default=0.1
         Share of each class held out by `early_stopping` and by
-        ``auxiliary=Learned(meta_batch="holdout")``. Trials (`lr`, `auxiliary`, `psi`) hold out
-        folds of their own.
+        ``auxiliary=Learned(meta_batch="holdout")``. Trials (`max_epochs`, `auxiliary`, `psi`)
+        hold out folds of their own.
     n_iter_no_change : int, default=10
         Patience of `early_stopping`, in epochs.
     tol : float, default=1e-4

@@ -35,9 +35,10 @@ class History(list[Row]):
     Attributes
     ----------
     trials : list of dict
-        What was tried on held-out samples before the fit, a row each: the "setting" ("lr",
-        "temperature", "auxiliary" or "psi"), its "value", its "accuracy" (None in regression),
-        its "loss" (of classes, at the best "temperature") and whether it was "chosen".
+        What was tried on held-out samples before the fit, a row each: the "setting"
+        ("max_epochs", "temperature", "auxiliary" or "psi"), its "value", its "accuracy" (None
+        in regression), its "loss" (of classes, at the best "temperature") and whether it was
+        "chosen".
         ``pandas.DataFrame(history.trials)`` is a table.
 
     Examples

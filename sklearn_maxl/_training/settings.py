@@ -42,7 +42,7 @@ class Defaults:
     optimizer: MakeOptimizer
     lr: float
     views: str | None = None
-    rates_are_tried: bool = False
+    has_trials: bool = False
     batches: BatchRule = EVERY_KIND
     epochs: int = 100
     least_steps: int = 0
@@ -58,15 +58,15 @@ class Defaults:
 
 
 # Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`, and for the network of
-# tables `python -m benchmarks.studies.networks_of_tables`). The weight decay is the one with the
+# tables `python -m benchmarks.studies.defaults_of_tables`). The weight decay is the one with the
 # best probabilities: networks see few rows many times and grow surer than they should. The rate
 # of regression is Adam's usual one.
 DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): Defaults(
         Members(),
         AdamW(weight_decay=0.1),
-        0.01,
-        rates_are_tried=True,
+        0.005,
+        has_trials=True,
         batches=BatchRule(part=8, least=64, most=256),
         epochs=32,
         least_steps=100,
@@ -188,14 +188,15 @@ def resolve(
     `backbone`     `DEFAULTS`, by the shape of a sample and the kind of targets
     `optimizer`    the same
     `views`        the same
-    `lr`           the same; to classify the rows of tables, a fit then tries three
-                   rates on held-out rows (`trials`)
-    `temperature`  1; to classify the rows of tables, a fit then finds it there, too
+    `lr`           the same
+    `temperature`  1; to classify the rows of tables, a fit then finds it on held-out
+                   rows (`trials`)
     `auxiliary`    "maxl", until a fit tries three sources on held-out samples (`trials`)
     `psi`          5, until a fit tries four numbers on held-out samples (`trials`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
     `batch_size`   by the number of samples (`BatchRule`)
-    `max_epochs`   100; for the rows of tables by their number (`Defaults.max_epochs`)
+    `max_epochs`   100; to classify the rows of tables by their number
+                   (`Defaults.max_epochs`), and a fit then tries that and a third of it
     `device`       the current accelerator where there is one, else the CPU
     ============== ==================================================================
 
@@ -230,11 +231,9 @@ def resolve(
     temperature = parameters.get("temperature", 1.0)  # a regressor has none
     if isinstance(lr, str):
         lr = auto.lr
-        if planned and auto.rates_are_tried:
-            undecided.append("lr")
     if isinstance(temperature, str):
         temperature = 1.0
-        if planned and auto.rates_are_tried:
+        if planned and auto.has_trials:
             undecided.append("temperature")
     if isinstance(parameters["auxiliary"], str) and parameters["auxiliary"] == "auto" and planned:
         undecided.append("auxiliary")
@@ -263,6 +262,8 @@ def resolve(
     max_epochs = parameters["max_epochs"]
     if isinstance(max_epochs, str):
         max_epochs = auto.max_epochs(n_samples, batch_size)
+        if planned and auto.has_trials:
+            undecided.append("max_epochs")
     answers = {
         "input_shape": input_shape,
         "backbone": trunks["backbone"],

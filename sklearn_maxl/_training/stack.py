@@ -44,6 +44,7 @@ class Layer:
     """Parameters with an axis of networks in front."""
     optimizer: Optimizer
     rates: Rates
+    epochs: int
 
 
 def can_stack(settings: Sequence[Settings], net: MAXLNet) -> bool:
@@ -53,7 +54,7 @@ def can_stack(settings: Sequence[Settings], net: MAXLNet) -> bool:
     the optimizer one that treats each value by itself, and no label may be learned.
     """
     first = settings[0]
-    alike = all(replace(s, lr=first.lr) == first for s in settings)
+    alike = all(replace(s, max_epochs=first.max_epochs) == first for s in settings)
     # A function of a user's may look at shapes, which have an axis more here.
     holder = isinstance(first.optimizer, Holder)
     elementwise = holder and type(net.optimizer_) in RULES
@@ -79,7 +80,7 @@ def train_stack(
     Parameters
     ----------
     settings : sequence of Settings
-        One candidate each, alike but for the learning rate.
+        One candidate each, alike but for the number of epochs.
     fitted : Fitted
         Fresh networks of the first settings: where all start. It is used up.
     plan : Plan
@@ -95,15 +96,16 @@ def train_stack(
         module.train()
         f = AtParameters(module, module.outputs)
         size = settings[0].batch_size_of(len(data))
-        for _ in range(settings[0].max_epochs):
+        for number in range(max(layer.epochs for layer in layers)):
             epoch = task.epoch()
-            for layer in layers:
+            learning = [layer for layer in layers if number < layer.epochs]
+            for layer in learning:
                 layer.rates.next_epoch([layer.optimizer])
             for index in shuffled(data.train, size, net.random_state):
                 batch = data.batch(index, net.random_state)
                 with random_numbers.of_a_step() as replay:
                     replay()
-                    _step(f, layers, batch, w[:, index], settings[0])
+                    _step(f, learning, batch, w[:, index], settings[0])
             epoch.end()
         module.eval()
         return np.stack([_outputs(module, layer.t, data) for layer in layers])
@@ -116,7 +118,7 @@ def _layer(settings: Settings, net: MAXLNet, n: int) -> Layer:
     }
     optimizer = settings.optimizer(t.values(), lr=settings.lr)
     rates = Rates(settings.schedule, settings.max_epochs, [optimizer])
-    return Layer(t, optimizer, rates)
+    return Layer(t, optimizer, rates, settings.max_epochs)
 
 
 def _step(

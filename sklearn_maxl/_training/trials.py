@@ -39,12 +39,13 @@ Found = list[dict[str, object]]
 N_FOLDS = 5
 ENOUGH = 120  # rows that are predicted, at least: with many, fewer of the folds are held out
 MARGIN = 0.5  # standard errors that an accuracy may be lower by and still count as equal
-RATES = (0.01, 0.003, 0.001)
+SHORT = 3  # what the epochs are divided by for the other length that is tried
 PSI = (5, 2, 10, 3)  # the paper's numbers (its Table 1); the first as above
 SHARE_OF_PSI = 0.5  # of the fit's epochs, for the trainings without one fold of all of PSI
+SPREAD = 0.3  # standard deviation of the logarithm of temperatures, before any row is seen
 TEMPERATURES = np.geomspace(0.05, 20, 121)
 
-# Parameters of an estimator that no trial of "lr" and "temperature" depends on: all of the
+# Parameters of an estimator that no trial of "max_epochs" and "temperature" depends on: all of the
 # auxiliary task, and what only watches. Estimators that differ in nothing else find the same; any
 # other parameter counts.
 WITHOUT_EFFECT = frozenset(
@@ -64,48 +65,32 @@ class Question:
         Settings of the fit -> those to try, by the value that the history tells.
     takes : tuple of str
         The settings that a fit takes over from the candidate that is chosen.
-    calibrates : callable
-        Settings of the fit -> whether the candidates are such as it trains, so that their
-        temperature is its own.
     most_folds : int
         How many folds are held out, at most.
+    calibrates : bool
+        Whether the candidates are such as the fit trains, so that their temperature is its own.
     """
 
     setting: str
     candidates: Callable[[Settings], dict[object, Settings]]
     takes: tuple[str, ...]
-    calibrates: Callable[[Settings], bool]
     most_folds: int = N_FOLDS
+    calibrates: bool = True
 
 
-def rates(settings: Settings) -> dict[object, Settings]:
-    """Single networks with each rate, and without an auxiliary task: they are the cheapest.
+def lengths(settings: Settings) -> dict[object, Settings]:
+    """The epochs of the fit, and a third of them, with which noise is not learned by heart.
 
-    They are the same for every `auxiliary`, so that what differs between two estimators with
-    other auxiliary labels is the labels' doing.
+    Without an auxiliary task: the trials are the same for every `auxiliary`, so that what
+    differs between two estimators with other auxiliary labels is the labels' doing.
     """
-    single = single_task(settings, backbone=settings.single)
-    return {lr: replace(single, lr=lr) for lr in RATES}
+    several = {settings.max_epochs, max(1, settings.max_epochs // SHORT)}
+    return {n: single_task(settings, max_epochs=n) for n in sorted(several, reverse=True)}
 
 
 def the_fit_itself(settings: Settings) -> dict[object, Settings]:
     """The network of the fit without an auxiliary task: with fewer members it would be surer."""
     return {settings.temperature: single_task(settings)}
-
-
-def is_single(settings: Settings) -> bool:
-    """Whether the fit trains a single network, not several members."""
-    return settings.single == settings.backbone
-
-
-def always(settings: Settings) -> bool:
-    """True."""
-    return True
-
-
-def never(settings: Settings) -> bool:
-    """False."""
-    return False
 
 
 def single_task(settings: Settings, **changes: Any) -> Settings:
@@ -137,12 +122,12 @@ def numbers_of_classes(settings: Settings) -> dict[object, Settings]:
 # Settings that go with the labels.
 OF_LABELS = ("labels", "views", "generator")
 # What does not depend on the auxiliary task.
-OF_SINGLE_TASK = ("lr", "temperature")
+OF_SINGLE_TASK = ("max_epochs", "temperature")
 QUESTIONS = (
-    Question("lr", rates, ("lr",), is_single),
-    Question("temperature", the_fit_itself, (), always, most_folds=2),
-    Question("auxiliary", sources_of_labels, OF_LABELS, always),
-    Question("psi", numbers_of_classes, ("psi",), never, most_folds=1),
+    Question("max_epochs", lengths, ("max_epochs",), most_folds=2),
+    Question("temperature", the_fit_itself, (), most_folds=2),
+    Question("auxiliary", sources_of_labels, OF_LABELS),
+    Question("psi", numbers_of_classes, ("psi",), most_folds=1, calibrates=False),
 )
 
 
@@ -155,7 +140,7 @@ class Score:
     right : array of bool or None
         Which rows were predicted right; None in regression.
     loss : float
-        Mean primary loss, of classes at the best temperature.
+        Mean primary loss, of classes at the best temperature and with what that costs.
     temperature : float
         What the logits are divided by; 1 in regression.
     """
@@ -166,11 +151,8 @@ class Score:
 
 
 def asked(settings: Settings) -> list[Question]:
-    """The questions that are open.
-
-    The trials of rates tell the temperature, too, unless they are of fewer members.
-    """
-    answered = {"temperature"} if "lr" in settings.undecided and is_single(settings) else set()
+    """The questions that are open: the trials of lengths tell the temperature, too."""
+    answered = {"temperature"} if "max_epochs" in settings.undecided else set()
     return [q for q in QUESTIONS if q.setting in {*settings.undecided} - answered]
 
 
@@ -241,7 +223,7 @@ def _answer(
             logger.info("%s", trial_line({**row, "chosen": False}))
         logger.info("%s=%s chosen", name, next(r["value"] for r in rows if r["chosen"]))
     taken = {name: getattr(candidates[chosen], name) for name in question.takes}
-    if question.calibrates(settings) and "temperature" in settings.undecided:
+    if question.calibrates and "temperature" in settings.undecided:
         taken["temperature"] = scores[chosen].temperature
     return replace(settings, **taken), rows
 
@@ -342,16 +324,18 @@ def best_temperature(
 ) -> tuple[float, float]:
     """What to divide logits by for the least log-loss (Guo et al., ICML 2017), and that loss.
 
-    One row more counts, which may be of any class: where every row is predicted right, the
-    best would else be 0, and no prediction would leave a doubt (Laplace's rule of succession).
+    Few rows tell it badly, so a number far from 1 has to be worth it: the logarithm is normally
+    distributed before any row is seen, which adds to the loss. And one row more counts, which
+    may be of any class: where every row is predicted right, no prediction would else leave a
+    doubt (Laplace's rule of succession).
     """
-    share = (weight / weight.sum()).to(logits)
+    n, share = len(y), (weight / weight.sum()).to(logits)
     losses, with_doubt = [], []
     for t in TEMPERATURES:
         log_p = F.log_softmax(logits / t, dim=1)
-        loss = F.nll_loss(log_p, y, reduction="none") @ share
-        losses.append(float(loss))
-        with_doubt.append(float(loss - log_p.mean(1) @ share / len(y)))
+        loss = float(F.nll_loss(log_p, y, reduction="none") @ share)
+        losses.append(loss + (math.log(t) / SPREAD) ** 2 / (2 * n))
+        with_doubt.append(losses[-1] - float(log_p.mean(1) @ share) / n)
     best = int(np.argmin(with_doubt))
     return float(TEMPERATURES[best]), losses[best]
 

@@ -23,10 +23,9 @@ class Members(BaseEstimator):
     or of the numbers that they predict, is the prediction. So an ensemble costs little more
     memory than one network. On tables it was more accurate than one, with better
     probabilities [2]_, and it is the classifier's ``backbone="auto"`` there
-    (``python -m benchmarks.studies.networks_of_tables``).
+    (``python -m benchmarks.studies.defaults_of_tables``).
 
-    Label generator, ``auxiliary="kmeans"`` and the trials of ``lr="auto"`` train a single
-    network of the same layers.
+    Label generator and ``auxiliary="kmeans"`` train a single network of the same layers.
 
     Parameters
     ----------

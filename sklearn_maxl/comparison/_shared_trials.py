@@ -1,6 +1,6 @@
-"""Learning rate and temperature of a split, looked for once for all arms that would find the same.
+"""Epochs and temperature of a split, looked for once for all arms that would find the same.
 
-A fit on a table first tries rates, with networks that have no auxiliary task. Arms that differ
+A fit on a table first tries two numbers of epochs, without an auxiliary task. Arms that differ
 in their auxiliary task alone would repeat that and find the same.
 """
 
