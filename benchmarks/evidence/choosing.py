@@ -104,14 +104,16 @@ def effects(names: Sequence[str], reference: str, data_sets: Sequence[str]) -> T
 OF_TABLES: dict[str, dict[str, Any]] = {
     "default": {},
     "backbone=Members(n_members=4)": {"backbone": Members(n_members=4)},
-    "backbone=MLP((128, 128), dropout=0.2)": {"backbone": MLP((128, 128), dropout=0.2)},
+    "backbone=Members(dropout=0.1)": {"backbone": Members(dropout=0.1)},
+    "backbone=MLP((128, 128), dropout=0.3)": {"backbone": MLP((128, 128), dropout=0.3)},
     "backbone=MLP((400,), dropout=0.5)": {"backbone": MLP((400,), dropout=0.5)},
     "backbone=MLP()": {"backbone": MLP()},
-    "lr=0.01": {"lr": 0.01},
-    "lr=0.002": {"lr": 0.002},
-    "max_epochs=32": {"max_epochs": 32},
-    "max_epochs=10": {"max_epochs": 10},
-    "max_epochs=32, temperature=1": {"max_epochs": 32, "temperature": 1.0},
+    "lr=0.03": {"lr": 0.03},
+    "lr=0.005": {"lr": 0.005},
+    "lr=0.005, max_epochs=60": {"lr": 0.005, "max_epochs": 60},
+    "max_epochs=20": {"max_epochs": 20},
+    "max_epochs=6": {"max_epochs": 6},
+    "max_epochs=20, temperature=1": {"max_epochs": 20, "temperature": 1.0},
 }
 
 

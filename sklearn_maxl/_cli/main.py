@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--folds", type=_at_least(2), help="folds of each (default: 5)")
     add("--epochs", type=_at_least(1),
         help="of each fit (default: by the number of rows)")  # fmt: skip
-    add("--lr", type=_rate, help="learning rate (default: auto)")
+    add("--lr", type=_rate, default="auto", help="learning rate (default: auto)")
     add("--max-rows", type=_at_least(10), default=5000, metavar="N",
         help="draw so many rows at random where there are more (default: 5000)")  # fmt: skip
     add("--scoring", help="scikit-learn's name of a score (default: accuracy, or R2)")

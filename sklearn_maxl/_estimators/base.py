@@ -405,10 +405,12 @@ class BaseMAXL(
                 "warm_start=True goes on with the networks of the last fit, but auxiliary or psi "
                 "were changed since; use warm_start=False."
             )
+        tried = {trial["setting"] for trial in before.history.trials}
         found = {
             name: getattr(before.settings, name)
             for name in trials.OF_SINGLE_TASK
             if isinstance(getattr(self, name, None), str)
+            and (name == "temperature" or name in tried)  # the network holds its temperature
         }
         return replace(settings, **found, undecided=())
 

@@ -105,7 +105,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Learning rate of the multi-task network. "auto" is 0.003 for images and signals: of
         0.001, 0.003 and 0.01 the one with the best mean accuracy on the data sets for
         tuning (``python -m benchmarks.evidence tune``). To classify the rows of tables it is
-        0.005, where 0.002 and 0.01 are no better
+        0.015, where 0.005 and 0.03 are no better
         (``python -m benchmarks.studies.defaults_of_tables``). In regression it is 0.001, Adam's
         usual one. ``lr_`` tells it.
     temperature : float or "auto", default="auto"
@@ -135,7 +135,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         tables it is an eighth, from 64 to 256.
     max_epochs : int or "auto", default="auto"
         Passes over the training set. All are run unless `early_stopping` is set. "auto" is
-        100. To classify the rows of tables it is 32, more where these would be fewer than 100
+        100. To classify the rows of tables it is 20, more where these would be fewer than 96
         steps, and fewer where they would be more than 4,000; a fit tries that and a third of
         it, which noisy tables need, before its own training. The trials have no auxiliary task
         and are trained all at once where the networks are the package's own. Each is trained

@@ -52,6 +52,8 @@ def fitted_to_parts(fitted: Fitted) -> tuple[Plain, dict[str, Tensor]]:
         "channels_last": {name: has_layout(network) for name, network in networks.items()},
         "history": _state_to_plain(fitted.history.state()),
         "lr": float(fitted.settings.lr),
+        "n_samples": fitted.settings.n_samples,
+        "max_epochs": fitted.settings.max_epochs,
         "n_steps": net.n_steps_,
         "n_generator_steps": net.n_generator_steps_,
         "n_scheduled": net.rates_.epoch,
@@ -134,9 +136,13 @@ def fitted_from_parts(
     stored = field(header, "labels", dict, None)
     holder = None if stored is None else _holder(stored, given, name)
     _check_networks(given, parameters, stored, name)
-    settings = resolve({**parameters, "auxiliary": holder}, shape, regression)
+    n_samples = _count(header, "n_samples", 2**63)
+    settings = resolve({**parameters, "auxiliary": holder}, shape, regression, n_samples)
     lr, temperature = _rate(header), _temperature(tensors)
-    settings = replace(settings, lr=lr, temperature=temperature, undecided=())
+    max_epochs = _count(header, "max_epochs", 2**63)
+    settings = replace(
+        settings, lr=lr, temperature=temperature, max_epochs=max_epochs, undecided=()
+    )
     scaling = _scaling(tensors)
     labels = None
     if stored is not None:

@@ -36,7 +36,10 @@ EVERY_KIND = BatchRule()
 
 @dataclass(frozen=True)
 class Defaults:
-    """What "auto" is for one kind of samples and targets."""
+    """What "auto" is for one kind of samples and targets.
+
+    From `many` training samples on, `backbone_of_many` takes the place of `backbone`.
+    """
 
     backbone: object
     optimizer: MakeOptimizer
@@ -47,6 +50,13 @@ class Defaults:
     epochs: int = 100
     least_steps: int = 0
     most_steps: int | None = None
+    backbone_of_many: object = None
+    many: int | None = None
+
+    def backbone_for(self, n_samples: int) -> object:
+        """The network for so many samples."""
+        of_many = self.many is not None and n_samples >= self.many
+        return self.backbone_of_many if of_many else self.backbone
 
     def max_epochs(self, n_samples: int, batch_size: int | BatchRule) -> int:
         """Epochs for so many samples: few samples get more of them, and very many fewer."""
@@ -65,12 +75,14 @@ DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): Defaults(
         Members(),
         AdamW(weight_decay=0.1),
-        0.005,
+        0.015,
         has_trials=True,
         batches=BatchRule(part=8, least=64, most=256),
-        epochs=32,
-        least_steps=100,
+        epochs=20,
+        least_steps=96,
         most_steps=4000,
+        backbone_of_many=Members(dropout=0.1),
+        many=2000,
     ),
     ("table", "numbers"): Defaults(MLP(), Adam(), 0.001),
     ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
@@ -91,6 +103,8 @@ class Settings:
     ----------
     input_shape : tuple of int
         Shape of one sample.
+    n_samples : int
+        In the training set that this was resolved for; 0 where none was at hand.
     backbone, single, generator : callable
         Makers of the trunks. `single` makes one network where `backbone` makes several members,
         for all that needs one, and is the same everywhere else.
@@ -120,6 +134,7 @@ class Settings:
     """
 
     input_shape: tuple[int, ...]
+    n_samples: int
     backbone: Build
     single: Build
     generator: Build | None
@@ -185,7 +200,8 @@ def resolve(
     ============== ==================================================================
     parameter      what "auto" is
     ============== ==================================================================
-    `backbone`     `DEFAULTS`, by the shape of a sample and the kind of targets
+    `backbone`     `DEFAULTS`, by the shape of a sample, the kind of targets and, to
+                   classify the rows of tables, their number
     `optimizer`    the same
     `views`        the same
     `lr`           the same
@@ -244,12 +260,13 @@ def resolve(
     if isinstance(schedule, str):
         unplanned = {"auto": "cosine" if planned else "constant"}
         schedule = SCHEDULES[unplanned.get(schedule, schedule)]
-    own = {"backbone": _or_auto(parameters["backbone"], auto)}
+    default = auto.backbone_for(n_samples)
+    own = {"backbone": _or_auto(parameters["backbone"], default)}
     own["single"] = with_members(own["backbone"], 1)
     if learned is not None:
         given = learned.generator
         own["generator"] = (
-            own["single"] if given is None else with_members(_or_auto(given, auto), 1)
+            own["single"] if given is None else with_members(_or_auto(given, default), 1)
         )
     trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
     if own["single"] is own["backbone"]:
@@ -266,6 +283,7 @@ def resolve(
             undecided.append("max_epochs")
     answers = {
         "input_shape": input_shape,
+        "n_samples": n_samples,
         "backbone": trunks["backbone"],
         "single": trunks["single"],
         "generator": trunks.get("generator"),
@@ -306,9 +324,9 @@ def make_labels(auxiliary: str | Labels | None) -> Labels | None:
     return LABELS[auxiliary]() if isinstance(auxiliary, str) else copy.copy(auxiliary)
 
 
-def _or_auto(backbone: Backbone, auto: Defaults) -> Any:
+def _or_auto(backbone: Backbone, default: object) -> Any:
     """What is given, or the default where that is "auto"."""
-    return auto.backbone if isinstance(backbone, str) and backbone == "auto" else backbone
+    return default if isinstance(backbone, str) and backbone == "auto" else backbone
 
 
 def _trunk(backbone: Backbone, name: str, input_shape: tuple[int, ...]) -> Build:

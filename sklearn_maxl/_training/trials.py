@@ -164,7 +164,8 @@ def epochs_of_trainings(settings: Settings, y: Ints) -> list[int]:
 
 def fit(settings: Settings, plan: Plan, task: Task) -> Fitted:
     """Decide what is undecided, then train."""
-    names = [name for name in settings.undecided if name != "temperature"]
+    asked_for = [question.setting for question in QUESTIONS]
+    names = sorted({*settings.undecided} - {"temperature"}, key=asked_for.index)
     settings, found = decide(settings, plan, task)
     decided = ", ".join(
         f"{name}={getattr(settings, name)}" for name in names if name != "auxiliary"

@@ -33,7 +33,7 @@ class Members(BaseEstimator):
         Width of each hidden layer; the last one is a member's number of features.
     n_members : int, default=8
         Networks. Time and the features of ``transform`` grow with it.
-    dropout : float, default=0.2
+    dropout : float, default=0.3
         Probability with which a hidden unit is dropped in training, in all members at once.
 
     References
@@ -56,7 +56,7 @@ class Members(BaseEstimator):
         self,
         hidden_layer_sizes: Sequence[int] = (128, 128),
         n_members: int = 8,
-        dropout: float = 0.2,
+        dropout: float = 0.3,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_members = n_members
@@ -81,7 +81,7 @@ class Members(BaseEstimator):
         >>> Members((64,), n_members=8).fewer(2)
         Members(hidden_layer_sizes=(64,), n_members=2)
         >>> Members((64,), n_members=8).fewer(1)
-        MLP(dropout=0.2, hidden_layer_sizes=(64,))
+        MLP(dropout=0.3, hidden_layer_sizes=(64,))
         """
         if n_members == 1:
             return MLP(self.hidden_layer_sizes, self.dropout)

@@ -34,7 +34,7 @@ class Row:
     test: PairedTest | None
     p_holm: float
     seconds: float
-    """Of a fit, without the search for its rate and temperature."""
+    """Of a fit, without the search for its epochs and temperature."""
     search_seconds: float
 
     @property

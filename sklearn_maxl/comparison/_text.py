@@ -64,7 +64,7 @@ def _search(summary: Summary) -> str:
         return ""
     seconds = " to ".join(map(_seconds, dict.fromkeys((took[0], took[-1]))))
     return (
-        "\nRate and temperature of a split were looked for once for all arms that share them, in "
+        "\nEpochs and temperature of a split were looked for once for all arms that share them, in "
         f"{seconds} s;\na fit of your own takes that besides its seconds here, unless you give "
         "both."
     )
