@@ -364,15 +364,20 @@ def test_a_failed_fit_is_exit_code_1(call, monkeypatch, error):
 
 def test_quick_sets_what_was_not_said(monkeypatch, tmp_path):
     def seen(pipeline, X, y, folds, arms, reference, seeds, *_):
-        calls.append((pipeline[-1].lr, seeds, folds))
+        calls.append((pipeline[-1].lr, pipeline[-1].max_epochs, seeds, folds))
         raise ValueError("seen")
 
     calls = []
     monkeypatch.setattr(_cli, "tracked_compare", seen)
     FRAME.to_csv(tmp_path / "data.csv", index=False)
-    for options in [], ["--quick"], ["--quick", "--folds", "4", "--lr", "auto"], ["--lr", "0.1"]:
+    for options in [], ["--quick"], ["--quick", "--folds", "4", "--epochs", "9"], ["--lr", "0.1"]:
         main(["compare", str(tmp_path / "data.csv"), "--target", "kind", *options])
-    assert calls == [("auto", 2, 5), (0.01, 1, 3), ("auto", 1, 4), (0.1, 2, 5)]
+    assert calls == [
+        ("auto", "auto", 2, 5),
+        ("auto", "auto", 1, 3),
+        ("auto", 9, 1, 4),
+        (0.1, "auto", 2, 5),
+    ]
 
 
 def test_without_a_target_the_columns_are_listed(tmp_path, capsys):

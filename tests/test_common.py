@@ -5,6 +5,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl.backbones import MLP
 from sklearn_maxl.labels import NAMED, Learned
 from sklearn_maxl.optimizers import SGD
 
@@ -46,17 +47,18 @@ class HumanClassifier(MAXLClassifier):
 
 ARMS = [*NAMED, None]
 
-# With a rate of their own, but for the default: its trials are fits as well.
-RATE = {"lr": 0.01, "max_epochs": 5}
+# With epochs of their own, but for one: its trials are fits as well, of all networks at once.
+QUICK = {"lr": 0.01, "max_epochs": 5}
 ESTIMATORS = [
     MAXLClassifier(max_epochs=5),
-    *(MAXLClassifier(auxiliary=arm, **RATE) for arm in ARMS[1:] if arm != "human"),
-    HumanClassifier(auxiliary="human", **RATE),
+    MAXLClassifier(MLP((8,)), auxiliary=None),
+    *(MAXLClassifier(auxiliary=arm, **QUICK) for arm in ARMS[1:] if arm != "human"),
+    HumanClassifier(auxiliary="human", **QUICK),
     *(MAXLRegressor(auxiliary=arm, max_epochs=40) for arm in ("maxl", "kmeans", None)),
     MAXLClassifier(auxiliary=Learned(alternation="epoch"), psi="auto", lr=0.01, max_epochs=8),
-    MAXLClassifier(auxiliary=Learned(weight_range=3.0, information_weight=0.1), **RATE),
-    MAXLClassifier(auxiliary=Learned(meta_gradient="double_backward"), **RATE),
-    MAXLClassifier(auxiliary=Learned(optimizer=SGD(momentum=0.9)), **RATE),
+    MAXLClassifier(auxiliary=Learned(weight_range=3.0, information_weight=0.1), **QUICK),
+    MAXLClassifier(auxiliary=Learned(meta_gradient="double_backward"), **QUICK),
+    MAXLClassifier(auxiliary=Learned(optimizer=SGD(momentum=0.9)), **QUICK),
 ]
 
 

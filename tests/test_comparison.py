@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._training.steps import Step
-from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.backbones import MLP, ConvNet
 from sklearn_maxl.comparison import Comparison, _progress, compare
 from sklearn_maxl.labels import Uniform
 
@@ -319,9 +319,10 @@ def test_verbose_logs_how_far_it_is(caplog, monkeypatch):
 
 def test_more_verbose_logs_every_search_and_fit(caplog):
     with caplog.at_level(logging.INFO, "sklearn_maxl"):
-        quick(n_seeds=1, verbose=2)
+        quick(MAXLClassifier(MLP((8,))), n_seeds=1, verbose=2)
     lines = "\n".join(r.getMessage() for r in caplog.records[1:])
-    search = r"seed 0, fold 0: lr=0\.\d+, temperature=\S+, \d+\.\d s; 1 of 2 searches, 0 of 4 fits"
+    names = r"(?=.* max_epochs=\d+, )(?=.* temperature=\d+\.\d+, )"
+    search = rf"{names}seed 0, fold 0: \S+, \S+, \d+\.\d s; 1 of 2 searches, 0 of 4 fits"
     fit = r"single task, seed 0, fold 1: score 0\.\d{4}, .* s; 2 of 2 searches, 4 of 4 fits"
     assert re.match(search, lines)
     assert re.search(fit + "$", lines)

@@ -95,7 +95,7 @@ QUESTIONS = {
         "test_threads::test_a_result_does_not_depend_on_what_the_program_has_set",
     ],
     "Why does a fit on a small table take seconds?": [
-        "test_trials::test_the_result_is_bitwise_that_of_the_rate_chosen",
+        "test_trials::test_the_result_is_bitwise_that_of_the_length_chosen",
         "test_trials::test_what_is_tried",
     ],
     "Where do I set the ``num_workers`` of the data loader?": [

@@ -184,7 +184,7 @@ def test_every_arm_of_a_table_and_of_images_fits():
     for name, data in cases:
         known = arms.fits(name, choice.candidates(name)[1], "shift 1")
         for fit in known.values():
-            for row in fits.fitted_scores(data, fit, {"max_epochs": 1}, 0, 0.01):
+            for row in fits.fitted_scores(data, fit, {"max_epochs": 1, "lr": 0.01}, 0):
                 arm, accuracy, loss, gap, seconds, code = row
                 assert arm in tables.EXPLAINED
                 assert 0 <= accuracy <= 1

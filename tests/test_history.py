@@ -28,8 +28,8 @@ ROWS = [
 
 
 TRIAL = {
-    "setting": "lr",
-    "value": 0.01,
+    "setting": "max_epochs",
+    "value": 34,
     "accuracy": 0.9,
     "loss": 0.25,
     "temperature": 1.5,
@@ -221,7 +221,9 @@ def test_an_epoch_without_a_turn_of_the_generator_has_no_numbers_of_it():
 
 def test_a_history_is_made_again_from_its_state():
     history = History(ROWS)
-    history.trials = [TRIAL, NUMBERS, {**TRIAL, "setting": "auxiliary", "value": None}]
+    of_temperature = {**TRIAL, "setting": "temperature", "value": 1.5}
+    of_source = {**TRIAL, "setting": "auxiliary", "value": None}
+    history.trials = [TRIAL, NUMBERS, of_temperature, of_source]
     again = History.from_state(history.state())
     assert type(again) is History
     assert again == ROWS
@@ -234,7 +236,7 @@ def test_trials_are_told_below_the_table():
     assert history.trials == []
     history.trials = [TRIAL, NUMBERS]
     assert str(history).splitlines()[3:] == [
-        "trial of lr=0.01: accuracy 0.9000, loss 0.2500, chosen",
+        "trial of max_epochs=34: accuracy 0.9000, loss 0.2500, chosen",
         "trial of psi=5: loss 0.2500",
     ]
 

@@ -1,6 +1,7 @@
 """Ctrl-C at any moment of a fit: whole epochs are kept, or the estimator is as it was before."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from skorch.callbacks import Callback
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._training import stack
 from sklearn_maxl._training.net import MAXLNet
+from sklearn_maxl._training.settings import DEFAULTS
 from sklearn_maxl._training.steps import Step
 from sklearn_maxl.backbones import MLP, ConvNet
 
@@ -37,6 +39,13 @@ class Presses:
 @pytest.fixture
 def presses():
     return Presses()
+
+
+@pytest.fixture
+def six(monkeypatch):
+    """Six epochs are what "auto" is on tables."""
+    table = "table", "classes"
+    monkeypatch.setitem(DEFAULTS, table, replace(DEFAULTS[table], epochs=6, least_steps=0))
 
 
 def model(presses, cls=MAXLClassifier, **parameters):
@@ -73,21 +82,21 @@ def same(a, b):
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize(
     ("parameters", "step"),
-    # Of lr, 8 trials of 3 epochs of 3 steps; of psi, 4 trials of an epoch.
+    # Of lengths, a trial of 6 and one of 2 epochs of 3 steps, twice; of psi, an epoch each.
     [
-        ({"lr": "auto"}, 1),  # the first step of all
-        ({"lr": "auto"}, 8),  # two epochs of a trial have ended
-        ({"lr": "auto"}, 9 * 7 + 4),  # the last trial
+        ({"max_epochs": "auto"}, 1),  # the first step of all
+        ({"max_epochs": "auto"}, 8),  # two epochs of a trial have ended
+        ({"max_epochs": "auto"}, 3 * 14 + 4),  # the last trial
         ({"psi": "auto", "max_epochs": 8}, 5),
         ({"psi": "auto", "max_epochs": 8, "early_stopping": True}, 3 * 3 + 2),
-        ({"lr": "auto", "psi": "auto", "max_epochs": 8}, 8 * 8 * 3 + 4),
+        ({"temperature": "auto", "psi": "auto", "max_epochs": 8}, 3 * 16 + 4),
     ],
 )
-def test_an_interrupted_trial_ends_the_fit(iris, presses, parameters, step, fitted):
+def test_an_interrupted_trial_ends_the_fit(iris, presses, six, parameters, step, fitted):
     clf = model(presses, max_epochs=1)
     if fitted:
         clf.fit(*iris)
-    clf.set_params(max_epochs=3).set_params(**parameters)
+    clf.set_params(**parameters)
     before = dict(vars(clf))
     presses.at(step)
     with pytest.raises(KeyboardInterrupt):
@@ -97,20 +106,22 @@ def test_an_interrupted_trial_ends_the_fit(iris, presses, parameters, step, fitt
     assert hasattr(clf, "classes_") is fitted
 
 
-def test_a_fit_after_an_interrupted_one_is_as_if_there_had_been_none(iris, presses):
-    clf = model(presses, lr="auto")
+def test_a_fit_after_an_interrupted_one_is_as_if_there_had_been_none(iris, presses, six):
+    clf = model(presses, max_epochs="auto")
     presses.at(30)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*iris)
-    again, alone = clf.fit(*iris), model(presses, lr="auto").fit(*iris)
+    again, alone = clf.fit(*iris), model(presses, max_epochs="auto").fit(*iris)
     assert again.history_.trials == alone.history_.trials
-    assert len(alone.history_.trials) == 3
+    assert [trial["value"] for trial in alone.history_.trials] == [6, 2]
     np.testing.assert_array_equal(again.predict_proba(iris[0]), alone.predict_proba(iris[0]))
 
 
 @pytest.mark.parametrize("place", ["outputs_on", "on_epoch_end"])
-@pytest.mark.parametrize("parameters", [{"lr": "auto"}, {"psi": "auto", "max_epochs": 8}])
-def test_a_trial_may_be_interrupted_between_steps(iris, presses, monkeypatch, place, parameters):
+@pytest.mark.parametrize("parameters", [{"max_epochs": "auto"}, {"psi": "auto", "max_epochs": 8}])
+def test_a_trial_may_be_interrupted_between_steps(
+    iris, presses, monkeypatch, six, place, parameters
+):
     whole = getattr(MAXLNet, place)
 
     def interrupted(*arguments, **named):
@@ -123,8 +134,8 @@ def test_a_trial_may_be_interrupted_between_steps(iris, presses, monkeypatch, pl
         model(Presses(), **parameters).fit(*iris)
 
 
-@pytest.mark.parametrize("epoch", [1, 2])
-def test_trials_at_once_may_be_interrupted_in_any_epoch(iris, presses, monkeypatch, epoch):
+@pytest.mark.parametrize("epoch", [1, 2, 3, 6])  # the third is of one network only
+def test_trials_at_once_may_be_interrupted_in_any_epoch(iris, presses, monkeypatch, six, epoch):
     whole = stack.shuffled
 
     def interrupted(*arguments):
@@ -132,7 +143,7 @@ def test_trials_at_once_may_be_interrupted_in_any_epoch(iris, presses, monkeypat
         return whole(*arguments)
 
     monkeypatch.setattr(stack, "shuffled", interrupted)
-    clf = MAXLClassifier(MLP((4,)), max_epochs=2, random_state=0)
+    clf = MAXLClassifier(MLP((4,)), random_state=0)
     expected = clone(clf).fit(*iris).predict_proba(iris[0])
     state = torch.get_rng_state()
     presses.at(epoch)
@@ -270,7 +281,7 @@ def test_scikit_learns_callbacks_see_the_fit_end(iris, presses):
     assert kept.begun == ["fit", "epoch", "epoch"]
     assert (kept.ended, kept.torn_down) == (["epoch", "fit"], 1)
     presses.at(5)
-    clf = model(presses, lr="auto").set_callbacks(lost)
+    clf = model(presses, temperature="auto").set_callbacks(lost)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*iris)
     assert (lost.ended, lost.torn_down) == ([], 1)

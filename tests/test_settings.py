@@ -27,7 +27,7 @@ def settings(shape=TABLE, regression=False, n_samples=0, planned=True, **paramet
 @pytest.mark.parametrize(
     ("shape", "regression", "optimizer", "lr", "views", "undecided"),
     [
-        (TABLE, False, AdamW(0.1), 0.01, None, ("lr", "temperature")),
+        (TABLE, False, AdamW(0.1), 0.015, None, ("temperature", "max_epochs")),
         (TABLE, True, Adam(), 0.001, None, ()),
         (SIGNAL, False, Adam(), 0.003, None, ()),
         (SIGNAL, True, Adam(), 0.001, None, ()),
@@ -49,10 +49,13 @@ def test_auto_by_the_kind_of_samples_and_targets(
 
 
 def test_the_default_networks():
-    expected = Members((128, 128), 8, 0.2).get_params()
-    assert DEFAULTS["table", "classes"].backbone.get_params() == expected
+    rows = DEFAULTS["table", "classes"]
+    for n, dropout in [(0, 0.3), (1999, 0.3), (2000, 0.1), (10**6, 0.1)]:
+        expected = Members((128, 128), 8, dropout).get_params()
+        assert rows.backbone_for(n).get_params() == expected
+        assert settings(TABLE, n_samples=n).backbone(TABLE)[2].p == dropout
     for kind in [("signal", "classes"), ("image", "numbers")]:
-        assert isinstance(DEFAULTS[kind].backbone, ConvNet)
+        assert isinstance(DEFAULTS[kind].backbone_for(10**6), ConvNet)
 
 
 def test_other_samples_need_a_backbone_of_their_own():
@@ -66,13 +69,13 @@ def test_other_samples_need_a_backbone_of_their_own():
 def test_nothing_is_tried_where_there_is_no_plan():
     found = settings(planned=False, psi="auto")
     assert found.undecided == ()
-    assert (found.lr, found.psi) == (0.01, 5)
+    assert (found.lr, found.psi) == (0.015, 5)
     assert found.schedule is constant
 
 
 def test_psi_is_tried_where_it_decides():
-    assert settings(psi="auto").undecided == ("lr", "temperature", "psi")
-    given = {"psi": "auto", "lr": 0.1, "temperature": 1.0}
+    assert set(settings(psi="auto").undecided) == {"max_epochs", "temperature", "psi"}
+    given = {"psi": "auto", "max_epochs": 9, "temperature": 1.0}
     assert settings(**given).undecided == ("psi",)
     assert settings(**given, auxiliary=None).undecided == ()
     assert settings(**given, auxiliary="human").undecided == ()
@@ -80,8 +83,9 @@ def test_psi_is_tried_where_it_decides():
 
 
 def test_each_auto_is_tried_on_its_own():
-    assert settings(lr=0.1).undecided == ("temperature",)
-    assert settings(temperature=2.0).undecided == ("lr",)
+    assert settings(max_epochs=9).undecided == ("temperature",)
+    assert settings(temperature=2.0).undecided == ("max_epochs",)
+    assert set(settings(lr=0.1).undecided) == {"temperature", "max_epochs"}
     assert settings(IMAGE, auxiliary="auto", psi="auto").undecided == ("auxiliary", "psi")
     assert settings(regression=True, auxiliary="auto").undecided == ("auxiliary",)
     found = settings(auxiliary="auto", planned=False)
@@ -109,11 +113,12 @@ def test_batches_are_a_part_of_the_samples_within_bounds():
     ("shape", "n", "batch_size", "epochs"),
     [
         (IMAGE, 50, "auto", 100),
-        (TABLE, 0, "auto", 32),
-        (TABLE, 30, "auto", 100),  # one step each
-        (TABLE, 200, "auto", 32),  # four steps each
-        (TABLE, 100, "auto", 50),
-        (TABLE, 100, 1000, 100),
+        (TABLE, 0, "auto", 20),
+        (TABLE, 30, "auto", 96),  # one step each
+        (TABLE, 200, "auto", 24),  # four steps each
+        (TABLE, 100, "auto", 48),
+        (TABLE, 100, 1000, 96),
+        (TABLE, 1000, "auto", 20),
         (TABLE, 10**5, "auto", 10),
         (TABLE, 10**7, "auto", 1),
     ],

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._training.progress import UNTOLD, fit_task
-from sklearn_maxl.backbones import ConvNet
+from sklearn_maxl.backbones import MLP, ConvNet
 
 ESTIMATORS = [MAXLClassifier, MAXLRegressor]
 
@@ -147,13 +147,18 @@ def test_early_stopping_ends_before_the_most_epochs_that_were_announced(iris):
 @needs_callbacks
 def test_trials_are_tasks_of_their_own(iris):
     tasks = Tasks()
-    clf = model(lr="auto", psi="auto", max_epochs=8).set_callbacks(tasks).fit(*iris)
+    settings = {"backbone": MLP((16,)), "psi": "auto", "max_epochs": "auto"}
+    clf = model(**settings).set_callbacks(tasks).fit(*iris)
     trainings = [(p[1], len(p)) for p in tasks.begun if len(p) == 2]
-    assert trainings == [
-        (("trials of lr", 8), 2),  # all at once: epochs
+    longest = max(trial["value"] for trial in clf.history_.trials[:2])
+    found = {f"max_epochs={clf.n_iter_}", f"psi={clf.psi_[0]}"}
+    assert trainings[:2] == [
+        (("trials of max_epochs", longest), 2),  # all at once: epochs
         (("trials of psi", 4), 2),  # in turn: trainings
-        ((f"training with lr={clf.lr_}, psi={clf.psi_[0]}", 8), 2),
     ]
+    (((last, epochs), _),) = trainings[2:]
+    assert set(last.removeprefix("training with ").split(", ")) == found
+    assert epochs == clf.n_iter_
     assert tasks.begun[0] == [("fit", 3)]
     for (name, most), _ in trainings:
         part = "epoch" if name.startswith("training") else "part of trials"
@@ -177,10 +182,11 @@ def test_a_training_of_which_nothing_is_to_be_told_is_one(iris):
         {"psi": "auto", "max_epochs": 5},
         {"psi": "auto", "early_stopping": True},
         {"psi": "auto", "auxiliary": None},
-        {"lr": "auto"},
-        {"lr": "auto", "early_stopping": True},
-        {"lr": "auto", "psi": "auto"},
+        {"backbone": MLP((16,)), "max_epochs": "auto"},
+        {"backbone": MLP((16,)), "max_epochs": "auto", "early_stopping": True},
+        {"backbone": MLP((16,)), "max_epochs": "auto", "temperature": "auto", "psi": "auto"},
         {"temperature": "auto"},
+        {"temperature": "auto", "psi": "auto"},
         {"auxiliary": "auto", "temperature": "auto", "psi": "auto", "max_epochs": 3},
     ],
 )

@@ -14,7 +14,7 @@ from sklearn_maxl._tasks.primary import Bins, Classes
 from sklearn_maxl._training import stack, trials
 from sklearn_maxl._training.plan import make_plan
 from sklearn_maxl._training.runs import fresh, run
-from sklearn_maxl._training.settings import resolve
+from sklearn_maxl._training.settings import DEFAULTS, resolve
 from sklearn_maxl._training.stack import can_stack, train_stack
 from sklearn_maxl._training.steps import Step
 from sklearn_maxl.backbones import MLP, ConvNet, Custom, Members
@@ -24,7 +24,7 @@ from sklearn_maxl.optimizers import SGD, Adam, AdamW
 IRIS, Y = load_iris(return_X_y=True)
 X = IRIS[::2]
 ARRAYS = Arrays(X, Y[::2])
-RATES = (0.03, 0.01, 0.003)
+LENGTHS = (3, 5, 2)  # numbers of epochs: one network goes on when both others have ended
 BACKBONES = {
     "mlp": MLP((9, 7)),
     "dropout": MLP((9,), dropout=0.3),
@@ -40,8 +40,8 @@ def settings_of(shape=(4,), regression=False, **parameters):
     return resolve(parameters, shape, regression)
 
 
-def several_of(settings, rates=RATES):
-    return [replace(settings, lr=lr) for lr in rates]
+def several_of(settings, lengths=LENGTHS):
+    return [replace(settings, max_epochs=n) for n in lengths]
 
 
 def weights_of(n, kind, networks=4):
@@ -63,9 +63,9 @@ def trained_in_turn(several, plan, weights):
     return np.reshape(outputs, (len(several), len(weights), *outputs[0].shape))
 
 
-def both(settings, arrays=ARRAYS, targets=None, kind="weights", rates=RATES):
+def both(settings, arrays=ARRAYS, targets=None, kind="weights", lengths=LENGTHS):
     targets = targets or Classes(arrays.y, None, "it")
-    several = several_of(settings, rates)
+    several = several_of(settings, lengths)
     plan = make_plan(settings, arrays, targets, 5)
     weights = weights_of(len(arrays.y), kind)
     fitted = fresh(settings, plan)
@@ -85,9 +85,13 @@ def test_they_predict_the_same(backbone, optimizer):
 
 OTHERS = {
     "rows left out": {"kind": "folds"},
-    "one rate": {"rates": (0.02,)},
+    "one length": {"lengths": (3,)},
+    "the shortest first": {"lengths": (1, 6)},
+    "the shortest last": {"lengths": (6, 1)},
+    "equal lengths": {"lengths": (2, 4, 2)},
     "focal loss": {"focal_gamma": 2.0},
-    "a schedule": {"schedule": "halving", "max_epochs": 5},
+    "a schedule": {"schedule": "halving", "lengths": (4, 8)},
+    "no schedule": {"schedule": "constant", "lengths": (2, 5)},
     "one batch": {"batch_size": 10**6},
     "an augmentation": {"augment": lambda x: x + 0.1},
     "rows with a shape": {"input_shape": (4,)},
@@ -96,7 +100,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("parameters", OTHERS.values(), ids=OTHERS)
 def test_they_do_whatever_the_settings_are(parameters):
-    named = {k: v for k, v in parameters.items() if k in ("kind", "rates")}
+    named = {k: v for k, v in parameters.items() if k in ("kind", "lengths")}
     own = {k: v for k, v in parameters.items() if k not in named}
     at_once, in_turn = both(settings_of(backbone=BACKBONES["members with dropout"], **own), **named)
     np.testing.assert_allclose(at_once, in_turn, atol=1e-4)
@@ -115,8 +119,8 @@ def test_they_do_in_regression(backbone):
 
 def test_images_do_without_batch_normalisation(images):
     rows, y = images[0][:50], images[1][:50] % 2
-    settings = settings_of((1, 8, 8), backbone=BACKBONES["dropout"], max_epochs=2, views=None)
-    at_once, in_turn = both(settings, Arrays(rows, y))
+    settings = settings_of((1, 8, 8), backbone=BACKBONES["dropout"], views=None)
+    at_once, in_turn = both(settings, Arrays(rows, y), lengths=(1, 2))
     np.testing.assert_allclose(at_once, in_turn, atol=1e-4)
 
 
@@ -132,10 +136,10 @@ def test_a_row_of_no_weight_teaches_nothing():
 
 
 def test_it_is_done_in_parts_where_there_are_many_rows(monkeypatch):
-    settings = settings_of(backbone=BACKBONES["members"], max_epochs=1)
-    whole, _ = both(settings)
+    settings = settings_of(backbone=BACKBONES["members"])
+    whole, _ = both(settings, lengths=(1,))
     monkeypatch.setattr(stack, "AT_ONCE", 50)
-    parts, _ = both(settings)
+    parts, _ = both(settings, lengths=(1,))
     np.testing.assert_allclose(parts, whole, atol=1e-6)
 
 
@@ -153,15 +157,28 @@ def test_progress_is_told_epoch_by_epoch():
     settings = settings_of(backbone=BACKBONES["mlp"])
     plan = make_plan(settings, ARRAYS, Classes(ARRAYS.y, None, "it"), 5)
     weights = weights_of(len(X), "folds")
-    train_stack([settings], fresh(settings, plan), plan, weights, Told())
-    assert told == ["begin", "end"] * 3
+    train_stack(several_of(settings), fresh(settings, plan), plan, weights, Told())
+    assert told == ["begin", "end"] * max(LENGTHS)
 
 
 def test_no_random_state_of_the_program_is_moved():
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    both(settings_of(backbone=BACKBONES["members with dropout"], max_epochs=1))
+    both(settings_of(backbone=BACKBONES["members with dropout"]), lengths=(1, 2))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_network_that_has_ended_learns_no_more(monkeypatch):
+    learning = []
+    step = stack._step
+
+    def spy(f, layers, *rest):
+        learning.append([layer.epochs for layer in layers])
+        return step(f, layers, *rest)
+
+    monkeypatch.setattr(stack, "_step", spy)
+    both(settings_of(backbone=BACKBONES["mlp"], batch_size=len(X)))
+    assert learning == [[3, 5, 2], [3, 5, 2], [3, 5], [5], [5]]
 
 
 # Where it can not be done
@@ -207,13 +224,21 @@ def test_others_are_trained_in_turn(parameters, images):
     assert not can_stack(several_of(settings), fresh(settings, plan).net)
 
 
-def test_settings_that_differ_in_more_than_the_rate_are_trained_in_turn():
+def test_settings_that_differ_in_more_than_the_epochs_are_trained_in_turn():
     settings = settings_of(backbone=MLP((5,)))
     net = fresh(settings, make_plan(settings, ARRAYS, Classes(ARRAYS.y, None, "it"), 5)).net
     assert can_stack(several_of(settings), net)
-    for change in ({"max_epochs": 4}, {"batch_size": 5}, {"step_class": OwnStep}):
+    for change in ({"lr": 0.02}, {"batch_size": 5}, {"step_class": OwnStep}):
         assert not can_stack([settings, replace(settings, **change)], net)
     assert not can_stack([replace(settings, step_class=OwnStep)], net)
+
+
+@pytest.fixture
+def few_epochs(monkeypatch):
+    """What "auto" is, in few epochs; those that are tried."""
+    table = "table", "classes"
+    monkeypatch.setitem(DEFAULTS, table, replace(DEFAULTS[table], epochs=6, least_steps=0))
+    return [6, 2]
 
 
 @pytest.mark.parametrize(
@@ -222,13 +247,13 @@ def test_settings_that_differ_in_more_than_the_rate_are_trained_in_turn():
         ({}, True),
         ({"backbone": "mlp"}, True),
         ({"optimizer": SGD(0.9)}, True),
-        ({"auxiliary": "auto", "backbone": "mlp"}, True),  # the question of the rate
+        ({"auxiliary": "auto", "backbone": "mlp"}, True),  # the question of the length
         ({"backbone": own_module()}, False),
         ({"optimizer": torch.optim.RMSprop}, False),
     ],
     ids=["nothing", "mlp", "sgd", "auxiliary", "a module", "another optimizer"],
 )
-def test_fits_do_it_where_they_can(parameters, stacked, monkeypatch):
+def test_fits_do_it_where_they_can(parameters, stacked, monkeypatch, few_epochs):
     calls = []
 
     def spy(*arguments):
@@ -236,14 +261,16 @@ def test_fits_do_it_where_they_can(parameters, stacked, monkeypatch):
         return train_stack(*arguments)
 
     monkeypatch.setattr(trials, "train_stack", spy)
-    clf = MAXLClassifier(max_epochs=1, psi=2, random_state=0, **parameters).fit(IRIS, Y)
-    of_members = [1] if clf.get_params()["backbone"] == "auto" else []  # the temperature
-    assert calls == ([len(trials.RATES), *of_members] if stacked else [])
-    assert [t["value"] for t in clf.history_.trials[:3]] == list(trials.RATES)
+    clf = MAXLClassifier(psi=2, random_state=0, **parameters).fit(IRIS, Y)
+    assert calls == ([len(few_epochs)] if stacked else [])
+    assert [t["value"] for t in clf.history_.trials[:2]] == few_epochs
+    if clf.auxiliary != "auto":
+        clf.set_params(max_epochs=1).fit(IRIS, Y)
+        assert calls == ([len(few_epochs), 1] if stacked else [])  # the temperature
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_a_fit_finds_the_same_in_both_ways(dropout, monkeypatch):
+def test_a_fit_finds_the_same_in_both_ways(dropout, monkeypatch, few_epochs):
     rows = IRIS + 1e-6 * np.arange(len(Y))[:, None]  # no two are equal: a row tells its number
     whole = Arrays(rows, Y)
 
@@ -254,8 +281,9 @@ def test_a_fit_finds_the_same_in_both_ways(dropout, monkeypatch):
         plan = make_plan(settings, whole._replace(weight=kept), targets, seed)
         return replace(plan, scaling=scaling)
 
-    clf = MAXLClassifier(MLP((8,), dropout), auxiliary=None, max_epochs=4, random_state=0)
+    clf = MAXLClassifier(MLP((8,), dropout), auxiliary=None, random_state=0)
     at_once = clf.fit(rows, Y).history_.trials
+    assert [t["value"] for t in at_once] == few_epochs
     monkeypatch.setattr(trials, "can_stack", lambda *_: False)
     monkeypatch.setattr(trials, "make_plan", all_rows)
     in_turn = clf.fit(rows, Y).history_.trials

@@ -7,12 +7,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
-from sklearn_maxl._training.trials import TEMPERATURES, best_temperature
+from sklearn_maxl._training import trials
+from sklearn_maxl._training.trials import SPREAD, TEMPERATURES, best_temperature
 from sklearn_maxl.backbones import MLP, ConvNet, Members
 
 X, Y = load_iris(return_X_y=True)
@@ -33,15 +35,25 @@ def model(**parameters):
 def test_auto_is_that_of_the_trial_that_was_chosen():
     clf = model().fit(X, Y)
     (trial,) = clf.history_.trials
+    assert trial["setting"] == "temperature"
     assert trial["temperature"] in TEMPERATURES
     assert clf.temperature_ == pytest.approx(trial["temperature"])
     assert clf.temperature_ != 1
 
 
+def test_the_trials_of_lengths_tell_it():
+    clf = model(max_epochs="auto").fit(X, Y)
+    assert {trial["setting"] for trial in clf.history_.trials} == {"max_epochs"}
+    (chosen,) = (trial for trial in clf.history_.trials if trial["chosen"])
+    assert clf.temperature_ == pytest.approx(chosen["temperature"])
+    assert len({trial["temperature"] for trial in clf.history_.trials}) == 2
+
+
 @pytest.mark.parametrize("backbone", SMALL.values(), ids=SMALL)
-def test_the_number_that_was_found_makes_the_same_fit_to_the_bit(backbone):
-    clf = model(backbone=backbone, lr="auto").fit(X, Y)
-    given = model(backbone=backbone, lr=clf.lr_, temperature=clf.temperature_).fit(X, Y)
+def test_the_numbers_that_were_found_make_the_same_fit_to_the_bit(backbone):
+    clf = model(backbone=backbone, max_epochs="auto").fit(X, Y)
+    found = {"max_epochs": clf.n_iter_, "temperature": clf.temperature_}
+    given = model(backbone=backbone, **found).fit(X, Y)
     assert given.history_.trials == []
     assert given.temperature_ == clf.temperature_
     for method in ("predict_proba", "transform", "predict_auxiliary"):
@@ -63,7 +75,8 @@ def test_the_least_weighted_log_loss_decides(drawn):
     t, loss = best_temperature(*map(torch.from_numpy, (z, y, w)))
 
     def at(t):
-        return -np.average(log_softmax(z / t, axis=1)[np.arange(len(y)), y], weights=w)
+        of_rows = -np.average(log_softmax(z / t, axis=1)[np.arange(len(y)), y], weights=w)
+        return of_rows + (np.log(t) / SPREAD) ** 2 / (2 * len(y))
 
     def with_doubt(t):  # one row more, of any class
         return at(t) - np.average(log_softmax(z / t, axis=1).mean(1), weights=w) / len(y)
@@ -72,7 +85,54 @@ def test_the_least_weighted_log_loss_decides(drawn):
     assert all(with_doubt(t) <= with_doubt(other) + 1e-9 for other in TEMPERATURES[::12])
 
 
-def test_rows_that_are_all_predicted_right_leave_a_doubt():
+STEP = TEMPERATURES[1] / TEMPERATURES[0]
+
+
+@pytest.mark.parametrize(("n", "copies"), [(30, 1), (300, 1), (30, 10)])
+def test_it_is_the_most_likely_one_by_hand(n, copies):
+    """With two classes and logits of 2 and 0, of which a tenth of the rows is on the wrong side.
+
+    By the derivative after u = log t, where p is the probability of the class of the larger
+    logit: (2 / t) (p - 0.9) to each of n rows, (2 / t) (p - 1 / 2) to the one that may be of any
+    class, and -u / SPREAD^2 sum to zero.
+    """
+    z = torch.tensor([[2.0, 0.0]]).double().repeat(n, 1)
+    y = (torch.arange(n) % 10 == 0).long()
+    weight = torch.full((n,), 1 / copies)  # only what weights are to each other counts
+
+    def slope(u):
+        t = np.exp(u)
+        p = 1 / (1 + np.exp(-2 / t))
+        return 2 / t * (n * (p - 0.9) + (p - 0.5)) - u / SPREAD**2
+
+    t, loss = best_temperature(z, y, weight)
+    u = brentq(slope, -2, 2)
+    assert abs(np.log(t) - u) <= np.log(STEP)
+    p = 1 / (1 + np.exp(-2 / t))
+    of_rows = -0.9 * np.log(p) - 0.1 * np.log(1 - p)
+    assert loss == pytest.approx(of_rows + (np.log(t) / SPREAD) ** 2 / (2 * n))
+
+
+@pytest.mark.parametrize(("n", "is_far"), [(10, True), (10_000, False)])
+def test_what_is_assumed_before_any_row_is_seen_matters_for_few_rows(monkeypatch, n, is_far):
+    z = torch.tensor([[1.0, 0.0]]).double().repeat(n, 1)
+    y = (torch.arange(n) % 10 == 0).long()
+    found, _ = best_temperature(z, y, torch.ones(n))
+    monkeypatch.setattr(trials, "SPREAD", np.inf)
+    of_rows, _ = best_temperature(z, y, torch.ones(n))
+    assert of_rows <= found < 1
+    steps = np.log(found / of_rows) / np.log(STEP)
+    assert steps > 5 if is_far else steps < 1.1
+
+
+def test_logits_that_say_nothing_leave_it_at_one():
+    t, loss = best_temperature(torch.zeros(7, 3).double(), torch.arange(7) % 3, torch.ones(7))
+    assert t == pytest.approx(1, rel=STEP - 1)
+    assert loss == pytest.approx(np.log(3), abs=1e-2)
+
+
+def test_rows_that_are_all_predicted_right_leave_a_doubt(monkeypatch):
+    monkeypatch.setattr(trials, "SPREAD", np.inf)  # what the doubt alone says
     y = torch.arange(30) % 3
     z = torch.nn.functional.one_hot(y).double()
     t, _ = best_temperature(z, y, torch.ones(30))
@@ -91,13 +151,14 @@ def test_it_is_found_for_logits_of_any_size():
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_without_trials_it_is_one(method, images):
     rows, classes = images[0][:40], images[1][:40] % 2
-    clf = model(backbone=ConvNet((4,)), lr="auto", max_epochs=1)
+    clf = model(backbone=ConvNet((4,)), max_epochs=1)
     getattr(clf, method)(rows, classes, **({} if method == "fit" else {"classes": [0, 1]}))
     assert clf.temperature_ == 1
     table = model().partial_fit(X, Y, classes=[0, 1, 2])
     assert table.temperature_ == 1
     few = np.r_[0:4, 50:54]
-    assert model().fit(X[few], Y[few]).temperature_ == 1
+    for max_epochs in (3, "auto"):
+        assert model(max_epochs=max_epochs).fit(X[few], Y[few]).temperature_ == 1
 
 
 def test_a_regressor_has_none():
@@ -162,7 +223,7 @@ def test_early_stopping_restores_it():
 
 
 def test_a_file_and_a_module_of_torch_keep_it(tmp_path):
-    clf = model(lr="auto").fit(X, Y)
+    clf = model().fit(X, Y)
     clf.save(tmp_path / "it")
     loaded = MAXLClassifier.load(tmp_path / "it")
     assert loaded.temperature == "auto"

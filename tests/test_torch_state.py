@@ -115,7 +115,6 @@ def table(iris, images, path):
     """Trials, early stopping, a callback, a file, a pickle, and training that goes on from both."""
     X, y = iris[0][::5], iris[1][::5]
     clf = MAXLClassifier(
-        lr="auto",
         psi="auto",
         auxiliary=Learned(every=1),
         early_stopping=True,

@@ -156,16 +156,17 @@ HOLDING_OUT = {
 
 @pytest.mark.parametrize("settings", HOLDING_OUT)
 @pytest.mark.parametrize("seed", [0, None, "instance"])
-@pytest.mark.parametrize("lr", [0.01, "auto"])
-def test_a_warm_start_holds_out_the_same_rows_again(iris, monkeypatch, settings, seed, lr):
+@pytest.mark.parametrize("temperature", [1.0, "auto"])
+def test_a_warm_start_holds_out_the_same_rows_again(iris, monkeypatch, settings, seed, temperature):
     X, y = np.c_[np.arange(150), iris[0]], iris[1]
     state = np.random.RandomState(3) if seed == "instance" else seed
-    params = {**HOLDING_OUT[settings], "lr": lr, "random_state": state, "max_epochs": 1}
+    params = {**HOLDING_OUT[settings], "random_state": state, "max_epochs": 1}
+    params["temperature"] = temperature
     seen = rows_of_parts(monkeypatch)
     clf = model(warm_start=True, **params).fit(X, y)
     del seen[:-1]  # trials of "auto"
     clf = pickle.loads(pickle.dumps(clf.fit(X, y))).fit(X, y)
-    fresh = model(**{**params, "lr": 0.01}, warm_start=True).fit(X, y)
+    fresh = model(**{**params, "temperature": 1.0}, warm_start=True).fit(X, y)
     assert seen[0] == seen[1] == seen[2]
     assert set(seen[0]) == {"train", *(["validation"] * ("early_stopping" in params)),
                             *(["meta"] * ("auxiliary" in params))}  # fmt: skip
@@ -361,29 +362,30 @@ def fresh_log(caplog):
 
 
 def test_the_first_fit_of_a_process_shows_its_trials(iris, fresh_log):
-    clf = model(verbose=1, lr="auto", psi="auto", max_epochs=4).fit(*iris)
-    of_lr, of_psi = (
+    settings = {"backbone": MLP((16,)), "psi": "auto", "max_epochs": "auto"}
+    clf = model(verbose=1, **settings).fit(*iris)
+    of_length, of_psi = (
         [trial_line({**t, "chosen": False}) for t in clf.history_.trials if t["setting"] == name]
-        for name in ("lr", "psi")
+        for name in ("max_epochs", "psi")
     )
-    assert (len(of_lr), len(of_psi)) == (3, 2)
-    lines = fresh_log()
-    assert lines[:-4] == [
-        *of_lr,
-        f"lr={clf.lr_} chosen",
-        *(f"trial {i} of 2: psi={psi}, fold 1" for i, psi in enumerate(PSI[:2], start=1)),
+    assert (len(of_length), len(of_psi)) == (2, 4)
+    lines, epochs = fresh_log(), clf.n_iter_
+    assert lines[:-epochs] == [
+        *of_length,
+        f"max_epochs={epochs} chosen",
+        *(f"trial {i} of 4: psi={psi}, fold 1" for i, psi in enumerate(PSI, start=1)),
         *of_psi,
         f"psi={clf.psi_[0]} chosen",
     ]
-    assert lines[-4].startswith("epoch 1 of 4  ")
+    assert lines[-epochs].startswith(f"epoch 1 of {epochs}  ")
 
 
 def test_trials_that_are_not_made_are_told(fresh_log, iris):
     few = np.arange(0, 150, 15)  # four of a class at most
-    autos = {"lr": "auto", "psi": "auto", "auxiliary": "auto"}
-    model(verbose=1, **autos, max_epochs=1).fit(iris[0][few], iris[1][few])
+    autos = {"max_epochs": "auto", "psi": "auto", "auxiliary": "auto"}
+    clf = model(verbose=1, backbone=MLP((16,)), **autos).fit(iris[0][few], iris[1][few])
     assert fresh_log()[:3] == [
-        "lr=0.01 taken: no class has the 5 rows for trials",
+        f"max_epochs={clf.n_iter_} taken: no class has the 5 rows for trials",
         "auxiliary=Learned taken: no class has the 5 rows for trials",
         "psi=5 taken: no class has the 5 rows for trials",
     ]

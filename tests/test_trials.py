@@ -6,6 +6,7 @@ The temperature is in `test_temperature`, that all networks of a question are tr
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -24,30 +25,47 @@ from sklearn_maxl._data.arrays import Arrays
 from sklearn_maxl._estimators.base import own_seed
 from sklearn_maxl._training import trials
 from sklearn_maxl._training.plan import Plan
-from sklearn_maxl._training.settings import resolve
+from sklearn_maxl._training.settings import DEFAULTS, resolve
 from sklearn_maxl._training.steps import Step
 from sklearn_maxl._training.trials import (
     ENOUGH,
     MARGIN,
     N_FOLDS,
     PSI,
-    RATES,
+    SHORT,
+    SPREAD,
     TEMPERATURES,
     Score,
     choice,
     epochs_of_trainings,
     held_out_folds,
+    lengths,
 )
-from sklearn_maxl.backbones import MLP, ConvNet
+from sklearn_maxl.backbones import MLP, ConvNet, Members
 from sklearn_maxl.labels import Learned, Uniform
 
 X, Y = load_iris(return_X_y=True)
-FOLDS = 4  # that are held out of so many rows
+FOLDS = 4  # that are held out of so many rows to choose a source
+FOLDS_OF_LENGTHS = 2
 FEW = np.r_[0:4, 50:54, 100:104]
+LENGTHS = [13, 4]  # that are tried here
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_epochs():
+    """What "auto" is, in few epochs, so that tests are fast."""
+    table = "table", "classes"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(DEFAULTS, table, replace(DEFAULTS[table], epochs=13, least_steps=0))
+        yield
 
 
 def model(cls=MAXLClassifier, **parameters):
     return cls(**{"backbone": MLP((16,)), "max_epochs": 4, "random_state": 0, **parameters})
+
+
+def of_any_length(**parameters):
+    return model(**{"max_epochs": "auto", **parameters})
 
 
 def own_module():
@@ -82,48 +100,65 @@ def learns_only(step_is_good, **settings):
     return model(Classifier, **settings)
 
 
-# The rate
+# The number of epochs
 
 
 @pytest.mark.parametrize("auxiliary", ["maxl", None])
 @pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"class_weight": "balanced"}])
-def test_the_result_is_bitwise_that_of_the_rate_chosen(auxiliary, settings):
-    clf = model(auxiliary=auxiliary, **settings).fit(X, Y)
-    assert clf.lr_ in RATES
-    assert list(tried(clf, "lr")) == list(RATES)
-    assert [lr for lr, t in tried(clf, "lr").items() if t["chosen"]] == [clf.lr_]
+def test_the_result_is_bitwise_that_of_the_length_chosen(auxiliary, settings):
+    clf = of_any_length(auxiliary=auxiliary, **settings).fit(X, Y)
+    length = clf.net_.settings.max_epochs
+    assert clf.n_iter_ == length
+    assert list(tried(clf, "max_epochs")) == LENGTHS
+    assert [n for n, t in tried(clf, "max_epochs").items() if t["chosen"]] == [length]
+    assert tried(clf, "temperature") == {}
     for temperature in ("auto", clf.temperature_):
-        given = clone(clf).set_params(lr=clf.lr_, temperature=temperature).fit(X, Y)
+        given = clone(clf).set_params(max_epochs=length, temperature=temperature).fit(X, Y)
         np.testing.assert_array_equal(
             clf.net_.module_.primary_head.weight.detach(),
             given.net_.module_.primary_head.weight.detach(),
         )
-        if temperature != "auto":  # "auto" looks for it with fewer folds
+        # A trial of its own, but of the same rows: a step at most, by rounding.
+        assert given.temperature_ == pytest.approx(clf.temperature_, rel=0.06)
+        if temperature != "auto":
             np.testing.assert_array_equal(clf.predict_proba(X), given.predict_proba(X))
         of_temperature = [given.temperature_] if temperature == "auto" else []
         assert list(tried(given, "temperature")) == pytest.approx(of_temperature)
-        assert tried(given, "lr") == {}
-    assert f"trial of lr={RATES[0]}: accuracy " in str(clf.history_)
+        assert tried(given, "max_epochs") == {}
+    assert f"trial of max_epochs={LENGTHS[0]}: accuracy " in str(clf.history_)
+
+
+@given(st.integers(1, 5000))
+def test_the_lengths_are_that_of_the_fit_and_a_third_of_it(n):
+    settings = resolve(of_any_length(max_epochs=n).get_params(deep=False), (4,), False)
+    candidates = lengths(settings)
+    assert list(candidates) == ([n] if n == 1 else [n, max(1, n // SHORT)])
+    for length, candidate in candidates.items():
+        single = {"labels": None, "views": None, "generator": None}
+        assert candidate == replace(settings, is_trial=True, max_epochs=length, **single)
 
 
 def test_trials_are_scored_by_fits_on_the_other_folds():
     weight = np.random.RandomState(1).rand(150) + 0.5
-    clf = model(psi=2, backbone=own_module()).fit(X, Y, sample_weight=weight)
-    folds = folds_of(Y, own_seed(0))
-    assert len(folds) == FOLDS
+    clf = of_any_length(psi=2, backbone=own_module()).fit(X, Y, sample_weight=weight)
+    folds = folds_of(Y, own_seed(0), FOLDS_OF_LENGTHS)
+    assert len(folds) == FOLDS_OF_LENGTHS
     held = np.concatenate([held for _, held in folds])
-    for lr, trial in tried(clf, "lr").items():
+    assert list(tried(clf, "max_epochs")) == LENGTHS
+    for length, trial in tried(clf, "max_epochs").items():
         logits = np.zeros((150, 3))
-        settings = {"lr": lr, "auxiliary": None, "temperature": 1.0, "backbone": own_module()}
+        settings = {"auxiliary": None, "temperature": 1.0, "backbone": own_module()}
         for rest, out in folds:
-            alone = model(**settings).fit(X[rest], Y[rest], sample_weight=weight[rest])
+            alone = model(max_epochs=length, **settings)
+            alone.fit(X[rest], Y[rest], sample_weight=weight[rest])
             logits[out] = alone.predict_log_proba(X[out])
         right = logits.argmax(1) == Y
         assert trial["accuracy"] == pytest.approx(np.average(right[held], weights=weight[held]))
 
         def loss(log_t, logits=logits):
             log_p = log_softmax(logits[held] / np.exp(log_t), axis=1)
-            return -np.average(log_p[np.arange(len(held)), Y[held]], weights=weight[held])
+            of_rows = -np.average(log_p[np.arange(len(held)), Y[held]], weights=weight[held])
+            return of_rows + log_t**2 / (2 * SPREAD**2 * len(held))
 
         def with_doubt(log_t, logits=logits, loss=loss):  # one row more, of any class
             log_p = log_softmax(logits[held] / np.exp(log_t), axis=1)
@@ -135,23 +170,46 @@ def test_trials_are_scored_by_fits_on_the_other_folds():
         assert trial["loss"] == pytest.approx(loss(np.log(trial["temperature"])), abs=1e-5)
 
 
-def test_every_auxiliary_gets_the_same_rate_from_the_same_trials():
+def test_every_auxiliary_gets_the_same_length_from_the_same_trials():
     found = [
-        model(auxiliary=auxiliary).fit(X, Y).history_.trials
+        of_any_length(auxiliary=auxiliary).fit(X, Y).history_.trials
         for auxiliary in ("maxl", "uniform", None)
     ]
     assert found[0] == found[1] == found[2]
 
 
-@pytest.mark.parametrize("best", RATES)
-def test_the_best_rate_is_taken(best):
-    clf = learns_only(lambda step: step.optimizer.defaults["lr"] == best, max_epochs=20)
-    assert clf.fit(X, Y).lr_ == best
+def parts_of(length):
+    """What is over of a training of so many epochs as each begins: no other length has these."""
+    return {k / length for k in range(1, length)}
+
+
+@pytest.mark.parametrize("best", LENGTHS)
+@pytest.mark.parametrize("backbone", [MLP((16,)), own_module()], ids=["at once", "in turn"])
+def test_the_best_length_is_taken(best, backbone):
+    parts = parts_of(best)
+    clf = of_any_length(backbone=backbone, lr=0.03, schedule=lambda part: float(part in parts))
+    clf.fit(X, Y)
+    assert clf.n_iter_ == len(clf.history_) == clf.net_.settings.max_epochs == best
+    accuracy = {n: t["accuracy"] for n, t in tried(clf, "max_epochs").items()}
+    assert accuracy[best] > sum(accuracy.values()) / 2
+
+
+def test_lengths_are_tried_with_the_members_of_the_fit(monkeypatch):
+    seen = []
+    train_stack = trials.train_stack
+
+    def spy(several, fitted, *rest):
+        seen.extend((settings.max_epochs, fitted.net.module_.members) for settings in several)
+        return train_stack(several, fitted, *rest)
+
+    monkeypatch.setattr(trials, "train_stack", spy)
+    of_any_length(backbone=Members((8,), n_members=3), auxiliary="uniform").fit(X, Y)
+    assert seen == [(length, 3) for length in LENGTHS]
 
 
 def test_where_nothing_can_be_held_out_the_first_candidates_stay():
-    clf = model(psi="auto", auxiliary="auto", max_epochs=8).fit(X[FEW], Y[FEW])
-    assert (clf.lr_, clf.temperature_, clf.history_.trials) == (RATES[0], 1.0, [])
+    clf = of_any_length(psi="auto", auxiliary="auto").fit(X[FEW], Y[FEW])
+    assert (clf.n_iter_, clf.temperature_, clf.history_.trials) == (LENGTHS[0], 1.0, [])
     assert clf.psi_.tolist() == [PSI[0]] * 3
     assert clf.net_.has_generator_
 
@@ -159,94 +217,138 @@ def test_where_nothing_can_be_held_out_the_first_candidates_stay():
 def test_classes_of_one_row_are_no_obstacle():
     y = Y.copy()
     y[0] = 7
-    clf = model().fit(X, y)
-    assert clf.lr_ in RATES
-    assert list(tried(clf, "lr")) == list(RATES)
+    clf = of_any_length().fit(X, y)
+    assert clf.n_iter_ in LENGTHS
+    assert list(tried(clf, "max_epochs")) == LENGTHS
 
 
 def test_rows_without_weight_do_not_matter():
     weight = np.r_[np.ones(140), np.zeros(10)]
-    with_them = model().fit(X, Y, sample_weight=weight)
-    without = model().fit(X[:140], Y[:140])
-    assert len(tried(without, "lr")) == len(RATES)
+    with_them = of_any_length().fit(X, Y, sample_weight=weight)
+    without = of_any_length().fit(X[:140], Y[:140])
+    assert list(tried(without, "max_epochs")) == LENGTHS
     # Weights that are all 1 are multiplied by: the last bits may differ.
     for one, other in zip(with_them.history_.trials, without.history_.trials, strict=True):
         assert one == {**other, "loss": pytest.approx(other["loss"], rel=1e-4)}
 
 
+EVERYTHING = {"psi": "auto", "auxiliary": "auto"}
+
+
 @pytest.mark.parametrize(
-    ("estimator", "data", "lr", "asked"),
+    ("estimator", "data", "epochs", "asked"),
     [
-        (model(), (X, Y), None, 1),
-        (model(lr=0.02), (X, Y), 0.02, 1),
-        (model(lr=0.02, temperature=1.5), (X, Y), 0.02, 0),
-        (model(temperature=1.5), (X, Y), None, 1),
-        (model(psi="auto", auxiliary="auto", max_epochs=8), (X, Y), None, 3),
-        (model(auxiliary="auto", lr=0.02, temperature=1.5), (X, Y), 0.02, 1),
-        (model(MAXLRegressor), (X[:, :3], X[:, 3]), 0.001, 0),
-        (model(), (X.reshape(150, 1, 2, 2), Y), 0.003, 0),
-        (model(input_shape=(1, 2, 2)), (X, Y), 0.003, 0),
-        (model(input_shape=(4,)), (X, Y), None, 1),
+        (of_any_length(), (X, Y), None, 1),
+        (model(), (X, Y), 4, 1),
+        (model(temperature=1.5), (X, Y), 4, 0),
+        (of_any_length(temperature=1.5), (X, Y), None, 1),
+        (of_any_length(**EVERYTHING), (X, Y), None, 3),
+        (model(**EVERYTHING), (X, Y), 4, 3),
+        (model(auxiliary="auto", temperature=1.5), (X, Y), 4, 1),
+        (of_any_length(cls=MAXLRegressor), (X[:, :3], X[:, 3]), 100, 0),
+        (of_any_length(), (X.reshape(150, 1, 2, 2), Y), 100, 0),
+        (of_any_length(input_shape=(1, 2, 2)), (X, Y), 100, 0),
+        (of_any_length(input_shape=(4,)), (X, Y), None, 1),
     ],
     ids=[
-        *("nothing", "a rate", "both numbers", "a temperature", "everything", "auxiliary"),
-        *("regression", "images", "images as rows", "rows"),
+        *("nothing", "epochs", "both numbers", "a temperature", "everything", "all but epochs"),
+        *("auxiliary", "regression", "images", "images as rows", "rows"),
     ],
 )  # fmt: skip
-def test_what_is_tried(estimator, data, lr, asked):
+def test_what_is_tried(estimator, data, epochs, asked):
     estimator = clone(estimator).fit(*data)
-    assert lr in (None, estimator.lr_)
-    assert list(tried(estimator, "lr")) == (list(RATES) if lr is None else [])
+    assert estimator.n_iter_ in (LENGTHS if epochs is None else [epochs])
+    assert list(tried(estimator, "max_epochs")) == (LENGTHS if epochs is None else [])
     regression = isinstance(estimator, MAXLRegressor)
-    settings = resolve(estimator.get_params(deep=False), estimator.input_shape_, regression)
-    assert ("lr" in settings.undecided) == (lr is None)
+    settings = resolve(estimator.get_params(deep=False), estimator.input_shape_, regression, 150)
+    assert ("max_epochs" in settings.undecided) == (epochs is None)
     assert len(epochs_of_trainings(settings, Y)) == asked + 1
     assert epochs_of_trainings(settings, Y[FEW]) == [settings.max_epochs]
     assert len({t["setting"] for t in estimator.history_.trials}) in (asked, asked - 1)
 
 
-def test_later_fits_go_on_with_what_was_found(tmp_path):
-    two = (X[:, 0] > 5.8).astype(int)
-    clf = model(warm_start=True, max_epochs=10).fit(X, two)
-    found = clf.lr_, clf.temperature_, clf.history_.trials
-    assert len(found[2]) == len(RATES)
+def went_on(estimator, X, y, epochs):
+    """What a warm start found, after its epochs were counted."""
+    before = estimator.n_iter_
+    assert estimator.fit(X, y).n_iter_ == before + epochs
+    return estimator.net_.settings.max_epochs, estimator.temperature_, estimator.history_.trials
+
+
+def short_and_fitted():
+    """A fit that takes the smaller number of its own accord."""
+    parts = parts_of(LENGTHS[1])
+    clf = of_any_length(warm_start=True, lr=0.03, schedule=lambda part: float(part in parts))
+    return clf.fit(X, Y)
+
+
+def test_later_fits_go_on_with_what_was_found():
+    clf = short_and_fitted()
+    found = LENGTHS[1], clf.temperature_, clf.history_.trials
+    assert len(found[2]) == len(LENGTHS)
+    for _ in range(2):
+        assert went_on(clf, X, Y, LENGTHS[1]) == found
+    assert went_on(clf.set_params(max_epochs=3), X, Y, 3)[1:] == found[1:]
+
+
+def test_a_file_keeps_what_was_found(tmp_path):
+    clf = short_and_fitted()
     clf.save(tmp_path / "it.maxl")
-    loaded = MAXLClassifier.load(tmp_path / "it.maxl")
-    assert loaded.net_.lr == clf.lr_
-    for other in (loaded, clf.fit(X, two), loaded.fit(X, two)):
-        assert (other.lr_, other.temperature_, other.history_.trials) == found
-    for other in (clf, loaded):
-        assert other.n_iter_ == 20
-        assert other.net_.optimizer_.defaults["lr"] == found[0]
-    assert clf.set_params(lr=0.02).fit(X, two).lr_ == 0.02
-    assert clf.temperature_ == found[1]
+    with pytest.warns(UserWarning, match="does not hold the parameters schedule"):
+        loaded = MAXLClassifier.load(tmp_path / "it.maxl")
+    assert loaded.history_.trials == clf.history_.trials
+    assert loaded.temperature_ == clf.temperature_
+    assert loaded.net_.settings.max_epochs == loaded._fitted.settings.max_epochs == LENGTHS[1]
+    went_on(loaded, X, Y, LENGTHS[1])
 
 
-def test_partial_fit_takes_the_first_rate():
-    clf = model().partial_fit(X, Y, classes=[0, 1, 2])
-    assert (clf.lr_, clf.history_.trials) == (RATES[0], [])
-    clf = model().fit(X, Y)
-    found = clf.lr_, clf.history_.trials
-    assert (clf.partial_fit(X, Y).lr_, clf.history_.trials) == found
+def test_partial_fit_makes_no_trials():
+    clf = of_any_length().partial_fit(X, Y, classes=[0, 1, 2])
+    assert (clf.n_iter_, clf.history_.trials) == (1, [])
+    clf = of_any_length().fit(X, Y)
+    epochs, found = clf.n_iter_, clf.history_.trials
+    assert (clf.partial_fit(X, Y).n_iter_, clf.history_.trials) == (epochs + 1, found)
 
 
-def test_later_questions_are_tried_with_the_rate_that_was_found():
-    rates = []  # of each epoch
+def test_a_warm_start_takes_nothing_that_was_not_found():
+    clf = of_any_length().set_params(warm_start=True).partial_fit(X[:30], Y[:30], classes=[0, 1, 2])
+    assert clf.fit(X, Y).n_iter_ == 1 + LENGTHS[0]
+    clf = model(MAXLRegressor, max_epochs=2, warm_start=True).fit(X, Y)
+    assert clf.set_params(max_epochs="auto").fit(X, Y).n_iter_ == 2 + 100
+
+
+def test_a_file_keeps_the_network_of_many_rows(tmp_path):
+    rng = np.random.RandomState(0)
+    many, y = rng.standard_normal((2000, 2)), rng.randint(2, size=2000)
+    clf = MAXLClassifier(max_epochs=1, temperature=1.0, auxiliary=None).fit(many, y)
+    clf.save(tmp_path / "it.maxl")
+    for one in (clf, MAXLClassifier.load(tmp_path / "it.maxl")):
+        assert one.net_.module_.trunk[2].p == 0.1
+
+
+@pytest.mark.parametrize("best", LENGTHS)
+def test_later_questions_are_tried_with_the_length_that_was_found(best):
+    trainings = []  # the network of each epoch
+    parts = parts_of(best)
 
     class Noted(Step):
-        def __init__(self, module, generator, optimizer, *rest):
-            super().__init__(module, generator, optimizer, *rest)
-            rates.append(optimizer.defaults["lr"])
+        def __init__(self, module, *rest):
+            super().__init__(module, *rest)
+            trainings.append(module)
 
     class Classifier(MAXLClassifier):
         step_class = Noted
 
-    clf = model(Classifier, psi="auto", auxiliary="auto", max_epochs=8, lr="auto").fit(X, Y)
-    first = len(RATES) * FOLDS * 8
-    assert rates[:first] == np.repeat(list(RATES) * FOLDS, 8).tolist()
-    assert set(rates[first:]) == {clf.lr_}
+    schedule = {"lr": 0.03, "schedule": lambda part: float(part in parts)}
+    clf = of_any_length(cls=Classifier, **EVERYTHING, **schedule).fit(X, Y)
+    epochs = [len(list(of_one)) for _, of_one in groupby(trainings, key=id)]
+    first = len(LENGTHS) * FOLDS_OF_LENGTHS
+    assert epochs[:first] == LENGTHS * FOLDS_OF_LENGTHS
+    of_sources = 3 * FOLDS
+    assert epochs[first : first + of_sources] == [best] * of_sources
     of_psi = len(tried(clf, "psi"))
-    assert len(rates) - first == 3 * FOLDS * 8 + of_psi + 8
+    assert all(n <= best / 2 for n in epochs[first + of_sources : -1])
+    assert len(epochs) == first + of_sources + of_psi + 1
+    assert epochs[-1] == best
 
 
 # Which candidate is chosen
@@ -324,21 +426,25 @@ def test_folds_are_held_out_until_enough_rows_are_predicted(n, n_classes, seed, 
 # Trainings that diverge
 
 
+@pytest.mark.parametrize("wild", LENGTHS)
 @pytest.mark.parametrize("backbone", [MLP((16,)), own_module()], ids=["at once", "in turn"])
-def test_a_rate_at_which_training_diverges_is_not_chosen(backbone, monkeypatch, tmp_path):
-    monkeypatch.setattr(trials, "RATES", (1e30, 0.1))
-    clf = model(backbone=backbone, optimizer="sgd", auxiliary="uniform").fit(X, Y)
-    assert clf.lr_ == 0.1
-    wild = tried(clf, "lr")[1e30]
-    assert (wild["accuracy"], wild["loss"], wild["chosen"]) == (0, np.inf, False)
-    assert "trial of lr=1e+30: accuracy 0.0000, loss inf\n" in str(clf.history_)
+def test_a_length_with_which_training_diverges_is_not_chosen(backbone, wild, tmp_path):
+    parts = parts_of(wild)
+    settings = {"backbone": backbone, "optimizer": "sgd", "lr": 0.1, "auxiliary": "uniform"}
+    settings["schedule"] = lambda part: 1e30 if part in parts else 1.0
+    clf = of_any_length(**settings).fit(X, Y)
+    assert clf.n_iter_ == sum(LENGTHS) - wild
+    trial = tried(clf, "max_epochs")[wild]
+    assert (trial["accuracy"], trial["loss"], trial["chosen"]) == (0, np.inf, False)
+    assert f"trial of max_epochs={wild}: accuracy 0.0000, loss inf\n" in f"{clf.history_}\n"
     clf.save(tmp_path / "it")
     given = backbone if isinstance(backbone, nn.Module) else None
-    loaded = MAXLClassifier.load(tmp_path / "it", backbone=given)
+    with pytest.warns(UserWarning, match="does not hold the parameters schedule"):
+        loaded = MAXLClassifier.load(tmp_path / "it", backbone=given)
     assert loaded.history_.trials == clf.history_.trials
-    monkeypatch.setattr(trials, "RATES", (1e30, 1e29))
+    settings["schedule"] = lambda part: 1e30
     with pytest.raises(ValueError, match="Training diverged in epoch 1"):
-        clone(clf).fit(X, Y)
+        of_any_length(**settings).fit(X, Y)
 
 
 def test_a_number_of_classes_with_which_training_diverges_is_not_chosen():
@@ -521,7 +627,7 @@ def test_sources_are_chosen_without_callbacks_and_with_views_of_images(images):
     settings = {"backbone": ConvNet((4,)), "auxiliary": "auto", "max_epochs": 2, "psi": 2}
     clf = model(**settings).fit(rows, classes)
     assert list(tried(clf, "auxiliary")) == SOURCES
-    assert tried(clf, "lr") == {}
+    assert tried(clf, "max_epochs") == {}
     assert clf.temperature_ == 1
     (chosen,) = (name for name, t in tried(clf, "auxiliary").items() if t["chosen"])
     given = model(**{**settings, "auxiliary": chosen}).fit(rows, classes)
@@ -568,31 +674,30 @@ def test_before_a_fit_auto_has_the_methods_of_learned_labels():
 
 def test_the_log_tells_what_was_found(caplog):
     with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
-        clf = model(verbose=1, max_epochs=2).fit(X, Y)
+        clf = of_any_length(verbose=1).fit(X, Y)
     lines = [record.getMessage() for record in caplog.records]
-    for line, (lr, trial) in zip(lines, tried(clf, "lr").items(), strict=False):
+    for line, (length, trial) in zip(lines, tried(clf, "max_epochs").items(), strict=False):
         accuracy, loss = trial["accuracy"], trial["loss"]
-        assert line == f"trial of lr={lr}: accuracy {accuracy:.4f}, loss {loss:.4f}"
-    assert lines[len(RATES)] == f"lr={clf.lr_:g} chosen"
-    assert len(lines) == len(RATES) + 1 + 2  # and epochs
+        assert line == f"trial of max_epochs={length}: accuracy {accuracy:.4f}, loss {loss:.4f}"
+    assert lines[len(LENGTHS)] == f"max_epochs={clf.n_iter_} chosen"
+    assert len(lines) == len(LENGTHS) + 1 + clf.n_iter_  # and epochs
 
 
 def test_the_log_names_each_training_where_it_takes_its_turn(caplog):
     with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
-        model(verbose=1, max_epochs=2, backbone=own_module()).fit(X, Y)
-    n = len(RATES) * FOLDS
+        clf = of_any_length(verbose=1, backbone=own_module()).fit(X, Y)
+    n = len(LENGTHS) * FOLDS_OF_LENGTHS
     expected = [
-        f"trial {1 + k} of {n}: lr={RATES[k % len(RATES)]}, fold {1 + k // len(RATES)}"
-        for k in range(n)
+        f"trial {1 + k} of {n}: max_epochs={LENGTHS[k % 2]}, fold {1 + k // 2}" for k in range(n)
     ]
     lines = [record.getMessage() for record in caplog.records]
     assert lines[:n] == expected
-    assert len(lines) == n + len(RATES) + 1 + 2
+    assert len(lines) == n + len(LENGTHS) + 1 + clf.n_iter_
 
 
 def test_the_log_tells_weighted_accuracies(caplog):
     weight = np.where(Y == 2, 0.01, 1.0)
     with caplog.at_level(logging.INFO, logger="sklearn_maxl"):
-        clf = model(verbose=1, max_epochs=1).fit(X, Y, sample_weight=weight)
-    accuracy = tried(clf, "lr")[RATES[0]]["accuracy"]
+        clf = of_any_length(verbose=1).fit(X, Y, sample_weight=weight)
+    accuracy = tried(clf, "max_epochs")[LENGTHS[0]]["accuracy"]
     assert f"accuracy {accuracy:.4f}" in caplog.records[0].getMessage()

@@ -111,6 +111,8 @@ def times_the_single_task(arm: str, of_tables: bool) -> str:
         for (name, n, of), operations in count.items()
         if of == arm and is_table(name) == of_tables
     }
+    if not ratios:
+        return NOT_MEASURED
     return " to ".join(dict.fromkeys((min(ratios, key=float), max(ratios, key=float))))
 
 
