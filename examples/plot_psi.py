@@ -24,7 +24,7 @@ X, y = X[:300], y[:300]
 # The trials take half of ``max_epochs`` together and hold out a fifth of the samples. Of the
 # numbers that predict about as many of those right as the best, the one with the least primary
 # loss is taken. ``psi_`` has the choice for each class, and ``history_.trials`` what was tried.
-# With numbers for rate and temperature there are no other trials. Each of three seeds holds out
+# With numbers for epochs and temperature there are no other trials. Each of three seeds holds out
 # other samples. Where the curves cross, the choice depends on these samples.
 
 GIVEN = {"lr": 0.01, "temperature": 1}

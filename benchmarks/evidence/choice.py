@@ -8,8 +8,9 @@ from benchmarks.evidence.rivals import AUGMENTATIONS
 from benchmarks.evidence.sets import is_table
 from sklearn_maxl.optimizers import AdamW
 
-# The single task's candidates; tables have two networks, the default and one of 100 units.
-GRID = list(product((0.0, 2.0), (1e-3, 3e-3, 1e-2), (0.0, 0.1)))
+# The single task's candidates. Tables have two networks, the default and one of 100 units, and
+# higher rates, because their fits have fewer steps.
+RATES = {True: (3e-3, 1e-2, 3e-2), False: (1e-3, 3e-3, 1e-2)}
 
 Choice = tuple[float, float, float, str]
 
@@ -17,7 +18,8 @@ Choice = tuple[float, float, float, str]
 def candidates(name: str) -> list[Choice]:
     """Focal gamma, learning rate, weight decay and network of each candidate."""
     networks = ("auto", "mlp") if is_table(name) else ("auto",)
-    return [(*point, network) for network in networks for point in GRID]
+    points = product((0.0, 2.0), RATES[is_table(name)], (0.0, 0.1))
+    return [(*point, network) for network, point in product(networks, points)]
 
 
 def single(choice: Choice | None = None, **parameters: Any) -> dict[str, Any]:

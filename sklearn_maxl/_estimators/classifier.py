@@ -43,7 +43,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **Task.** Trunk of the multi-task network: "mlp", "members", "convnet", "vgg16" or
         "resnet50"; "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), "members"
         to classify the rows of tables (2-D `X`), which is several networks with shared
-        weights whose predictions are averaged (`sklearn_maxl.backbones.Members`), and "mlp",
+        weights whose predictions are averaged (`sklearn_maxl.backbones.Members`; from 2,000
+        rows on their dropout is 0.1), and "mlp",
         which has 100 units, to predict numbers from them. They were chosen on the data sets
         for tuning (``python -m benchmarks.evidence tune``). A
         backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
