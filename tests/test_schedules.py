@@ -126,7 +126,7 @@ def test_a_constant_schedule_leaves_a_callbacks_rates_alone(iris):
 @pytest.mark.parametrize(
     ("X", "views", "kind", "decay", "rate"),
     [
-        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, 0.005),
+        (np.zeros((60, 4)), "auto", torch.optim.AdamW, 0.1, 0.015),
         (np.zeros((60, 1, 4, 4)), None, torch.optim.Adam, 0, 0.003),
         (np.zeros((60, 2, 9)), "auto", torch.optim.Adam, 0, 0.003),
     ],

@@ -53,7 +53,7 @@ def fitted_to_parts(fitted: Fitted) -> tuple[Plain, dict[str, Tensor]]:
         "history": _state_to_plain(fitted.history.state()),
         "lr": float(fitted.settings.lr),
         "n_samples": fitted.settings.n_samples,
-        "max_epochs": fitted.settings.max_epochs,
+        "max_epochs": int(fitted.settings.max_epochs),
         "n_steps": net.n_steps_,
         "n_generator_steps": net.n_generator_steps_,
         "n_scheduled": net.rates_.epoch,
