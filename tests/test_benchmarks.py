@@ -9,7 +9,7 @@ from benchmarks.common.means import mean_and_error
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import column
 from benchmarks.common.tables import Table
-from benchmarks.studies import cheaper, pages, paper_table1, stacked_seeds
+from benchmarks.studies import cheaper, pages, paper_table1, regression_of_tables, stacked_seeds
 from benchmarks.studies import cifar100_hierarchy as cifar
 
 
@@ -138,3 +138,23 @@ def test_every_cheap_variant_fits_and_without_a_switch_it_is_the_packages_step(m
 def test_stacked_networks_predict_what_their_own_runs_do(network, arm):
     *_, difference = stacked_seeds.compare(network, arm, 2, 1)
     assert difference < 1e-6
+
+
+def test_a_number_to_predict_has_noise_that_a_seed_draws():
+    (X, y), (_, same), (_, other) = (regression_of_tables.data("friedman1", s) for s in (0, 0, 1))
+    assert X.shape == (3200, 10)
+    np.testing.assert_array_equal(y, same)
+    assert abs(np.corrcoef(y, other)[0, 1]) < 0.1
+
+
+def test_methods_of_regression_are_compared_on_the_same_problems():
+    keys = {"data_set": "a", "seed": "0"}
+    rows = [
+        {**keys, "method": "auxiliary=None", "r2": "0.5"},
+        {**keys, "method": "other", "r2": "0.7"},
+        {**keys, "seed": "1", "method": "auxiliary=None", "r2": "0.1"},
+        {**keys, "seed": "1", "method": "other", "r2": "0.5"},
+    ]
+    first, second = pages.regression_of_tables(rows).body
+    assert first == ("auxiliary=None", "0.300", "", "2")
+    assert second == ("other", "0.600", "+0.300 ± 0.100", "2")

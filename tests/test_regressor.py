@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, make_regression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -12,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_maxl import MAXLRegressor
+from sklearn_maxl.backbones import MLP
 from sklearn_maxl.labels import NAMED
 
 X, Y = load_diabetes(return_X_y=True)
@@ -110,7 +112,7 @@ def test_it_lives_in_scikit_learns_tools():
     assert np.isfinite(logged.fit(X, Y).predict(X)).all()
     reg = model(max_epochs=1).fit(X, Y)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(reg)).predict(X), reg.predict(X))
-    assert reg.transform(X).shape == (len(X), 100)
+    assert reg.transform(X).shape == (len(X), 8 * 128)
 
 
 def test_images_and_signals_have_targets_too(images):
@@ -142,3 +144,15 @@ def test_a_constant_target_is_predicted():
         reg = model(max_epochs=2).fit(X, np.full(len(X), 7.0))
     np.testing.assert_allclose(reg.predict(X), 7.0, atol=2.0)
     assert len(reg.psi_) == 1
+
+
+def test_trials_decide_the_epochs_by_the_loss_of_held_out_rows():
+    reg = MAXLRegressor(MLP((16,)), auxiliary=None, random_state=0).fit(X, Y)
+    trials = reg.history_.trials
+    assert [trial["setting"] for trial in trials] == ["max_epochs"] * 2
+    best = min(trials, key=lambda trial: trial["loss"])
+    assert reg.n_iter_ == best["value"]
+    assert [trial["chosen"] for trial in trials] == [trial is best for trial in trials]
+    same = clone(reg).set_params(max_epochs=reg.n_iter_).fit(X, Y)
+    np.testing.assert_array_equal(same.predict(X), reg.predict(X))
+    assert same.history_.trials == []

@@ -141,7 +141,8 @@ def test_auto_is_one_optimizer_for_tables_and_another_for_the_rest(X, views, kin
     assert type(clf.net_.generator_optimizer_) is torch.optim.Adam
 
 
-def test_auto_is_adam_in_regression(iris):
-    reg = MAXLRegressor(schedule="constant", max_epochs=1, random_state=0).fit(iris[0], iris[1])
+def test_auto_is_adam_in_regression_of_images(images):
+    reg = MAXLRegressor(schedule="constant", max_epochs=1, random_state=0)
+    reg.fit(images[0][:60], images[0][:60].mean((1, 2, 3)))
     assert type(reg.net_.optimizer_) is torch.optim.Adam
     assert reg.net_.optimizer_.param_groups[0]["lr"] == 0.001

@@ -28,7 +28,7 @@ def settings(shape=TABLE, regression=False, n_samples=0, planned=True, **paramet
     ("shape", "regression", "optimizer", "lr", "views", "undecided"),
     [
         (TABLE, False, AdamW(0.1), 0.015, None, ("temperature", "max_epochs")),
-        (TABLE, True, Adam(), 0.001, None, ()),
+        (TABLE, True, AdamW(0.1), 0.015, None, ("max_epochs",)),
         (SIGNAL, False, Adam(), 0.003, None, ()),
         (SIGNAL, True, Adam(), 0.001, None, ()),
         (IMAGE, False, Adam(), 0.003, 4, ()),
@@ -87,7 +87,8 @@ def test_each_auto_is_tried_on_its_own():
     assert settings(temperature=2.0).undecided == ("max_epochs",)
     assert set(settings(lr=0.1).undecided) == {"temperature", "max_epochs"}
     assert settings(IMAGE, auxiliary="auto", psi="auto").undecided == ("auxiliary", "psi")
-    assert settings(regression=True, auxiliary="auto").undecided == ("auxiliary",)
+    found = settings(regression=True, auxiliary="auto").undecided
+    assert found == ("auxiliary", "max_epochs")
     found = settings(auxiliary="auto", planned=False)
     assert isinstance(found.labels, Learned)
     assert found.temperature == 1

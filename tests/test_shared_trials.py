@@ -209,7 +209,7 @@ GROUPS = {
     "no network any more": (
         BACKBONE, arms({}, {"maxlclassifier": LogisticRegression()}), [(0,)],
     ),
-    "regression": (MAXLRegressor(), arms({}, {"psi": 3}), []),
+    "regression": (MAXLRegressor(), arms({}, {"psi": 3}), [(0, 1)]),
     "calibration": (CalibratedClassifierCV(NETWORK), arms({}, {"estimator__psi": 3}), []),
     "a grid search": (GridSearchCV(NETWORK, {"psi": [2]}), arms({}, {"refit": True}), []),
     "targets that are changed": (
@@ -275,7 +275,7 @@ def test_what_is_found_is_that_of_a_fit_and_the_estimator_is_left_alone(settings
     [
         (MAXLClassifier(max_epochs=3, temperature=1.0), X),
         (MAXLClassifier(), X.reshape(150, 1, 2, 2)),
-        (MAXLRegressor(), X),
+        (MAXLRegressor(max_epochs=3), X),
     ],
     ids=["given", "images", "regression"],
 )

@@ -152,6 +152,19 @@ def bundled_sets(rows: Rows) -> Table:
     return Table(("data set", *heads), body)
 
 
+def regression_of_tables(rows: Rows) -> Table:
+    """Mean R2 of each method, and the difference to the network without an auxiliary task."""
+    first = "auxiliary=None"
+    plain = {(r["data_set"], r["seed"]): float(r["r2"]) for r in where(rows, method=first)}
+    body = []
+    for (method,), mine in grouped(rows, "method").items():
+        own = numbers(mine, "r2")
+        minus = own - [plain[r["data_set"], r["seed"]] for r in mine]
+        difference = "" if method == first else mean_and_error(minus, 1, sign="+", digits=3)
+        body.append((method, f"{own.mean():.3f}", difference, f"{len(own)}"))
+    return Table(("", "R2", "minus auxiliary=None", "runs"), body)
+
+
 def _difference(values: np.ndarray, base: np.ndarray) -> str:
     return mean_and_error(values - base, sign="+")
 
@@ -164,6 +177,7 @@ OF_ROWS: dict[str, Callable[..., Table]] = {
     "stacked_seeds": stacked_seeds,
     "cifar100_hierarchy": cifar100_hierarchy,
     "regression": regression,
+    "regression_of_tables": regression_of_tables,
     "hidden_clusters": hidden_clusters,
     "bundled_sets": bundled_sets,
 }

@@ -19,7 +19,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.studies.earlier import EARLIER_RATES, labels_of
+from benchmarks.studies.earlier import EARLIER_ON_ROWS, labels_of
 from benchmarks.studies.study import study
 from sklearn_maxl import MAXLRegressor
 
@@ -41,7 +41,7 @@ SEEDS = range(10)
 
 def arm(seed: int, auxiliary: str | None = "maxl", **parameters: object) -> MAXLRegressor:
     labels = {"auxiliary": labels_of(auxiliary)}
-    return MAXLRegressor(random_state=seed, device="cpu", **EARLIER_RATES, **labels, **parameters)
+    return MAXLRegressor(random_state=seed, device="cpu", **EARLIER_ON_ROWS, **labels, **parameters)
 
 
 def diabetes(seed: int) -> list:

@@ -41,16 +41,14 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     ----------
     backbone : str, backbone, callable or module, default="auto"
         **Task.** Trunk of the multi-task network: "mlp", "members", "convnet", "vgg16" or
-        "resnet50"; "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), "members"
-        to classify the rows of tables (2-D `X`), which is several networks with shared
-        weights whose predictions are averaged (`sklearn_maxl.backbones.Members`; from 2,000
-        rows on their dropout is 0.1), and "mlp",
-        which has 100 units, to predict numbers from them. They were chosen on the data sets
-        for tuning (``python -m benchmarks.evidence tune``). A
-        backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
-        reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one
-        sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).
-        A module is copied in every fit and never changed itself.
+        "resnet50"; "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), "members" for
+        the rows of tables (2-D `X`), which is several networks with shared weights whose
+        predictions are averaged (`sklearn_maxl.backbones.Members`; from 2,000 rows on their dropout
+        is 0.1). They were chosen on the data sets for tuning (``python -m benchmarks.evidence
+        tune``). A backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
+        reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one sample to a
+        `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features). A module is copied in
+        every fit and never changed itself.
     focal_gamma : float, default=0.0
         Exponent of the focal loss of both tasks; 0 is cross-entropy, 2 the
         paper's. Cross-entropy is the default because single-task training is at
@@ -98,17 +96,16 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **Training**: optimizer of the multi-task network, or a function of (parameters, lr)
         that makes one. The virtual step of the meta-gradient follows Adam, AdamW and SGD
         exactly. With the object, a grid search reaches ``optimizer__weight_decay``.
-        "auto" is AdamW with a weight decay of 0.1 to classify the rows of tables: as
+        "auto" is AdamW with a weight decay of 0.1 for the rows of tables: to classify them as
         accurate as Adam on the data sets for tuning, with better probabilities
         (``python -m benchmarks.evidence tune``); for everything else it is "adam". The
         paper's is "sgd".
     lr : float or "auto", default="auto"
-        Learning rate of the multi-task network. "auto" is 0.003 for images and signals: of
-        0.001, 0.003 and 0.01 the one with the best mean accuracy on the data sets for
-        tuning (``python -m benchmarks.evidence tune``). To classify the rows of tables it is
-        0.015, where 0.005 and 0.03 are no better
-        (``python -m benchmarks.studies.defaults_of_tables``). In regression it is 0.001, Adam's
-        usual one. ``lr_`` tells it.
+        Learning rate of the multi-task network. "auto" is 0.003 for images and signals: of 0.001,
+        0.003 and 0.01 the one with the best mean accuracy on the data sets for tuning (``python -m
+        benchmarks.evidence tune``). For the rows of tables it is 0.015, where 0.005 and 0.03 are no
+        better (``python -m benchmarks.studies.defaults_of_tables``). For numbers to predict from
+        images and signals it is 0.001, Adam's usual one. ``lr_`` tells it.
     temperature : float or "auto", default="auto"
         What the logits of the classes are divided by, so that probabilities are to be believed
         (Guo, Pleiss, Sun and Weinberger, ICML 2017): above 1 they are less sure. No prediction
@@ -130,21 +127,20 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         paper's: images are shifted by up to 4 pixels and mirrored. The label
         generator and the meta loss see what the training pass sees.
     batch_size : int or "auto", default="auto"
-        Most samples in a batch; batches are of even size. "auto" is a sixteenth of
-        the training set, so that small data sets get enough steps, but at least 32,
-        because batch normalisation needs them, and at most 128. To classify the rows of
-        tables it is an eighth, from 64 to 256.
+        Most samples in a batch; batches are of even size. "auto" is a sixteenth of the training
+        set, so that small data sets get enough steps, but at least 32, because batch normalisation
+        needs them, and at most 128. For the rows of tables it is an eighth, from 64 to 256.
     max_epochs : int or "auto", default="auto"
-        Passes over the training set. All are run unless `early_stopping` is set. "auto" is
-        100. To classify the rows of tables it is 20, more where these would be fewer than 96
-        steps, and fewer where they would be more than 4,000; a fit tries that and a third of
-        it, which noisy tables need, before its own training. The trials have no auxiliary task
-        and are trained all at once where the networks are the package's own. Each is trained
-        without one of five stratified folds and predicts its rows: one fold is held out of 600
-        rows and more, two of fewer. Of the numbers whose accuracy is at most half a standard
-        error (of the difference) below the best, the one with the least log-loss is taken;
-        ``n_iter_`` tells it, ``history_.trials`` the rest. The same numbers, given as
-        `max_epochs` and `temperature`, make the same fit to the bit without trials.
+        Passes over the training set. All are run unless `early_stopping` is set. "auto" is 100. For
+        the rows of tables it is 20 (in regression 40), more where these would be fewer than 96
+        (192) steps, and fewer where they would be more than 4,000; a fit tries that and a third of
+        it, which noisy tables need, before its own training. The trials have no auxiliary task and
+        are trained all at once where the networks are the package's own. Each is trained without
+        one of five stratified folds and predicts its rows: one fold is held out of 600 rows and
+        more, two of fewer. Of the numbers whose accuracy is at most half a standard error (of the
+        difference) below the best, the one with the least log-loss is taken, in regression that
+        with the least loss; ``n_iter_`` tells it, ``history_.trials`` the rest. The same numbers,
+        given as `max_epochs` and `temperature`, make the same fit to the bit without trials.
         `partial_fit` and tables where no class has five rows make no trials.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the data, stop when the accuracy on it

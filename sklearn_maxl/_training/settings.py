@@ -23,7 +23,7 @@ from .._maths.step import Recipe
 from .._networks.trunk import Frame, Scaling
 from .._tasks.auxiliary import Psi
 from .._tasks.views import VIEWS, Views
-from ..backbones import MLP, Backbone, Build, ConvNet, Members, builder, is_of_user, with_members
+from ..backbones import Backbone, Build, ConvNet, Members, builder, is_of_user, with_members
 from ..labels import NAMED as LABELS
 from ..labels import Labels, Learned
 from ..optimizers import Adam, AdamW, MakeOptimizer, make_optimizer
@@ -69,22 +69,24 @@ class Defaults:
 
 # Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`, and for the network of
 # tables `python -m benchmarks.studies.defaults_of_tables`). The weight decay is the one with the
-# best probabilities: networks see few rows many times and grow surer than they should. The rate
-# of regression is Adam's usual one.
+# best probabilities: networks see few rows many times and grow surer than they should. Numbers
+# have the same network of tables (`python -m benchmarks.studies.regression_of_tables`) and, for
+# images and signals, Adam's usual rate.
+OF_ROWS = Defaults(
+    Members(),
+    AdamW(weight_decay=0.1),
+    0.015,
+    has_trials=True,
+    batches=BatchRule(part=8, least=64, most=256),
+    epochs=20,
+    least_steps=96,
+    most_steps=4000,
+    backbone_of_many=Members(dropout=0.1),
+    many=2000,
+)
 DEFAULTS: dict[tuple[str, str], Defaults] = {
-    ("table", "classes"): Defaults(
-        Members(),
-        AdamW(weight_decay=0.1),
-        0.015,
-        has_trials=True,
-        batches=BatchRule(part=8, least=64, most=256),
-        epochs=20,
-        least_steps=96,
-        most_steps=4000,
-        backbone_of_many=Members(dropout=0.1),
-        many=2000,
-    ),
-    ("table", "numbers"): Defaults(MLP(), Adam(), 0.001),
+    ("table", "classes"): OF_ROWS,
+    ("table", "numbers"): replace(OF_ROWS, epochs=40, least_steps=192),
     ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
     ("signal", "numbers"): Defaults(ConvNet(), Adam(), 0.001),
     ("image", "classes"): Defaults(ConvNet(), Adam(), 0.003, views="rotations"),
@@ -200,8 +202,8 @@ def resolve(
     ============== ==================================================================
     parameter      what "auto" is
     ============== ==================================================================
-    `backbone`     `DEFAULTS`, by the shape of a sample, the kind of targets and, to
-                   classify the rows of tables, their number
+    `backbone`     `DEFAULTS`, by the shape of a sample and the kind of targets; for the
+                   rows of tables by their number, too
     `optimizer`    the same
     `views`        the same
     `lr`           the same
@@ -211,8 +213,8 @@ def resolve(
     `psi`          5, until a fit tries four numbers on held-out samples (`trials`)
     `schedule`     "cosine" where the end of training is planned, else "constant"
     `batch_size`   by the number of samples (`BatchRule`)
-    `max_epochs`   100; to classify the rows of tables by their number
-                   (`Defaults.max_epochs`), and a fit then tries that and a third of it
+    `max_epochs`   100; for the rows of tables by their number (`Defaults.max_epochs`),
+                   and a fit then tries that and a third of it
     `device`       the current accelerator where there is one, else the CPU
     ============== ==================================================================
 

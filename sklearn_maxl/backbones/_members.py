@@ -22,7 +22,7 @@ class Members(BaseEstimator):
     same loss, of which the mean over the members is trained; the mean of their probabilities,
     or of the numbers that they predict, is the prediction. So an ensemble costs little more
     memory than one network. On tables it was more accurate than one, with better
-    probabilities [2]_, and it is the classifier's ``backbone="auto"`` there
+    probabilities [2]_, and it is ``backbone="auto"`` there
     (``python -m benchmarks.studies.defaults_of_tables``).
 
     Label generator and ``auxiliary="kmeans"`` train a single network of the same layers.

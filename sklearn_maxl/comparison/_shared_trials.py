@@ -5,7 +5,7 @@ in their auxiliary task alone would repeat that and find the same.
 """
 
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from .._estimators.base import BaseMAXL
@@ -84,8 +84,7 @@ def network_in(model: BaseEstimator, name: str) -> BaseMAXL:
 
 
 def _makes_trials(network: BaseMAXL) -> bool:
-    asked = [getattr(network, name, None) for name in OF_SINGLE_TASK]
-    return any(isinstance(value, str) for value in asked) and is_classifier(network)
+    return any(isinstance(getattr(network, name, None), str) for name in OF_SINGLE_TASK)
 
 
 def _has_no_effect(parameter: str, network: str) -> bool:
