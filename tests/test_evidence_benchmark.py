@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel, wilcoxon
 from skorch.callbacks import Callback
 
+from benchmarks.common.readme import README, renewed
 from benchmarks.common.steps import with_step
 from benchmarks.evidence import arms, choice, fits, ideas, readme, rivals, sets, statistics, tables
 from benchmarks.evidence.settings import BASE, OF_TABLES
@@ -346,8 +347,8 @@ def test_labels_at_a_temperature_are_the_softmax_there():
 
 
 def test_the_readme_says_what_the_rows_say():
-    text = readme.README.read_text()
-    assert readme.renewed(text) == text
+    text = README.read_text()
+    assert renewed(text, "evidence", readme.block()) == text
 
 
 def test_the_page_on_choosing_names_the_settings_that_all_have():

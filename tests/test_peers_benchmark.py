@@ -16,8 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.common import rows as common_rows
+from benchmarks.common.readme import README, renewed
 from benchmarks.evidence.sets import TUNED_ON
-from benchmarks.peers import compared, runs, summary, tables
+from benchmarks.peers import compared, readme, runs, summary, tables
 from benchmarks.peers.__main__ import key
 from benchmarks.peers.grid import grid
 from benchmarks.peers.scores import area, scores
@@ -256,3 +257,8 @@ def test_pages_have_what_is_measured(tmp_path, monkeypatch):
     assert all(name in drawing for name in NAMES)
     with pytest.raises(LookupError, match="1000"):
         pages.FIGURES["ranks_accuracy_1000"](tmp_path / "none.svg")
+
+
+def test_the_readme_says_what_the_rows_say():
+    text = README.read_text()
+    assert renewed(text, "peers", readme.block()) == text

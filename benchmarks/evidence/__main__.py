@@ -31,6 +31,7 @@ default network. All arms of a set share network, epochs and batches.
 
 import argparse
 
+from benchmarks.common.readme import write
 from benchmarks.evidence import readme, runs
 from benchmarks.evidence.arms import REPORT_IMAGES, SEEDS, SMALL_TABLES
 
@@ -40,7 +41,7 @@ PARTS = {
     "trials": lambda sets, a: runs.trials(sets, a.seeds, a.jobs),
     "report": lambda sets, a: runs.report(sets, a.seeds, a.arms, a.jobs),
     "cost": lambda sets, a: runs.cost(),
-    "readme": lambda sets, a: readme.write(),
+    "readme": lambda sets, a: write("evidence", readme.block()),
 }
 
 

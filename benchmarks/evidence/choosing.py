@@ -101,7 +101,7 @@ def effects(names: Sequence[str], reference: str, data_sets: Sequence[str]) -> T
 
 
 # What a study of the defaults of tables tries; the first is the default.
-OF_TABLES: dict[str, dict[str, Any]] = {
+CHANGES_OF_TABLES: dict[str, dict[str, Any]] = {
     "default": {},
     "backbone=Members(n_members=4)": {"backbone": Members(n_members=4)},
     "backbone=Members(dropout=0.1)": {"backbone": Members(dropout=0.1)},

@@ -8,12 +8,7 @@ from benchmarks.evidence.compared import DEFAULT
 from benchmarks.evidence.facts import facts
 from benchmarks.evidence.tables import SLA, overview
 
-README = Path(__file__).parents[2] / "README.md"
 TEXT = Path(__file__).with_name("readme.md")
-MARKS = (
-    "<!-- evidence: written by python -m benchmarks.evidence readme -->",
-    "<!-- end of evidence -->",
-)
 ARMS = (
     *(DEFAULT, "uniform, views", SLA, f"{SLA}: primary head", f"{SLA}: auxiliary head, upright"),
     *("single, defaults", "single, mean over turns", "turned", "four networks"),
@@ -28,15 +23,3 @@ def block() -> str:
         TEXT.read_text().format(**facts()), 99, break_long_words=False, break_on_hyphens=False
     )
     return f"{said}\n\n{overview(DECIDING, ARMS).markdown()}"
-
-
-def renewed(readme: str) -> str:
-    """A README with the block written anew."""
-    before, rest = readme.split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    return f"{before}{MARKS[0]}\n\n{block()}\n\n{MARKS[1]}{after}"
-
-
-def write() -> None:
-    """Write the block of the README anew."""
-    README.write_text(renewed(README.read_text()))

@@ -2,6 +2,7 @@
 
     SKLEARN_MAXL_DATA=folder python -m benchmarks.peers run [--sets wine:200 ...] [--peers ...]
     python -m benchmarks.peers summary [--figures folder]
+    python -m benchmarks.peers readme
 
 ``run`` fits every peer with its defaults, in one thread, on the tables and splits of the
 evidence's report: a seed draws the training rows and has test rows of its own, and nothing is
@@ -9,16 +10,18 @@ chosen by them. It is resumable and writes one row a fit to results/peers.csv. A
 same numbers; those that could take categories as they are get them one-hot as well. CatBoost,
 RealMLP and TabM need ``pip install -e ".[peers]"`` and are skipped where they are not installed.
 
-``summary`` prints what the rows say: means with errors, ranks, tests table by table, times.
+``summary`` prints what the rows say: means with errors, ranks, tests table by table, times;
+``readme`` writes their part of the README.
 """
 
 import argparse
 from pathlib import Path
 
+from benchmarks.common.readme import write
 from benchmarks.common.rows import results
 from benchmarks.evidence.arms import SEEDS
 from benchmarks.evidence.sets import is_table
-from benchmarks.peers import runs, summary
+from benchmarks.peers import readme, runs, summary
 from benchmarks.peers.subjects import PEERS
 
 
@@ -32,7 +35,7 @@ def key(text: str) -> tuple[str, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=["run", "summary"])
+    parser.add_argument("part", choices=["run", "summary", "readme"])
     parser.add_argument("--sets", nargs="+", type=key, help="name:n; default: all")
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="PEER",
                         help=f"some of {', '.join(PEERS)}; default: all")  # fmt: skip
@@ -42,6 +45,8 @@ def main() -> None:
     a = parser.parse_args()
     if a.part == "run":
         runs.run(a.sets or runs.SETS, a.peers or list(PEERS), a.seeds, a.jobs)
+    elif a.part == "readme":
+        write("peers", readme.block())
     else:
         summary.show(results("peers"), a.sets, a.peers, a.figures)
 

@@ -11,7 +11,7 @@ import argparse
 
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS
-from benchmarks.evidence.choosing import OF_TABLES, defaults_of_tables
+from benchmarks.evidence.choosing import CHANGES_OF_TABLES, defaults_of_tables
 from benchmarks.evidence.fits import settings_scores
 from benchmarks.evidence.sets import OTHERWISE, TUNED_ON, split
 
@@ -21,7 +21,7 @@ VALUES = ["accuracy", "log_loss", "calibration_error", "seconds", "version"]
 
 
 def run(name: str, n: int, change: str, seed: int) -> tuple:
-    settings = {"auxiliary": None, **OF_TABLES[change]}
+    settings = {"auxiliary": None, **CHANGES_OF_TABLES[change]}
     return settings_scores(split(name, n, seed, "validation"), settings, {}, seed)
 
 
@@ -34,7 +34,7 @@ def main() -> None:
         for n, seeds in SEEDS_OF.items()
         for seed in SEEDS[:seeds]
         for name in (*TUNED_ON, *OTHERWISE)
-        for change in OF_TABLES
+        for change in CHANGES_OF_TABLES
     ]
     keys = ["data_set", "n", "change", "seed"]
     path = RESULTS / "defaults_of_tables.csv"
