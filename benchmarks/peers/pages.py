@@ -10,7 +10,7 @@ from benchmarks.common.tables import Table
 from benchmarks.peers import figures, tables
 from benchmarks.peers.compared import BETTER
 from benchmarks.peers.grid import Grid, grid
-from benchmarks.peers.runs import SIZES
+from benchmarks.peers.runs import MANY, SIZES
 
 OF_GRID: dict[str, Callable[[Grid], Table]] = {
     "scores": tables.scores,
@@ -20,6 +20,7 @@ OF_GRID: dict[str, Callable[[Grid], Table]] = {
     "outcomes": tables.outcomes,
     "seconds": tables.seconds,
 }
+OF_FEW_TABLES = ("scores", *BETTER, "seconds")
 
 
 def of_file(name: str, n: int) -> Table | str:
@@ -41,6 +42,9 @@ def facts() -> dict[str, str]:
     return {"machine": machine_of("peers")}
 
 
-TABLES = {f"{name}_{n}": partial(of_file, name, n) for n in SIZES for name in OF_GRID}
+TABLES = {
+    **{f"{name}_{n}": partial(of_file, name, n) for n in SIZES for name in OF_GRID},
+    **{f"{name}_{MANY}": partial(of_file, name, MANY) for name in OF_FEW_TABLES},
+}
 FIGURES = {f"ranks_{column}_{n}": partial(drawn, column, n) for n in SIZES for column in BETTER}
 FACTS = facts

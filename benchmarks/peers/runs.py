@@ -15,7 +15,9 @@ from benchmarks.peers.scores import scores
 from benchmarks.peers.subjects import PEERS
 
 SIZES = (200, 1000)
+MANY = 10_000  # of which two tables have enough
 SETS: list[Key] = [(name, n) for n in SIZES for name in (*TABLES, *BUNDLED)]
+SETS += [("adult", MANY), ("letter", MANY)]
 KEYS = ["data_set", "n", "peer", "seed"]
 VALUES = [
     *("training_rows", "accuracy", "log_loss", "roc_auc", "calibration_error"),
