@@ -56,8 +56,8 @@ def scaled_mlp(seed: int) -> Any:
 METHODS: dict[str, Callable[[int], Any]] = {
     "auxiliary=None": ours,
     "the default": lambda seed: ours(seed, auxiliary="maxl"),
-    "without trials: max_epochs=48": lambda seed: ours(seed, max_epochs=48),
-    "Members(dropout=0.1)": lambda seed: ours(seed, backbone=Members(dropout=0.1)),
+    "without trials: max_epochs=30": lambda seed: ours(seed, max_epochs=30),
+    "Members(dropout=0.3)": lambda seed: ours(seed, backbone=Members(dropout=0.3)),
     "MLP(), Adam, lr=0.001, 100 epochs": earlier,
     "MLPRegressor, scaled": scaled_mlp,
     "RandomForestRegressor": lambda seed: RandomForestRegressor(random_state=seed),

@@ -43,8 +43,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **Task.** Trunk of the multi-task network: "mlp", "members", "convnet", "vgg16" or
         "resnet50"; "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), "members" for
         the rows of tables (2-D `X`), which is several networks with shared weights whose
-        predictions are averaged (`sklearn_maxl.backbones.Members`; from 2,000 rows on their dropout
-        is 0.1). They were chosen on the data sets for tuning (``python -m benchmarks.evidence
+        predictions are averaged (`sklearn_maxl.backbones.Members`; from 2,000 rows on, and in
+        regression, their dropout is 0.1). They were chosen on the data sets for tuning (``python -m benchmarks.evidence
         tune``). A backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
         reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one sample to a
         `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features). A module is copied in
@@ -132,8 +132,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         needs them, and at most 128. For the rows of tables it is an eighth, from 64 to 256.
     max_epochs : int or "auto", default="auto"
         Passes over the training set. All are run unless `early_stopping` is set. "auto" is 100. For
-        the rows of tables it is 20 (in regression 40), more where these would be fewer than 96
-        (192) steps, and fewer where they would be more than 4,000; a fit tries that and a third of
+        the rows of tables it is 20 (in regression 30), more where these would be fewer than 96
+        (120) steps, and fewer where they would be more than 4,000; a fit tries that and a third of
         it, which noisy tables need, before its own training. The trials have no auxiliary task and
         are trained all at once where the networks are the package's own. Each is trained without
         one of five stratified folds and predicts its rows: one fold is held out of 600 rows and

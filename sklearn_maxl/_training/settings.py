@@ -86,7 +86,9 @@ OF_ROWS = Defaults(
 )
 DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): OF_ROWS,
-    ("table", "numbers"): replace(OF_ROWS, epochs=40, least_steps=192),
+    ("table", "numbers"): replace(
+        OF_ROWS, backbone=Members(dropout=0.1), epochs=30, least_steps=120
+    ),
     ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
     ("signal", "numbers"): Defaults(ConvNet(), Adam(), 0.001),
     ("image", "classes"): Defaults(ConvNet(), Adam(), 0.003, views="rotations"),
