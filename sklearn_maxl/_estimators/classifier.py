@@ -44,11 +44,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         "resnet50"; "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), "members" for
         the rows of tables (2-D `X`), which is several networks with shared weights whose
         predictions are averaged (`sklearn_maxl.backbones.Members`; from 2,000 rows on, and in
-        regression, their dropout is 0.1). They were chosen on the data sets for tuning (``python -m benchmarks.evidence
-        tune``). A backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search
-        reaches (``backbone__hidden_layer_sizes``). A callable maps the shape of one sample to a
-        `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features). A module is copied in
-        every fit and never changed itself.
+        regression, their dropout is 0.1). They were chosen on the data sets for tuning (``python -m
+        benchmarks.evidence tune``). A backbone is an object of `sklearn_maxl.backbones`, whose
+        parameters a grid search reaches (``backbone__hidden_layer_sizes``). A callable maps the
+        shape of one sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).
+        A module is copied in every fit and never changed itself.
     focal_gamma : float, default=0.0
         Exponent of the focal loss of both tasks; 0 is cross-entropy, 2 the
         paper's. Cross-entropy is the default because single-task training is at
