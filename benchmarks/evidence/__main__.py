@@ -17,7 +17,8 @@ training part, over three seeds (one where more than 1,000 samples train), and t
 its best ordinary augmentation. ``trials`` writes
 down the epochs and the temperature that the trials of a fit choose on the training part of a
 table. All arms with the default network and rate, rivals too, are then given the numbers, which
-is the same fit, and the choice is made once; the best plain network makes trials of its own.
+is the same fit, and the choice is made once. What trains otherwise, the best plain network, label
+smoothing and mixup, makes trials of its own.
 ``report`` then trains all arms on ten paired seeds: a seed draws the training part, the first
 weights and the batches. It alone touches the test samples, and nothing is chosen by it.
 ``cost`` counts the floating-point operations of an epoch of each arm. From the rows of

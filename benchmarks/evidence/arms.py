@@ -69,15 +69,21 @@ class Fit:
         Parameters of the estimator; ``kind`` is another class that is fitted.
     arms : mapping of str to callable
         Name of an arm -> probabilities of the classes, from the fitted estimator and samples.
+    own_trials : bool
+        Whether it makes trials of its own on a table, because it trains otherwise than the
+        network that the trials of the others are of.
     """
 
     settings: Settings
     arms: Mapping[str, Reading]
+    own_trials: bool = False
 
 
-def one(name: str, settings: Settings, reading: Reading = as_it_predicts) -> dict[str, Fit]:
+def one(
+    name: str, settings: Settings, reading: Reading = as_it_predicts, own_trials: bool = False
+) -> dict[str, Fit]:
     """A fit that is one arm."""
-    return {name: Fit(settings, {name: reading})}
+    return {name: Fit(settings, {name: reading}, own_trials)}
 
 
 def in_parts(name: str, settings: Settings) -> dict[str, Fit]:
@@ -109,11 +115,11 @@ def fits(name: str, choice: Choice, augmentation: str | None = None) -> dict[str
     if is_table(name):
         return {
             **one("maxl (default)", {}),
-            **one("best single", single(choice)),
+            **one("best single", single(choice), own_trials=True),
             **networks(over_turns=False),
             **one("uniform", EVEN),
-            **one("label smoothing", smooth),
-            **one("mixup", mixed),
+            **one("label smoothing", smooth, own_trials=True),
+            **one("mixup", mixed, own_trials=True),
         }
     assert augmentation is not None
     ordinary = AUGMENTATIONS[augmentation]

@@ -159,8 +159,7 @@ def report_run(
     found: dict[tuple[str, int, int], Settings],
 ) -> list[tuple]:
     of_fit = fits(name, *choices[name, n])[fit]
-    # The best single network has a rate and a layer of its own, and makes trials of its own.
-    of_split = found[name, n, seed] if is_table(name) and "lr" not in of_fit.settings else {}
+    of_split = found[name, n, seed] if is_table(name) and not of_fit.own_trials else {}
     data, shared = split(name, n, seed, "test"), {**shared_settings(name, n), **of_split}
     return fitted_scores(data, of_fit, shared, seed)
 
