@@ -8,7 +8,6 @@ these elsewhere. The table is in docs/regression.rst.
 """
 
 from collections.abc import Callable
-from functools import cache
 from itertools import product
 from typing import Any
 
@@ -66,7 +65,6 @@ METHODS: dict[str, Callable[[int], Any]] = {
 }
 
 
-@cache
 def data(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """All rows of a set in an order drawn at random."""
     rng = np.random.RandomState(seed)
