@@ -84,9 +84,9 @@ def counted(keys: Sequence[Key], arm: str, reference: str) -> str:
 
 def log_loss(keys: Sequence[Key], arm: str) -> str:
     """The mean log-loss of an arm over data sets."""
-    if not keys:
+    if not there(keys, arm):
         return NOT_MEASURED
-    return f"{np.mean([mean(key, arm, 'log_loss') for key in keys]):.2f}"
+    return f"{np.mean([mean(key, arm, 'log_loss') for key in there(keys, arm)]):.2f}"
 
 
 def cost_of_trials(n: int) -> str:
