@@ -84,9 +84,8 @@ def counted(keys: Sequence[Key], arm: str, reference: str) -> str:
 
 def log_loss(keys: Sequence[Key], arm: str) -> str:
     """The mean log-loss of an arm over data sets."""
-    if not there(keys, arm):
-        return NOT_MEASURED
-    return f"{np.mean([mean(key, arm, 'log_loss') for key in there(keys, arm)]):.2f}"
+    losses = [mean(key, arm, "log_loss") for key in there(keys, arm)]
+    return f"{np.mean(losses):.2f}" if losses else NOT_MEASURED
 
 
 def cost_of_trials(n: int) -> str:
