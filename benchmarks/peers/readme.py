@@ -5,7 +5,7 @@ from textwrap import fill
 from benchmarks.common.means import mean_and_error
 from benchmarks.common.rows import results
 from benchmarks.common.tables import Table
-from benchmarks.peers.compared import minus_ours, over_tables, ranks, times
+from benchmarks.peers.compared import over_tables, ranks, times
 from benchmarks.peers.grid import Grid, grid
 from benchmarks.peers.runs import SIZES
 from benchmarks.peers.subjects import OURS, PEERS
@@ -28,8 +28,7 @@ def added(n: int, peer: str) -> str:
     """What the auxiliary labels of a setting add to none."""
     found = grid(results("peers"), n)
     assert found is not None
-    plain = minus_ours(found, f"{OURS}-none", "accuracy")
-    own = 0 * plain if peer == OURS else minus_ours(found, peer, "accuracy")
+    own, plain = (over_tables(found, name, "accuracy") for name in (peer, f"{OURS}-none"))
     return mean_and_error(own - plain, sign="+")
 
 
