@@ -24,6 +24,7 @@ from sklearn_maxl._tasks.auxiliary import Hierarchy
 from sklearn_maxl.backbones import MLP, Members
 from sklearn_maxl.backbones._builder import with_members
 from sklearn_maxl.backbones._members import MemberDropout
+from sklearn_maxl.backbones._periodic import PeriodicFeatures
 from sklearn_maxl.labels import KMeans, Learned
 
 X, Y = load_iris(return_X_y=True)
@@ -41,11 +42,12 @@ def model(cls=MAXLClassifier, **parameters):
     return cls(**{**settings, **parameters})
 
 
-def network(psi=(2, 1, 3), numbers=False, n_outputs=3, dropout=0.0, dtype=torch.float64):
+def network(psi=(2, 1, 3), numbers=False, n_outputs=3, dtype=torch.float64, **parameters):
     """A multi-task network whose factors and biases are all different."""
     torch.manual_seed(0)
     hierarchy = None if psi is None else Hierarchy(np.array(psi))
-    frame = Frame(holder(dropout=dropout).build, (4,), (np.zeros(4), np.ones(4)))
+    members = holder(**{"dropout": 0.0, **parameters})
+    frame = Frame(members.build, (4,), (np.zeros(4), np.ones(4)))
     f = make_multi_task_net(frame, n_outputs, hierarchy, numbers).to(dtype).train()
     with torch.no_grad():
         for p in f.parameters():
@@ -143,6 +145,9 @@ def test_one_member_is_a_plain_network():
         ({"n_members": 2.5}, "n_members must be a positive integer, got 2.5"),
         ({"n_members": "8"}, "n_members must be a positive integer, got '8'"),
         ({"n_members": None}, "n_members must be a positive integer, got None"),
+        ({"periodic": -1}, "periodic must be an integer of at least 0, got -1"),
+        ({"periodic": 1.5}, "periodic must be an integer of at least 0, got 1.5"),
+        ({"periodic": None}, "periodic must be an integer of at least 0, got None"),
         ({"dropout": -0.1}, "dropout probability has to be between 0 and 1"),
         ({"dropout": 1.1}, "dropout probability has to be between 0 and 1"),
     ],
@@ -157,15 +162,57 @@ def test_what_are_no_members_is_refused_in_words(parameters, message):
 
 @given(st.integers(1, 6), st.integers(1, 6))
 def test_fewer_members(members, most):
-    fewer = with_members(holder(n_members=members), most)
+    fewer = with_members(holder(n_members=members, periodic=2), most)
     if most == 1:
         assert fewer.get_params() == MLP(SIZES, 0.3).get_params()
     else:
-        assert fewer.get_params() == holder(n_members=min(members, most)).get_params()
+        expected = holder(n_members=min(members, most), periodic=2)
+        assert fewer.get_params() == expected.get_params()
     other = MLP()
     assert with_members(other, most) is other
     assert with_members("mlp", most) == "mlp"
     assert n_members(with_members("members", 2).build((4,))) == 2
+
+
+# Waves
+
+
+def waves_by_hand(layer, x):
+    """Each number, then the sums of waves of the first number, of the second ..."""
+    w, b, V, c = (p.detach().numpy() for p in (layer.w, layer.b, layer.V, layer.c))
+    sums = [
+        np.cos(2 * np.pi * (column[:, None] * w[j, 0] + b[j, 0])) @ V[j] + c[j, 0]
+        for j, column in enumerate(x.T)
+    ]
+    return np.concatenate([x, *sums], axis=1)
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 6))
+def test_waves_of_each_number_stand_beside_it(n_features, width, n):
+    layer = PeriodicFeatures(n_features, width).double()
+    x = torch.randn(n, n_features, dtype=torch.float64)
+    np.testing.assert_allclose(layer(x).detach(), waves_by_hand(layer, x.numpy()), atol=1e-12)
+    trunk = Members(SIZES, K, periodic=width).build((n_features,))
+    assert trunk(x.float()).shape == (K, n, SIZES[-1])
+    assert trunk[1].in_features == n_features * (1 + width)
+    assert set(trunk[1].r.unique().tolist()) <= {-1.0, 1.0}  # still the first of the members
+
+
+def test_waves_have_the_derivatives_of_finite_differences():
+    layer = PeriodicFeatures(3, 2).double()
+    x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    names = [name for name, _ in layer.named_parameters()]
+
+    def f(x, *values):
+        return torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(f, (x, *layer.parameters()), check_forward_ad=True)
+
+
+def test_a_sample_has_the_same_waves_alone_and_among_others():
+    clf = model(backbone=holder(periodic=3)).fit(X, Y)
+    alone = np.concatenate([clf.predict_proba(x[None]) for x in X[::10]])
+    np.testing.assert_array_equal(alone, clf.predict_proba(X)[::10])
 
 
 # Dropout
@@ -270,15 +317,15 @@ def test_the_loss_of_members_is_above_that_of_their_mean():
     assert of_mean < primary_loss(outputs, b, Recipe())
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("parameters", [{"dropout": 0.0}, {"dropout": 0.3}, {"periodic": 2}])
 @pytest.mark.parametrize("cls", [MAXLClassifier, MAXLRegressor])
-def test_both_ways_of_the_meta_gradient_train_the_same(dropout, cls):
+def test_both_ways_of_the_meta_gradient_train_the_same(parameters, cls):
     data = (X, Y) if cls is MAXLClassifier else (X[:, :3], X[:, 3])
     predict = "predict_proba" if cls is MAXLClassifier else "predict"
     exact, double = (
         model(
             cls,
-            backbone=holder(dropout=dropout),
+            backbone=holder(**parameters),
             auxiliary=Learned(every=1, meta_gradient=way),
         ).fit(*data)
         for way in ("exact", "double_backward")

@@ -50,12 +50,14 @@ def test_auto_by_the_kind_of_samples_and_targets(
 
 def test_the_default_networks():
     rows = DEFAULTS["table", "classes"]
-    for n, dropout in [(0, 0.3), (1999, 0.3), (2000, 0.1), (10**6, 0.1)]:
-        expected = Members((128, 128), 8, dropout).get_params()
-        assert rows.backbone_for(n).get_params() == expected
-        assert settings(TABLE, n_samples=n).backbone(TABLE)[2].p == dropout
+    few, some, many = (0.3, 0), (0.2, 3), (0.1, 3)  # dropout and waves
+    by_rows = {0: few, 499: few, 500: some, 1999: some, 2000: many, 10**6: many}
+    for n, (dropout, periodic) in by_rows.items():
+        expected = Members((128, 128), 8, dropout, periodic).get_params()
+        assert rows.for_samples(n).backbone.get_params() == expected
+        assert settings(TABLE, n_samples=n).backbone(TABLE)[-1].p == dropout
     for kind in [("signal", "classes"), ("image", "numbers")]:
-        assert isinstance(DEFAULTS[kind].backbone_for(10**6), ConvNet)
+        assert isinstance(DEFAULTS[kind].for_samples(10**6).backbone, ConvNet)
 
 
 def test_other_samples_need_a_backbone_of_their_own():
@@ -119,7 +121,9 @@ def test_batches_are_a_part_of_the_samples_within_bounds():
         (TABLE, 200, "auto", 24),  # four steps each
         (TABLE, 100, "auto", 48),
         (TABLE, 100, 1000, 96),
-        (TABLE, 1000, "auto", 20),
+        (TABLE, 499, "auto", 20),
+        (TABLE, 500, "auto", 32),
+        (TABLE, 2000, "auto", 32),
         (TABLE, 10**5, "auto", 10),
         (TABLE, 10**7, "auto", 1),
     ],

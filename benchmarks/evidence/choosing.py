@@ -100,20 +100,45 @@ def effects(names: Sequence[str], reference: str, data_sets: Sequence[str]) -> T
     return Table(head, body)
 
 
-# What a study of the defaults of tables tries; the first is the default.
-CHANGES_OF_TABLES: dict[str, dict[str, Any]] = {
-    "default": {},
-    "backbone=Members(n_members=4)": {"backbone": Members(n_members=4)},
-    "backbone=Members(dropout=0.1)": {"backbone": Members(dropout=0.1)},
-    "backbone=MLP((128, 128), dropout=0.3)": {"backbone": MLP((128, 128), dropout=0.3)},
-    "backbone=MLP((400,), dropout=0.5)": {"backbone": MLP((400,), dropout=0.5)},
-    "backbone=MLP()": {"backbone": MLP()},
-    "lr=0.03": {"lr": 0.03},
-    "lr=0.005": {"lr": 0.005},
-    "lr=0.005, max_epochs=60": {"lr": 0.005, "max_epochs": 60},
-    "max_epochs=20": {"max_epochs": 20},
-    "max_epochs=6": {"max_epochs": 6},
-    "max_epochs=20, temperature=1": {"max_epochs": 20, "temperature": 1.0},
+# What a study of the defaults of tables tries, by the number of rows; the first is the default.
+CHANGES_OF_TABLES: dict[int, dict[str, dict[str, Any]]] = {
+    200: {
+        "default": {},
+        "backbone=Members(n_members=4)": {"backbone": Members(n_members=4)},
+        "backbone=Members(dropout=0.1)": {"backbone": Members(dropout=0.1)},
+        "backbone=Members(periodic=3)": {"backbone": Members(periodic=3)},
+        "backbone=MLP((128, 128), dropout=0.3)": {"backbone": MLP((128, 128), dropout=0.3)},
+        "backbone=MLP((400,), dropout=0.5)": {"backbone": MLP((400,), dropout=0.5)},
+        "backbone=MLP()": {"backbone": MLP()},
+        "lr=0.03": {"lr": 0.03},
+        "lr=0.005": {"lr": 0.005},
+        "lr=0.005, max_epochs=60": {"lr": 0.005, "max_epochs": 60},
+        "max_epochs=20": {"max_epochs": 20},
+        "max_epochs=6": {"max_epochs": 6},
+        "max_epochs=20, temperature=1": {"max_epochs": 20, "temperature": 1.0},
+    },
+    1000: {
+        "default": {},
+        "backbone=Members()": {"backbone": Members()},
+        "backbone=Members(dropout=0.2)": {"backbone": Members(dropout=0.2)},
+        "backbone=Members(dropout=0.3, periodic=3)": {
+            "backbone": Members(dropout=0.3, periodic=3),
+        },
+        "backbone=Members(n_members=4, dropout=0.2, periodic=3)": {
+            "backbone": Members(n_members=4, dropout=0.2, periodic=3),
+        },
+        "backbone=Members((256, 256), n_members=4, dropout=0.2, periodic=3)": {
+            "backbone": Members((256, 256), n_members=4, dropout=0.2, periodic=3),
+        },
+        "backbone=MLP((128, 128), dropout=0.2)": {"backbone": MLP((128, 128), dropout=0.2)},
+        "backbone=MLP()": {"backbone": MLP()},
+        "lr=0.03": {"lr": 0.03},
+        "lr=0.005": {"lr": 0.005},
+        "max_epochs=32": {"max_epochs": 32},
+        "max_epochs=20": {"max_epochs": 20},
+        "max_epochs=10": {"max_epochs": 10},
+        "max_epochs=32, temperature=1": {"max_epochs": 32, "temperature": 1.0},
+    },
 }
 
 

@@ -96,6 +96,13 @@ def noisy(name: str) -> tuple[np.ndarray, np.ndarray, None]:
 
 
 @cache
+def columns(name: str) -> tuple[np.ndarray, np.ndarray, None]:
+    """Images of 14 x 14 as rows: the means of squares of 2 x 2."""
+    X, y, _ = whole(name, "train")
+    return halved(X).reshape(len(X), -1).astype(np.float32), y, None
+
+
+@cache
 def bundled(name: str) -> tuple[np.ndarray, np.ndarray, None]:
     """A data set of scikit-learn."""
     loaders = {"digits": load_digits, "breast-cancer": load_breast_cancer, "wine": load_wine}
@@ -153,7 +160,7 @@ def whole(name: str, subset: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
         return turned(name.removeprefix("turned-digits-"))
     table_name, _, kind = name.partition(", ")
     if kind:
-        return {"binned": binned, "noisy": noisy}[kind](table_name)
+        return {"binned": binned, "noisy": noisy, "columns": columns}[kind](table_name)
     return table(name) if name in TABLES else bundled(name)
 
 

@@ -43,8 +43,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **Task.** Trunk of the multi-task network: "mlp", "members", "convnet", "vgg16" or
         "resnet50"; "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), "members" for
         the rows of tables (2-D `X`), which is several networks with shared weights whose
-        predictions are averaged (`sklearn_maxl.backbones.Members`; from 2,000 rows on, and in
-        regression, their dropout is 0.1). They were chosen on the data sets for tuning (``python -m
+        predictions are averaged (`sklearn_maxl.backbones.Members`; to classify 500 rows and more
+        they have waves of each number beside it and a dropout of 0.2, from 2,000 rows on, and in
+        regression, of 0.1). They were chosen on the data sets for tuning (``python -m
         benchmarks.evidence tune``). A backbone is an object of `sklearn_maxl.backbones`, whose
         parameters a grid search reaches (``backbone__hidden_layer_sizes``). A callable maps the
         shape of one sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).

@@ -38,7 +38,7 @@ EVERY_KIND = BatchRule()
 class Defaults:
     """What "auto" is for one kind of samples and targets.
 
-    From `many` training samples on, `backbone_of_many` takes the place of `backbone`.
+    From `many` training samples on, `of_many` takes the place of all of it.
     """
 
     backbone: object
@@ -50,13 +50,14 @@ class Defaults:
     epochs: int = 100
     least_steps: int = 0
     most_steps: int | None = None
-    backbone_of_many: object = None
-    many: int | None = None
+    of_many: "Defaults | None" = None
+    many: int = 0
 
-    def backbone_for(self, n_samples: int) -> object:
-        """The network for so many samples."""
-        of_many = self.many is not None and n_samples >= self.many
-        return self.backbone_of_many if of_many else self.backbone
+    def for_samples(self, n_samples: int) -> "Defaults":
+        """Those for so many samples."""
+        if self.of_many is None or n_samples < self.many:
+            return self
+        return self.of_many.for_samples(n_samples)
 
     def max_epochs(self, n_samples: int, batch_size: int | BatchRule) -> int:
         """Epochs for so many samples: few samples get more of them, and very many fewer."""
@@ -72,7 +73,7 @@ class Defaults:
 # best probabilities: networks see few rows many times and grow surer than they should. Numbers
 # have the same network of tables (`python -m benchmarks.studies.regression_of_tables`) and, for
 # images and signals, Adam's usual rate.
-OF_ROWS = Defaults(
+OF_FEW_ROWS = Defaults(
     Members(),
     AdamW(weight_decay=0.1),
     0.015,
@@ -81,13 +82,15 @@ OF_ROWS = Defaults(
     epochs=20,
     least_steps=96,
     most_steps=4000,
-    backbone_of_many=Members(dropout=0.1),
-    many=2000,
 )
+OF_500_ROWS = replace(OF_FEW_ROWS, backbone=Members(dropout=0.2, periodic=3), epochs=32)
+OF_2000_ROWS = replace(OF_500_ROWS, backbone=Members(dropout=0.1, periodic=3))
 DEFAULTS: dict[tuple[str, str], Defaults] = {
-    ("table", "classes"): OF_ROWS,
+    ("table", "classes"): replace(
+        OF_FEW_ROWS, of_many=replace(OF_500_ROWS, of_many=OF_2000_ROWS, many=2000), many=500
+    ),
     ("table", "numbers"): replace(
-        OF_ROWS, backbone=Members(dropout=0.1), epochs=30, least_steps=120
+        OF_FEW_ROWS, backbone=Members(dropout=0.1), epochs=30, least_steps=120
     ),
     ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
     ("signal", "numbers"): Defaults(ConvNet(), Adam(), 0.001),
@@ -240,7 +243,7 @@ def resolve(
     Settings
     """
     kind = KINDS.get(len(input_shape), "other")
-    auto = DEFAULTS[kind, "numbers" if regression else "classes"]
+    auto = DEFAULTS[kind, "numbers" if regression else "classes"].for_samples(n_samples)
     labels = make_labels(parameters["auxiliary"])
     learned = labels if isinstance(labels, Learned) else None
     for holder in (labels, parameters["optimizer"], learned and learned.optimizer):
@@ -264,13 +267,12 @@ def resolve(
     if isinstance(schedule, str):
         unplanned = {"auto": "cosine" if planned else "constant"}
         schedule = SCHEDULES[unplanned.get(schedule, schedule)]
-    default = auto.backbone_for(n_samples)
-    own = {"backbone": _or_auto(parameters["backbone"], default)}
+    own = {"backbone": _or_auto(parameters["backbone"], auto.backbone)}
     own["single"] = with_members(own["backbone"], 1)
     if learned is not None:
         given = learned.generator
         own["generator"] = (
-            own["single"] if given is None else with_members(_or_auto(given, default), 1)
+            own["single"] if given is None else with_members(_or_auto(given, auto.backbone), 1)
         )
     trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
     if own["single"] is own["backbone"]:

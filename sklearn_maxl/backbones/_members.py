@@ -8,9 +8,10 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._checks import positive_int, positive_ints
+from ._checks import natural_number, positive_int, positive_ints
 from ._dropout import mask_like
 from ._mlp import MLP
+from ._periodic import PeriodicFeatures
 
 
 class Members(BaseEstimator):
@@ -35,6 +36,10 @@ class Members(BaseEstimator):
         Networks. Time and the features of ``transform`` grow with it.
     dropout : float, default=0.3
         Probability with which a hidden unit is dropped in training, in all members at once.
+    periodic : int, default=0
+        Sums of learned waves of each number that the first layer is given beside the number
+        itself [3]_, for all members the same. They learn the thresholds that decision trees
+        have; a few hundred rows don't show where those are, so there are none by default.
 
     References
     ----------
@@ -42,6 +47,8 @@ class Members(BaseEstimator):
        and Lifelong Learning". ICLR 2020. arXiv:2002.06715.
     .. [2] Y. Gorishniy, A. Kotelnikov, A. Babenko. "TabM: Advancing Tabular Deep Learning with
        Parameter-Efficient Ensembling". ICLR 2025. arXiv:2410.24210.
+    .. [3] D. Holzmüller, L. Grinsztajn, I. Steinwart. "Better by Default: Strong Pre-Tuned MLPs
+       and Boosted Trees on Tabular Data". NeurIPS 2024. arXiv:2407.04491.
 
     Examples
     --------
@@ -57,10 +64,12 @@ class Members(BaseEstimator):
         hidden_layer_sizes: Sequence[int] = (128, 128),
         n_members: int = 8,
         dropout: float = 0.3,
+        periodic: int = 0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_members = n_members
         self.dropout = dropout
+        self.periodic = periodic
 
     def fewer(self, n_members: int) -> "MLP | Members":
         """The same layers with at most so many members.
@@ -73,7 +82,7 @@ class Members(BaseEstimator):
         Returns
         -------
         MLP or Members
-            An `MLP` for one, which has no axis of members.
+            An `MLP` for one, which has no axis of members and no waves.
 
         Examples
         --------
@@ -86,7 +95,7 @@ class Members(BaseEstimator):
         if n_members == 1:
             return MLP(self.hidden_layer_sizes, self.dropout)
         n_members = min(n_members, positive_int("n_members", self.n_members))
-        return Members(self.hidden_layer_sizes, n_members, self.dropout)
+        return Members(self.hidden_layer_sizes, n_members, self.dropout, self.periodic)
 
     def build(self, input_shape: tuple[int, ...]) -> nn.Module:
         """Make the network with fresh weights.
@@ -104,21 +113,25 @@ class Members(BaseEstimator):
         Raises
         ------
         ValueError
-            If `hidden_layer_sizes` is not a sequence of positive integers, or `n_members` no
-            positive integer.
+            If `hidden_layer_sizes` is not a sequence of positive integers, `n_members` no
+            positive integer, or `periodic` no integer of at least 0.
         """
         sizes = positive_ints("hidden_layer_sizes", self.hidden_layer_sizes)
         n_members = positive_int("n_members", self.n_members)
-        return MemberTrunk(math.prod(input_shape), sizes, n_members, self.dropout)
+        periodic = natural_number("periodic", self.periodic)
+        return MemberTrunk(math.prod(input_shape), sizes, n_members, self.dropout, periodic)
 
 
 class MemberTrunk(nn.Sequential):
     """The layers of `Members`; its features are (n_members, n, width)."""
 
-    def __init__(self, width: int, sizes: list[int], n_members: int, dropout: float):
+    def __init__(self, width: int, sizes: list[int], n_members: int, dropout: float, periodic: int):
         layers: list[nn.Module] = []
-        for size in sizes:
-            layers += [SharedLinear(width, size, n_members, first=not layers), nn.ReLU()]
+        if periodic:
+            layers.append(PeriodicFeatures(width, periodic))
+            width *= 1 + periodic
+        for i, size in enumerate(sizes):
+            layers += [SharedLinear(width, size, n_members, first=i == 0), nn.ReLU()]
             if dropout:
                 layers.append(MemberDropout(dropout))
             width = size
