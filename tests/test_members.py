@@ -181,8 +181,7 @@ def waves_by_hand(layer, x):
     """Each number, then the sums of waves of the first number, of the second ..."""
     w, b, V, c = (p.detach().numpy() for p in (layer.w, layer.b, layer.V, layer.c))
     sums = [
-        np.cos(2 * np.pi * (column[:, None] * w[j, 0] + b[j, 0])) @ V[j] + c[j, 0]
-        for j, column in enumerate(x.T)
+        np.cos(column[:, None] * w[j, 0] + b[j, 0]) @ V[j] + c[j, 0] for j, column in enumerate(x.T)
     ]
     return np.concatenate([x, *sums], axis=1)
 
