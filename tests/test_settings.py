@@ -50,7 +50,7 @@ def test_auto_by_the_kind_of_samples_and_targets(
 
 def test_the_default_networks():
     rows = DEFAULTS["table", "classes"]
-    few, some, many = (0.3, 0), (0.2, 1), (0.1, 1)  # dropout and waves
+    few, some, many = (0.3, False), (0.2, True), (0.1, True)  # dropout and waves
     by_rows = {0: few, 499: few, 500: some, 1999: some, 2000: many, 10**6: many}
     for n, (dropout, periodic) in by_rows.items():
         expected = Members((128, 128), 8, dropout, periodic).get_params()

@@ -30,7 +30,7 @@ BACKBONES = {
     "dropout": MLP((9,), dropout=0.3),
     "members": Members((6,), n_members=3, dropout=0.0),
     "members with dropout": Members((6, 5), n_members=3, dropout=0.3),
-    "members with waves": Members((6,), n_members=3, dropout=0.3, periodic=2),
+    "members with waves": Members((6,), n_members=3, dropout=0.3, periodic=True),
 }
 
 

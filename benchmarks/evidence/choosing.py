@@ -106,7 +106,7 @@ CHANGES_OF_TABLES: dict[int, dict[str, dict[str, Any]]] = {
         "default": {},
         "backbone=Members(n_members=4)": {"backbone": Members(n_members=4)},
         "backbone=Members(dropout=0.1)": {"backbone": Members(dropout=0.1)},
-        "backbone=Members(periodic=1)": {"backbone": Members(periodic=1)},
+        "backbone=Members(periodic=True)": {"backbone": Members(periodic=True)},
         "backbone=MLP((128, 128), dropout=0.3)": {"backbone": MLP((128, 128), dropout=0.3)},
         "backbone=MLP((400,), dropout=0.5)": {"backbone": MLP((400,), dropout=0.5)},
         "backbone=MLP()": {"backbone": MLP()},
@@ -121,14 +121,14 @@ CHANGES_OF_TABLES: dict[int, dict[str, dict[str, Any]]] = {
         "default": {},
         "backbone=Members()": {"backbone": Members()},
         "backbone=Members(dropout=0.2)": {"backbone": Members(dropout=0.2)},
-        "backbone=Members(dropout=0.2, periodic=3)": {
-            "backbone": Members(dropout=0.2, periodic=3),
+        "backbone=Members(dropout=0.3, periodic=True)": {
+            "backbone": Members(dropout=0.3, periodic=True),
         },
-        "backbone=Members(n_members=4, dropout=0.2, periodic=1)": {
-            "backbone": Members(n_members=4, dropout=0.2, periodic=1),
+        "backbone=Members(n_members=4, dropout=0.2, periodic=True)": {
+            "backbone": Members(n_members=4, dropout=0.2, periodic=True),
         },
-        "backbone=Members((256, 256), n_members=4, dropout=0.2, periodic=1)": {
-            "backbone": Members((256, 256), n_members=4, dropout=0.2, periodic=1),
+        "backbone=Members((256, 256), n_members=4, dropout=0.2, periodic=True)": {
+            "backbone": Members((256, 256), n_members=4, dropout=0.2, periodic=True),
         },
         "backbone=MLP((128, 128), dropout=0.2)": {"backbone": MLP((128, 128), dropout=0.2)},
         "backbone=MLP()": {"backbone": MLP()},

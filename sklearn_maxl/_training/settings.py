@@ -83,8 +83,8 @@ OF_FEW_ROWS = Defaults(
     least_steps=96,
     most_steps=4000,
 )
-OF_500_ROWS = replace(OF_FEW_ROWS, backbone=Members(dropout=0.2, periodic=1), epochs=32)
-OF_2000_ROWS = replace(OF_500_ROWS, backbone=Members(dropout=0.1, periodic=1))
+OF_500_ROWS = replace(OF_FEW_ROWS, backbone=Members(dropout=0.2, periodic=True), epochs=32)
+OF_2000_ROWS = replace(OF_500_ROWS, backbone=Members(dropout=0.1, periodic=True))
 DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): replace(
         OF_FEW_ROWS, of_many=replace(OF_500_ROWS, of_many=OF_2000_ROWS, many=2000), many=500

@@ -24,13 +24,6 @@ def positive_int(name: str, value: object) -> int:
     return int(value)
 
 
-def natural_number(name: str, value: object) -> int:
-    """An integer of at least 0."""
-    if not isinstance(value, Integral) or value < 0:
-        raise ValueError(f"{name} must be an integer of at least 0, got {value!r}.")
-    return int(value)
-
-
 def scaled(channels: int, width: object) -> int:
     """Channels times a width factor, rounded, and at least one."""
     if not isinstance(width, Real) or not 0 < float(width) < np.inf:

@@ -8,10 +8,10 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._checks import natural_number, positive_int, positive_ints
+from ._checks import positive_int, positive_ints
 from ._dropout import mask_like
 from ._mlp import MLP
-from ._periodic import PeriodicFeatures
+from ._periodic import Periodic
 
 
 class Members(BaseEstimator):
@@ -36,10 +36,10 @@ class Members(BaseEstimator):
         Networks. Time and the features of ``transform`` grow with it.
     dropout : float, default=0.3
         Probability with which a hidden unit is dropped in training, in all members at once.
-    periodic : int, default=0
-        Sums of learned waves of each number that the first layer is given beside the number
-        itself [3]_, for all members the same. They learn the thresholds that decision trees
-        have; a few hundred rows don't show where those are, so there are none by default.
+    periodic : bool, default=False
+        Whether the first layer is given a sum of learned waves of each number beside the number
+        itself [3]_, for all members the same. It learns thresholds, as decision trees have them;
+        a few hundred rows don't show where those are, so there is none by default.
 
     References
     ----------
@@ -64,7 +64,7 @@ class Members(BaseEstimator):
         hidden_layer_sizes: Sequence[int] = (128, 128),
         n_members: int = 8,
         dropout: float = 0.3,
-        periodic: int = 0,
+        periodic: bool = False,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.n_members = n_members
@@ -113,23 +113,25 @@ class Members(BaseEstimator):
         Raises
         ------
         ValueError
-            If `hidden_layer_sizes` is not a sequence of positive integers, `n_members` no
-            positive integer, or `periodic` no integer of at least 0.
+            If `hidden_layer_sizes` is not a sequence of positive integers, or `n_members` no
+            positive integer.
         """
         sizes = positive_ints("hidden_layer_sizes", self.hidden_layer_sizes)
         n_members = positive_int("n_members", self.n_members)
-        periodic = natural_number("periodic", self.periodic)
-        return MemberTrunk(math.prod(input_shape), sizes, n_members, self.dropout, periodic)
+        width = math.prod(input_shape)
+        return MemberTrunk(width, sizes, n_members, self.dropout, bool(self.periodic))
 
 
 class MemberTrunk(nn.Sequential):
     """The layers of `Members`; its features are (n_members, n, width)."""
 
-    def __init__(self, width: int, sizes: list[int], n_members: int, dropout: float, periodic: int):
+    def __init__(
+        self, width: int, sizes: list[int], n_members: int, dropout: float, periodic: bool
+    ):
         layers: list[nn.Module] = []
         if periodic:
-            layers.append(PeriodicFeatures(width, periodic))
-            width *= 1 + periodic
+            layers.append(Periodic(width))
+            width *= 2
         for i, size in enumerate(sizes):
             layers += [SharedLinear(width, size, n_members, first=i == 0), nn.ReLU()]
             if dropout:
