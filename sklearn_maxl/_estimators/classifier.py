@@ -133,9 +133,10 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         needs them, and at most 128. For the rows of tables it is an eighth, from 64 to 256.
     max_epochs : int or "auto", default="auto"
         Passes over the training set. All are run unless `early_stopping` is set. "auto" is 100. For
-        the rows of tables it is 20 (in regression 30), more where these would be fewer than 96
-        (120) steps, and fewer where they would be more than 4,000; a fit tries that and a third of
-        it, which noisy tables need, before its own training. The trials have no auxiliary task and
+        the rows of tables it is 20, to classify 500 rows and more 32, in regression 30; more where
+        these would be fewer than 96 steps (in regression 120), and fewer where they would be more
+        than 4,000. A fit tries that and a third of it, which noisy tables need, before its own
+        training. The trials have no auxiliary task and
         are trained all at once where the networks are the package's own. Each is trained without
         one of five stratified folds and predicts its rows: one fold is held out of 600 rows and
         more, two of fewer. Of the numbers whose accuracy is at most half a standard error (of the
