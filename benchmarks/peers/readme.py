@@ -14,8 +14,9 @@ from benchmarks.peers.subjects import OURS, PEERS
 SHOWN = [peer for peer in PEERS if not peer.startswith(f"{OURS}-")]
 TEXT = (
     "More accurate than the default on small tables, on the mean: {ahead_accuracy}. With a lower "
-    "log-loss: {ahead_log_loss}. With the defaults of all, in one thread: mean accuracy and log-loss, mean "
-    "ranks among all that are listed, and the time of a fit in units of `MLPClassifier`'s. "
+    "log-loss: {ahead_log_loss}. With the defaults of all, in one thread: mean accuracy and "
+    "log-loss, mean ranks among all that are listed, and the time of a fit in units of "
+    "`MLPClassifier`'s. "
     "{tables_200} tables with 200 training rows and {tables_1000} with 1,000, {seeds} seeds with "
     "test rows of their own, made by `python -m benchmarks.peers run`. What auxiliary labels add "
     "there, learned ones, evenly spread ones (both minus `auxiliary=None`, points): {learned_200} "
