@@ -136,7 +136,8 @@ def maxl_step(
         if samples.target is not None:
             return (weights * regression_error(outputs, samples.target, recipe.regression)).mean()
         one_hot = torch.eye(C, dtype=outputs.dtype)[samples.y]
-        return (weights * focal_loss(outputs, one_hot, gamma)).mean()
+        target = (1 - recipe.label_smoothing) * one_hot + recipe.label_smoothing / C
+        return (weights * focal_loss(outputs, target, gamma)).mean()
 
     seen = batch.x if batch.view is None else batch.view
     row = batch.y if batch.block is None else batch.block

@@ -84,7 +84,7 @@ def test_both_estimators_give_a_shared_parameter_one_default_and_one_text():
         inspect.signature(e).parameters for e in (sklearn_maxl.MAXLClassifier, MAXLRegressor)
     )
     shared = set(classifier) & set(regressor)
-    assert set(classifier) - shared == {"class_weight", "temperature", "views"}
+    assert set(classifier) - shared == {"class_weight", "label_smoothing", "temperature", "views"}
     assert set(regressor) - shared == {"loss", "n_bins"}
     assert all(classifier[name].default == regressor[name].default for name in shared)
     texts = entries(sklearn_maxl.MAXLClassifier.__doc__), entries(MAXLRegressor.__doc__)

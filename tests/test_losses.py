@@ -65,12 +65,16 @@ def test_the_loss_of_a_soft_target_is_linear_in_the_target(z, gamma):
     assert torch.allclose(loss(0.3 * A + 0.7 * B), 0.3 * loss(A) + 0.7 * loss(B), rtol=1e-10)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize("gamma", GAMMAS)
-def test_primary_losses_are_those_of_the_one_hot_target(gamma):
+def test_primary_losses_are_those_of_the_smooth_one_hot_target(gamma, smoothing):
     z = torch.randn(9, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     y = torch.arange(9) % 4
-    expected = (F.one_hot(y, 4) * focal_losses(z, gamma)).sum(1)
-    assert torch.allclose(primary_losses(z, y, gamma), expected, rtol=1e-14)
+    target = (1 - smoothing) * F.one_hot(y, 4) + smoothing / 4
+    expected = (target * focal_losses(z, gamma)).sum(1)
+    torch.testing.assert_close(primary_losses(z, y, gamma, smoothing), expected)
+    members = torch.stack([z, 2 * z])
+    torch.testing.assert_close(primary_losses(members, y, gamma, smoothing)[0], expected)
 
 
 def test_gamma_zero_is_the_cross_entropy():
@@ -159,13 +163,15 @@ def test_the_entropy_of_a_hard_label_is_zero():
     assert entropies(torch.eye(3)).tolist() == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("gamma", [0.0, 2.0])
 @pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 1.5], dtype=torch.float64)])
-def test_the_primary_loss_is_the_weighted_mean_over_samples(gamma, weight):
+def test_the_primary_loss_is_the_weighted_mean_over_samples(gamma, weight, smoothing):
     logits = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     y = torch.tensor([0, 3, 1])
-    expected = weighted_mean(primary_losses(logits, y, gamma), weight)
-    torch.testing.assert_close(classification_loss(logits, y, weight, gamma), expected)
+    expected = weighted_mean(primary_losses(logits, y, gamma, smoothing), weight)
+    found = classification_loss(logits, y, weight, gamma, smoothing)
+    torch.testing.assert_close(found, expected)
 
 
 @given(st.integers(2, 6), st.integers(2, 5), st.booleans(), st.integers(0, 999))

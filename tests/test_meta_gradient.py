@@ -47,6 +47,8 @@ SITUATIONS = {
     "Adam": {"optimizer": "adam", "steps": 3, "another": True},
     "cross-entropy": {"gamma": 0.0},
     "fractional gamma": {"gamma": 0.5},
+    "smooth labels": {"gamma": 0.0, "label_smoothing": 0.2},
+    "smooth labels, focal": {"label_smoothing": 0.1, "weighted": True, "another": True},
     "information": {"information_weight": 0.3, "weighted": True},
     "scale": {"meta_scale": 7.0},
     "sample weights learned": {"weight_range": 3.0, "another": True},

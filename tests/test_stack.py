@@ -91,6 +91,7 @@ OTHERS = {
     "the shortest last": {"lengths": (6, 1)},
     "equal lengths": {"lengths": (2, 4, 2)},
     "focal loss": {"focal_gamma": 2.0},
+    "smooth labels": {"label_smoothing": 0.1},
     "a schedule": {"schedule": "halving", "lengths": (4, 8)},
     "no schedule": {"schedule": "constant", "lengths": (2, 5)},
     "one batch": {"batch_size": 10**6},

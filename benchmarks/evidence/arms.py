@@ -9,7 +9,6 @@ from benchmarks.common.steps import with_step
 from benchmarks.evidence.choice import Choice, single
 from benchmarks.evidence.rivals import (
     AUGMENTATIONS,
-    LabelSmoothing,
     Mixup,
     Networks,
     Reading,
@@ -111,7 +110,7 @@ def networks(over_turns: bool) -> dict[str, Fit]:
 # In the order in which they run.
 def fits(name: str, choice: Choice, augmentation: str | None = None) -> dict[str, Fit]:
     """All fits of a set; `choice` is its best plain network, `augmentation` that of images."""
-    smooth, mixed = single(kind=with_step(LabelSmoothing)), single(kind=with_step(Mixup))
+    smooth, mixed = single(label_smoothing=0.1), single(kind=with_step(Mixup))
     if is_table(name):
         return {
             **one("maxl (default)", {}),

@@ -25,14 +25,6 @@ Reading = Callable[[Any, np.ndarray], np.ndarray]
 # Steps
 
 
-class LabelSmoothing(Step):
-    """A tenth of each label's mass is spread evenly (Szegedy et al., CVPR 2016)."""
-
-    def multi_task_gradients(self, train: Batch, A: Tensor | None) -> Record:
-        outputs, _ = self.f(self.f.t, *train.inputs)
-        return descend(F.cross_entropy(*flat(outputs, train.y), label_smoothing=0.1))
-
-
 class Mixup(Step):
     """Pairs of samples and their labels, mixed (Zhang et al., ICLR 2018); alpha is 0.2."""
 

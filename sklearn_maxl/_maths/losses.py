@@ -35,13 +35,19 @@ def focal_losses(logits: Tensor, gamma: float) -> Tensor:
     return -(q**gamma) * log_p
 
 
-def primary_losses(logits: Tensor, y: Tensor, gamma: float) -> Tensor:
-    """Loss of each sample, shape (..., n), for integer targets ``y`` of shape (n,)."""
+def primary_losses(logits: Tensor, y: Tensor, gamma: float, smoothing: float = 0.0) -> Tensor:
+    """Loss of each sample, shape (..., n), for integer targets ``y`` of shape (n,).
+
+    A share `smoothing` of each target is spread evenly over all classes (Szegedy et al.,
+    CVPR 2016).
+    """
     if logits.ndim > 2:
-        return primary_losses(*flat(logits, y), gamma).unflatten(0, logits.shape[:-1])
+        return primary_losses(*flat(logits, y), gamma, smoothing).unflatten(0, logits.shape[:-1])
     if gamma == 0:  # one fused operation instead of a gather from (n, k)
-        return F.cross_entropy(logits, y, reduction="none")
-    return focal_losses(logits, gamma).gather(1, y.unsqueeze(1)).squeeze(1)
+        return F.cross_entropy(logits, y, reduction="none", label_smoothing=smoothing)
+    losses = focal_losses(logits, gamma)
+    own = losses.gather(1, y.unsqueeze(1)).squeeze(1)
+    return own if smoothing == 0 else torch.lerp(own, losses.mean(1), smoothing)
 
 
 def flat(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,11 +67,13 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     return losses.mean() if weight is None else (losses * weight).mean()
 
 
-def classification_loss(logits: Tensor, y: Tensor, weight: Tensor | None, gamma: float) -> Tensor:
+def classification_loss(
+    logits: Tensor, y: Tensor, weight: Tensor | None, gamma: float, smoothing: float = 0.0
+) -> Tensor:
     """``L_pri`` of classification: the weighted mean of `primary_losses`."""
     if gamma == 0 and weight is None:  # the common case in one fused operation
-        return F.cross_entropy(*flat(logits, y))
-    return weighted_mean(primary_losses(logits, y, gamma), weight)
+        return F.cross_entropy(*flat(logits, y), label_smoothing=smoothing)
+    return weighted_mean(primary_losses(logits, y, gamma, smoothing), weight)
 
 
 REGRESSION_LOSSES: dict[str, Callable[..., Tensor]] = {

@@ -88,12 +88,14 @@ class SoftLabels(NamedTuple):
 class Recipe:
     """The numbers of the method: gamma and w of the paper, and what a generator descends.
 
+    `label_smoothing` is the share of a primary label that all classes have evenly;
     `regularisers` are the weights of terms of `REGULARISERS`, the paper's lambda among them;
     `meta_scale` multiplies the meta-gradient, None divides it by the learning rate;
     `regression` names the primary loss of a regression.
     """
 
     focal_gamma: float = 0.0
+    label_smoothing: float = 0.0
     auxiliary_weight: float = 1.0
     regularisers: Mapping[str, float] = field(default_factory=dict)
     meta_scale: float | None = 1.0
@@ -118,7 +120,8 @@ PASSES: dict[str, tuple[Pass, ...]] = {
 def primary_loss(outputs: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
     """``L_pri`` of a batch."""
     if batch.target is None:
-        return classification_loss(outputs, batch.y, batch.weight, recipe.focal_gamma)
+        gamma, smoothing = recipe.focal_gamma, recipe.label_smoothing
+        return classification_loss(outputs, batch.y, batch.weight, gamma, smoothing)
     return regression_loss(outputs, batch.target, batch.weight, recipe.regression)
 
 

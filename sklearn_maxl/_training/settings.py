@@ -354,6 +354,7 @@ def _views(views: str | None, auto: Defaults, input_shape: tuple[int, ...]) -> V
 def _recipe(parameters: Mapping[str, Any], learned: Learned | None) -> Recipe:
     recipe = Recipe(
         focal_gamma=parameters["focal_gamma"],
+        label_smoothing=parameters.get("label_smoothing", 0.0),  # a regressor has none
         auxiliary_weight=parameters["auxiliary_weight"],
         regression=parameters.get("loss", "squared_error"),
     )
