@@ -60,6 +60,12 @@ def test_the_default_networks():
         assert isinstance(DEFAULTS[kind].for_samples(10**6).backbone, ConvNet)
 
 
+def test_labels_are_smooth_where_it_is_asked_for():
+    assert settings().recipe.label_smoothing == 0
+    assert settings(label_smoothing=0.1).recipe.label_smoothing == 0.1
+    assert settings(regression=True).recipe.label_smoothing == 0
+
+
 def test_other_samples_need_a_backbone_of_their_own():
     with pytest.raises(ValueError, match=r"backbone='auto' knows tables.*pass your own backbone"):
         settings(VOLUME)

@@ -35,13 +35,9 @@ class Mixup(Step):
         mixed = replace(train, x=share * train.x + (1 - share) * train.x[other])
         outputs, _ = self.f(self.f.t, *mixed.inputs)
         own, others = (F.cross_entropy(*flat(outputs, y)) for y in (train.y, train.y[other]))
-        return descend(share * own + (1 - share) * others)
-
-
-def descend(loss: Tensor) -> Record:
-    """Leave the gradient of a loss, and what the history records of it."""
-    loss.backward()
-    return {"primary_loss": loss.detach()}
+        loss = share * own + (1 - share) * others
+        loss.backward()
+        return {"primary_loss": loss.detach()}
 
 
 # Changes of the training images

@@ -5,7 +5,7 @@ from textwrap import fill
 from benchmarks.common.means import mean_and_error
 from benchmarks.common.rows import results
 from benchmarks.common.tables import Table
-from benchmarks.peers.compared import over_tables, ranks, times
+from benchmarks.peers.compared import BETTER, over_tables, ranks, times
 from benchmarks.peers.grid import Grid, grid
 from benchmarks.peers.runs import SIZES
 from benchmarks.peers.subjects import OURS, PEERS
@@ -36,8 +36,7 @@ def ahead(of: dict[int, Grid], column: str) -> str:
     """Who is better than ours on the mean over the tables, for each number of rows."""
 
     def better(found: Grid) -> list[str]:
-        sign = 1 if column == "accuracy" else -1
-        score = {peer: sign * over_tables(found, peer, column).mean() for peer in found.peers}
+        score = {p: BETTER[column] * over_tables(found, p, column).mean() for p in found.peers}
         return [peer for peer in found.peers if score[peer] > score[OURS]]
 
     names = {n: " and ".join(better(found)) or "none" for n, found in of.items()}
@@ -74,7 +73,7 @@ def block() -> str:
     found = {n: grid(rows, n, peers=SHOWN) for n in SIZES}
     of = {n: one for n, one in found.items() if one is not None}
     facts = {
-        **{f"ahead_{column}": ahead(of, column) for column in ("accuracy", "log_loss")},
+        **{f"ahead_{column}": ahead(of, column) for column in BETTER},
         "seeds": " to ".join(dict.fromkeys(str(len(one.seeds)) for one in of.values())),
         **{f"tables_{n}": str(len(one.tables)) for n, one in of.items()},
         **{f"learned_{n}": added(n, OURS) for n in of},
