@@ -9,7 +9,14 @@ from benchmarks.common.means import mean_and_error
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import column
 from benchmarks.common.tables import Table
-from benchmarks.studies import cheaper, pages, paper_table1, regression_of_tables, stacked_seeds
+from benchmarks.studies import (
+    cheaper,
+    full_data,
+    pages,
+    paper_table1,
+    regression_of_tables,
+    stacked_seeds,
+)
 from benchmarks.studies import cifar100_hierarchy as cifar
 
 
@@ -120,6 +127,25 @@ def test_arms_of_cifar_share_a_stratified_subset(monkeypatch):
         assert 0 <= accuracy <= 1
         assert loss > 0
         assert seconds >= 0
+
+
+def test_arms_at_full_data_run_and_stand_beside_none_and_evenly_spread_labels(monkeypatch):
+    rng = np.random.RandomState(0)
+    X, fine = rng.randint(256, size=(100, 3, 16, 16)).astype(np.uint8), np.arange(100)
+    monkeypatch.setattr(full_data, "cifar100", lambda subset: (X, fine))
+    scores = {
+        arm: full_data.run("mlp", 1, 50, "float32", arm, 0)[:2] for arm in full_data.ARMS
+    }
+    assert len(set(scores.values())) == len(full_data.ARMS)  # each arm is a fit of its own
+    rows = [
+        {"network": "convnet", "epochs": "1", "arm": str(arm), "seed": str(seed),
+         "accuracy": accuracy, "log_loss": "1"}
+        for arm, of_seeds in ((None, "0.5 0.7"), ("uniform", "0.6 0.8"))
+        for seed, accuracy in enumerate(of_seeds.split())
+    ]  # fmt: skip
+    single, uniform = pages.full_data(rows).body
+    assert single[3:5] == ("", "-10.00 ± 0.00")
+    assert uniform[2:5] == ("70.00 ± 10.00", "+10.00 ± 0.00", "")
 
 
 def test_every_cheap_variant_fits_and_without_a_switch_it_is_the_packages_step(monkeypatch, images):

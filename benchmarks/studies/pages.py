@@ -114,6 +114,24 @@ def cifar100_hierarchy(rows: Rows) -> Table:
     return Table(head, body)
 
 
+def full_data(rows: Rows) -> Table:
+    """Each arm beside the single task and beside evenly spread labels."""
+    body = []
+    for (network, epochs), mine in grouped(rows, "network", "epochs").items():
+        score = {arm: column(mine, "accuracy", arm=arm) for arm in unique(mine, "arm")}
+        for arm, values in score.items():
+            minus = [
+                "" if arm == base else _difference(values, score[base])
+                for base in ("None", "uniform")
+            ]
+            loss = f"{column(mine, 'log_loss', arm=arm).mean():.3f}"
+            title = f"{network}, {epochs} epochs, {len(values)} seeds"
+            body.append((title, f"``{arm}``", mean_and_error(values), *minus, loss))
+    head = ("network", "``auxiliary``", "accuracy in %", "minus single task", "minus uniform",
+            "log-loss")  # fmt: skip
+    return Table(head, body)
+
+
 def regression(rows: Rows) -> Table:
     """Each method beside the single task."""
     body = []
@@ -176,6 +194,7 @@ OF_ROWS: dict[str, Callable[..., Table]] = {
     "cheaper": cheaper,
     "stacked_seeds": stacked_seeds,
     "cifar100_hierarchy": cifar100_hierarchy,
+    "full_data": full_data,
     "regression": regression,
     "regression_of_tables": regression_of_tables,
     "hidden_clusters": hidden_clusters,
