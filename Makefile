@@ -11,7 +11,7 @@ setup:  ## Make .venv with everything a developer needs, at the tested versions
 	python3 -m venv .venv
 	$(BIN)pip install -c constraints.txt -e ".[dev]"
 
-quickstart:  ## Run the main example
+quickstart:  ## Run the first example
 	$(BIN)python examples/plot_quickstart.py
 
 examples:  ## Run the other examples as scripts, without showing figures; `make docs` runs them too

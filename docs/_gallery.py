@@ -15,6 +15,7 @@ ORDER = [
     "plot_grid_search.py",
     "plot_psi.py",
     "plot_labels.py",
+    "plot_five_settings.py",
     "plot_hidden_clusters.py",
     "plot_regression.py",
     "plot_compare.py",
@@ -27,7 +28,7 @@ ORDER = [
 
 # Examples that take options run with fewer seeds than by default, to keep the build short.
 ARGUMENTS = {
-    "plot_quickstart.py": ["--seeds", "3"],
+    "plot_five_settings.py": ["--seeds", "3"],
     "plot_hidden_clusters.py": ["--seeds", "3"],
 }
 

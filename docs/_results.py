@@ -1,7 +1,8 @@
 """Sphinx: tables, figures and numbers of the measurements, made when the pages are built.
 
     .. results:: speed.goals                a table, or several with their headings
-    .. results-figure:: speed.arms.cpu      a figure, with the options and caption of ``figure``
+    .. results-figure:: speed.arms.cpu      a figure, or several as one, with options and caption
+                                            of docutils' ``figure``
     :result:`speed.reached`                 a number in a sentence
 
 The name is that of a folder of ``benchmarks/`` and of an entry in its ``pages``, which reads
@@ -18,6 +19,7 @@ from docutils.parsers.rst.directives.images import Figure
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from benchmarks.common.figures import THEMES, Panel, draw
 from benchmarks.common.rows import RESULTS
 
 FOLDERS = ("compliance", "evidence", "peers", "speed", "studies")
@@ -68,19 +70,37 @@ class Results(SphinxDirective):
 
 
 class ResultsFigure(Figure, SphinxDirective):
-    """Draws a figure and shows it."""
+    """Draws the panels of figures, each for light and for dark pages, and shows them as one."""
+
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         remember(self.env)
-        name = self.arguments[0]
         try:
-            draw = entry("FIGURES", name)
+            panels = {name: entry("FIGURES", name)() for name in self.arguments[0].split()}
         except LookupError as error:
             raise self.error(str(error)) from error
-        path = Path(self.env.srcdir) / DRAWN / f"{name.replace('.', '_')}.svg"
-        draw(path)
-        self.arguments[0] = f"/{DRAWN}/{path.name}"
-        return super().run()
+        drawn = [
+            self.drawn(panel, f"{name.replace('.', '_')}_{i}", theme)
+            for name, found in panels.items()
+            for i, panel in enumerate(found)
+            for theme in THEMES
+        ]
+        if not drawn:
+            return [nodes.paragraph(text="Not measured yet.")]
+        self.arguments[0] = drawn[0]["uri"]
+        figure, *rest = super().run()
+        # A box of their own: the theme hides a caption that stands beside an image of dark pages.
+        figure.replace(figure[0], nodes.container("", *drawn, classes=["panels"]))
+        return [figure, *rest]
+
+    def drawn(self, panel: Panel, name: str, theme: str) -> nodes.image:
+        """An image of a panel that pages of one theme show."""
+        path = Path(self.env.srcdir) / DRAWN / f"{name}_{theme}.svg"
+        draw(panel, path, theme)
+        return nodes.image(
+            uri=f"/{DRAWN}/{path.name}", alt=self.options.get("alt", ""), classes=[f"only-{theme}"]
+        )
 
 
 class Result(SphinxRole):

@@ -74,17 +74,18 @@ html_title = project
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
     "show_prev_next": False,
-    # Not beside examples and the widest table, which take the room.
+    # Not beside the first page, examples and the widest table, which take the room.
     "secondary_sidebar_items": {
         "*": ["page-toc"],
         "generated/*": ["page-toc"],
+        "index": [],
         "auto_examples/*": [],
         "choosing": [],
     },
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "start": []}  # no pages below them
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sourcelink = False

@@ -18,11 +18,11 @@ from sklearn.svm import SVC
 from benchmarks.common import rows as common_rows
 from benchmarks.common.readme import README, renewed
 from benchmarks.evidence.sets import TUNED_ON
-from benchmarks.peers import compared, readme, runs, summary, tables
+from benchmarks.peers import compared, facts, readme, runs, summary, tables
 from benchmarks.peers.__main__ import key
 from benchmarks.peers.grid import grid
 from benchmarks.peers.scores import area, scores
-from benchmarks.peers.subjects import OURS, PEERS, Peer
+from benchmarks.peers.subjects import OURS, PEERS, Peer, title
 
 OF_SKLEARN = [name for name, peer in PEERS.items() if peer.package == "scikit-learn"]
 
@@ -242,21 +242,43 @@ def test_the_outcome_names_tables(capsys):
 
 def test_pages_have_what_is_measured(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
+    from benchmarks.common.figures import draw
     from benchmarks.peers import pages
 
     monkeypatch.setattr(common_rows, "RESULTS", tmp_path)
     assert pages.TABLES["scores_200"]() == "Not measured yet."
     every = made(drawn())
     common_rows.write(tmp_path / "peers.csv", ["a machine"], every[0], (r.values() for r in every))
-    assert pages.FACTS() == {"machine": "a machine"}
+    said = pages.FACTS()
+    assert (said["machine"], said["tables_200"], said["seeds"]) == ("a machine", "3", "6")
+    assert said["learned_1000"] == said["place_accuracy_1000"] == "(not measured)"
     for name, table in pages.TABLES.items():
         found = table()
         assert ("list-table" in found.rst()) if name.endswith("_200") else found
-    pages.FIGURES["ranks_accuracy_200"](tmp_path / "ranks.svg")
-    drawing = (tmp_path / "ranks.svg").read_text()
-    assert all(name in drawing for name in NAMES)
-    with pytest.raises(LookupError, match="1000"):
-        pages.FIGURES["ranks_accuracy_1000"](tmp_path / "none.svg")
+    assert pages.FIGURES["ranks_1000"]() == []
+    for name in ("ranks_200", "beside_others", "time_and_accuracy"):
+        panels = pages.FIGURES[name]()
+        assert panels
+        for i, panel in enumerate(panels):
+            draw(panel, tmp_path / f"{name}_{i}.svg")
+            drawing = (tmp_path / f"{name}_{i}.svg").read_text()
+            shown = [n for n in NAMES if not (name == "beside_others" and n == "maxl-none")]
+            assert all(title(peer) in drawing for peer in shown)
+            draw(panel, tmp_path / "dark.svg", "dark")
+            assert (tmp_path / "dark.svg").read_text() != drawing
+
+
+def test_a_text_says_who_is_better_and_which_place_ours_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(common_rows, "RESULTS", tmp_path)
+    values = drawn()
+    values[0], values[2] = 0.5, 0.9  # ours, and the logistic regression
+    values[3:] = 0.1
+    every = made(values)
+    common_rows.write(tmp_path / "peers.csv", ["a machine"], every[0], (r.values() for r in every))
+    said = facts.facts()
+    assert said["ahead_accuracy_200"] == "LogisticRegression"
+    assert said["place_accuracy_200"] == "second of 4"
+    assert said["learned_200"].startswith(f"{100 * (0.5 - values[1].mean()):+.2f} ± ")
 
 
 def test_the_readme_says_what_the_rows_say():

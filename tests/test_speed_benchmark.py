@@ -17,7 +17,7 @@ from benchmarks.common.operations import operations
 from benchmarks.common.rows import read
 from benchmarks.speed import __main__ as speed
 from benchmarks.speed import arms, cases, goals, reference, scaling, single
-from benchmarks.speed.figures import draw_section
+from benchmarks.speed.figures import section as panels_of
 from benchmarks.speed.memory import peak_memory
 from benchmarks.speed.numbers import number, time_of
 from benchmarks.speed.one_fit import own_process
@@ -207,7 +207,8 @@ def test_an_unknown_section_is_named(capsys):
 
 @pytest.mark.usefixtures("tiny")
 def test_every_section_has_its_rows_its_figure_and_its_tables(tmp_path):
-    pytest.importorskip("matplotlib")
+    from benchmarks.common.figures import draw
+
     run, results = cases.Run(smoke=True), tmp_path / "speed.csv"
     sections = ("arms", "reference", "single", "scaling", "predict")
     with warnings.catch_warnings():
@@ -220,13 +221,15 @@ def test_every_section_has_its_rows_its_figure_and_its_tables(tmp_path):
     texts = {}
     for section in sections:
         figures = [tmp_path / f"{section}_{i}.svg" for i in range(2)]
-        for figure in figures:
-            draw_section(of_section(section, "cpu", results), figure)
-        assert figures[0].read_bytes() == figures[1].read_bytes()
+        for panel in panels_of(of_section(section, "cpu", results)):
+            for figure in figures:
+                draw(panel, figure)
+            assert figures[0].read_bytes() == figures[1].read_bytes()
         texts[section] = tables_of(of_section(section, "cpu", results))
         for row in of_section(section, "cpu", results):
-            assert f"{row['case']} (ratios to {row['base']})\n~~~" in texts[section]
-            assert f"   * - ``{row['method']}``\n" in texts[section]
+            kind = row["case"].split(": ")[0] if section == "scaling" else row["case"]
+            assert f"{kind} (ratios to {row['base']})\n~~~" in texts[section]
+            assert f" - ``{row['method']}``\n" in texts[section]
     assert "``reference, exact, with diagnostics``" in texts["reference"]
     for text in texts.values():
         assert "    \n" not in text

@@ -56,8 +56,20 @@ def means(differences: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([d.mean() for d in differences])
 
 
+# What readers call a set, where it is not the name of its rows.
+TITLES = {
+    "cifar100-20": "CIFAR-100 in 20 classes",
+    "fashion-mnist": "Fashion-MNIST",
+    "digits-images": "digits as images",
+    "turned-digits-digit": "turned digits, which digit",
+    "turned-digits-turn": "turned digits, which turn",
+}
+
+
 def title(key: Key) -> str:
-    return f"{key[0]}, {key[1]:,}"
+    """A set and its number of training samples."""
+    name, n = key
+    return f"{TITLES.get(name, name)}, {n:,}"
 
 
 def tuned_on(key: Key) -> bool:

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from benchmarks.common.figures import draw
 from benchmarks.common.rows import results
 from benchmarks.evidence import choosing, figures, tables
 from benchmarks.evidence.arms import (
@@ -44,7 +43,8 @@ TABLES = {
     "defaults_of_1000": lambda: choosing.defaults_of_tables(results("defaults_of_tables"), 1000),
 }
 FIGURES = {
-    "images": partial(draw, partial(figures.images, DECIDING)),
-    "ranks_tables": partial(draw, partial(figures.ranks, UNTUNED_TABLES)),
+    "summary": figures.summary,
+    "images": partial(figures.images, DECIDING),
+    "ranks_tables": partial(figures.ranks, UNTUNED_TABLES),
 }
 FACTS = facts

@@ -59,6 +59,17 @@ EXPLAINED = {
     "label smoothing": "plain network, the settings of the default, smoothing 0.1",
     "mixup": "plain network, the settings of the default, alpha 0.2",
 }
+# What decides on images, and what a reader who knows no arms calls it.
+SHOWN = {
+    DEFAULT: "MAXLClassifier()",
+    "uniform, views": 'auxiliary="uniform"',
+    "uniform, views: auxiliary head, upright": "the same, upright image only",
+    "uniform, views, augmented": "the same, shifts, mirror images",
+    "best single, augmented": "plain, shifts, mirror images",
+    "turned": "plain, turned training images",
+    "four networks": "four plain networks",
+    "label smoothing": "plain, label smoothing",
+}
 # Arms that were run once, before each seed had test samples of its own.
 EARLIER = {
     "frozen generator": "the default, its generator left at its first weights",
@@ -84,17 +95,17 @@ def arms() -> Table:
     return Table(("arm", "what it is"), [row for row in EXPLAINED.items() if row[0] in known])
 
 
-def overview(keys: Sequence[Key], arms: Sequence[str]) -> Table:
-    """Arms against the best plain network, a column for each set."""
+def overview(keys: Sequence[Key]) -> Table:
+    """What decides, against the best plain network, a column for each set."""
     keys = there(keys, DEFAULT, BEST)
     body = [
-        (arm, *(mean_and_error(difference(key, arm, BEST), sign="+") for key in keys))
-        for arm in arms
-        if arm != BEST and any(there([key], arm) for key in keys)
+        (name, *(mean_and_error(difference(key, arm, BEST), sign="+") for key in keys))
+        for arm, name in SHOWN.items()
+        if any(there([key], arm) for key in keys)
     ]
     plain = [mean_and_error(scores(key, BEST)) for key in keys]
     return Table(
-        ("minus the best plain network, points", *map(marked, keys)),
+        ("", *(f"{title(key)} images" for key in keys)),
         [*body, ("*accuracy of the best plain network, %*", *plain)],
     )
 

@@ -104,3 +104,16 @@ PEERS = {
     "RealMLP": Peer(partial(pytabkit, name="RealMLP_TD_Classifier"), "pytabkit"),
     "TabM": Peer(partial(pytabkit, name="TabM_D_Classifier"), "pytabkit"),
 }
+# One of ours: three that hardly differ would take each other's ranks.
+SHOWN = [peer for peer in PEERS if not peer.startswith(f"{OURS}-")]
+# What readers call ours: what they write.
+TITLES = {
+    OURS: "MAXLClassifier",
+    "maxl-none": "auxiliary=None",
+    "maxl-uniform": 'auxiliary="uniform"',
+}
+
+
+def title(peer: str) -> str:
+    """What tables and figures call a peer."""
+    return TITLES.get(peer, peer)

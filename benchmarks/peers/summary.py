@@ -70,4 +70,4 @@ def draw_ranks(of: Grid, folder: Path) -> None:
     from benchmarks.peers.figures import ranks
 
     for column in BETTER:
-        draw(partial(ranks, of, column), folder / f"peers_{column}_{of.n}.svg")
+        draw(ranks(of, column), folder / f"peers_{column}_{of.n}.svg")

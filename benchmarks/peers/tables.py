@@ -16,7 +16,7 @@ from benchmarks.peers.compared import (
     verdicts,
 )
 from benchmarks.peers.grid import Grid
-from benchmarks.peers.subjects import OURS
+from benchmarks.peers.subjects import OURS, title
 
 # A factor that makes the unit, and digits.
 UNITS = {"accuracy": (100, 2), "log_loss": (1, 3)}
@@ -29,12 +29,17 @@ def said(values: np.ndarray, column: str, sign: str = "") -> str:
     return mean_and_error(values, factor, sign, digits)
 
 
+def named(peer: str) -> str:
+    """The name of a peer; ours is to be found at a glance."""
+    return f"**{title(peer)}**" if peer == OURS else title(peer)
+
+
 def scores(grid: Grid) -> Table:
     """Means over the tables; the best accuracy first."""
     body = []
     order = sorted(grid.peers, key=lambda p: -over_tables(grid, p, "accuracy").mean())
     for peer in order:
-        cells = [peer]
+        cells = [named(peer)]
         for column in BETTER:
             cells.append(said(over_tables(grid, peer, column), column))
             to_ours = said(minus_ours(grid, peer, column), column, "+")
@@ -51,7 +56,7 @@ def mean_ranks(grid: Grid) -> Table:
     """Mean ranks over tables; Friedman's test and Nemenyi's distance below."""
     found = {column: ranks(grid, column) for column in BETTER}
     body = [
-        (peer, *(f"{of.mean[peer]:.2f}" for of in found.values()))
+        (named(peer), *(f"{of.mean[peer]:.2f}" for of in found.values()))
         for peer in sorted(grid.peers, key=found["accuracy"].mean.__getitem__)
     ]
     below = [
@@ -69,7 +74,7 @@ def table_by_table(grid: Grid, column: str) -> Table:
         for cells, verdict in zip(body, verdicts(grid, reference, column), strict=True):
             star = " *" if verdict.sign else ""
             cells += [said(verdict.differences, column, "+") + star, p_text(verdict.p)]
-    heads = [part for r in references for part in (f"ours minus {r}", "p")]
+    heads = [part for r in references for part in (f"ours minus {title(r)}", "p")]
     return Table((NAMES[column], *heads), body)
 
 
@@ -79,7 +84,7 @@ def outcomes(grid: Grid) -> Table:
     for column in BETTER:
         for reference in (r for r in REFERENCES if r in grid.peers):
             found = verdicts(grid, reference, column)
-            body.append((NAMES[column], reference, _named(found, 1), _named(found, -1)))
+            body.append((NAMES[column], title(reference), _where(found, 1), _where(found, -1)))
     return Table(("", "ours against", "better on", "worse on"), body)
 
 
@@ -90,7 +95,7 @@ def seconds(grid: Grid) -> Table:
     for peer in sorted(of, key=of.__getitem__):
         ratio = f"{times(grid, peer):.2f}" if "MLPClassifier" in of else ""
         wall = np.median(grid.of(peer, "wall_seconds"))
-        body.append((peer, f"{of[peer]:.2f}", f"{wall:.2f}", ratio))
+        body.append((named(peer), f"{of[peer]:.2f}", f"{wall:.2f}", ratio))
     head = ("time of a fit", "processor's seconds", "wall seconds", "times MLPClassifier")
     return Table(head, body)
 
@@ -102,8 +107,8 @@ def training_rows(grid: Grid) -> str:
     return f"Fewer training rows: {', '.join(few)}." if few else ""
 
 
-def _named(found: list[Verdict], sign: int) -> str:
-    names = [f"{v.table} ({v.p:.2g})" for v in found if v.sign == sign]
+def _where(found: list[Verdict], sign: int) -> str:
+    names = [f"{v.table} ({p_text(v.p)})" for v in found if v.sign == sign]
     return f"{len(names)} of {len(found)}" + (f": {', '.join(names)}" if names else "")
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
+from benchmarks.common.figures import Panel
 from benchmarks.common.rows import read
 from benchmarks.common.tables import Table
-from benchmarks.speed.figures import draw_section
+from benchmarks.speed.figures import section
 from benchmarks.speed.goals import goals, table
 from benchmarks.speed.rows import PATH, machines, of_section
 from benchmarks.speed.tables import of_section as tables_of
@@ -15,14 +15,14 @@ from benchmarks.speed.tables import of_section as tables_of
 SECTIONS = {key.replace(", ", "."): tuple(key.split(", ")) for key in machines()}
 
 
-def section_tables(section: str, device: str) -> str:
+def section_tables(name: str, device: str) -> str:
     """The tables of a section."""
-    return tables_of(of_section(section, device))
+    return tables_of(of_section(name, device))
 
 
-def section_figure(section: str, device: str, path: Path) -> None:
-    """Draw a section."""
-    draw_section(of_section(section, device), path)
+def section_figure(name: str, device: str) -> list[Panel]:
+    """The panels of a section."""
+    return section(of_section(name, device))
 
 
 def goals_table() -> Table:

@@ -32,42 +32,65 @@ def throughput(row: dict[str, str]) -> str:
     return number(float(row["samples"]) / float(row["median_seconds"])) if row["samples"] else ""
 
 
+def bracketed(value: str, more: str) -> str:
+    """A number, and another one that goes with it."""
+    return f"{value} ({more})" if value and more else value
+
+
+def quartiles(row: dict[str, str]) -> str:
+    return f"{number(row['quartile_25'])} to {number(row['quartile_75'])}"
+
+
+def operations(row: dict[str, str]) -> str:
+    """Counted operations in units of 1e9."""
+    return number(float(row["operations"]) / 1e9) if row["operations"] else ""
+
+
+# What is in brackets belongs to the number before it.
 COLUMNS: dict[str, Callable[[dict[str, str]], str]] = {
     "method": lambda r: f"``{r['method']}``",
     "time": lambda r: time_of(r["median_seconds"]),
-    "ratio": lambda r: number(r["median_ratio"]),
-    "quartiles": lambda r: f"{number(r['quartile_25'])} to {number(r['quartile_75'])}",
+    "ratio (quartiles)": lambda r: bracketed(number(r["median_ratio"]), quartiles(r)),
     "samples a second": throughput,
-    "10\\ :sup:`9` operations": lambda r: (
-        number(float(r["operations"]) / 1e9) if r["operations"] else ""
+    "10\\ :sup:`9` operations (ratio)": lambda r: bracketed(
+        operations(r), number(r["operations_ratio"])
     ),
-    "ratio of operations": lambda r: number(r["operations_ratio"]),
-    "10\\ :sup:`9` operations a second": rate,
-    "share of a matrix product's": lambda r: number(r.get("share", "")),
-    "peak MB": lambda r: number(r["peak_mb"]),
-    "ratio of memory": lambda r: number(r["memory_ratio"]),
+    "10\\ :sup:`9` a second (share)": lambda r: bracketed(rate(r), number(r.get("share", ""))),
+    "peak MB (ratio)": lambda r: bracketed(number(r["peak_mb"]), number(r["memory_ratio"])),
 }
 
 
 def case_table(rows: Rows, again: bool) -> Table:
-    """One case, without the columns that are empty for all its methods.
+    """One case, or all sizes of one kind, without the columns that are empty for all its methods.
 
     `again`: the same measurements stand above, beside another base.
     """
-    cells = {name: [column(row) for row in rows] for name, column in COLUMNS.items()}
+    kinds = unique(rows, "kind")
+    columns = {**{kind: lambda r: r["size"] for kind in kinds}, **COLUMNS}
+    cells = {name: [column(row) for row in rows] for name, column in columns.items()}
     kept = [name for name, values in cells.items() if any(values)]
     if again:
-        kept = [name for name in kept if name in ("method", "quartiles") or "ratio" in name]
+        kept = [name for name in kept if name == "method" or "(ratio)" in name or name in kinds]
+        kept.insert(1, "ratio (quartiles)")
     return Table(kept, zip(*(cells[name] for name in kept), strict=True))
+
+
+def add_kinds(rows: Rows) -> None:
+    """What a table is of: a case, or a kind of size, such as samples, and the size."""
+    for row in rows:
+        kind, _, size = row["case"].partition(": ")
+        grows = row["section"] == "scaling"
+        row["kind"], row["size"] = (kind, f"{float(size):,g}") if grows else (row["case"], "")
 
 
 def of_section(rows: Rows) -> str:
     """The tables of a section on one device, each with its heading."""
     add_shares(rows)
-    cases, told, parts = unique(rows, "case"), set(), []
-    pairs = dict.fromkeys((row["case"], row["base"]) for row in rows)
-    for case, base in sorted(pairs, key=lambda pair: cases.index(pair[0])):
-        table = case_table(where(rows, case=case, base=base), case in told)
-        parts.append(f"{heading(f'{case} (ratios to {base})', '~')}\n{table.rst()}\n")
-        told.add(case)
+    add_kinds(rows)
+    kinds, told, parts = unique(rows, "kind"), set(), []
+    pairs = dict.fromkeys((row["kind"], row["base"]) for row in rows)
+    for kind, base in sorted(pairs, key=lambda pair: kinds.index(pair[0])):
+        table = case_table(where(rows, kind=kind, base=base), kind in told)
+        parts.append(f"{heading(f'{kind} (ratios to {base})', '~')}\n{table.rst()}\n")
+        told.add(kind)
     return "\n".join(parts)

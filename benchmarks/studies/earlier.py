@@ -6,7 +6,6 @@ from benchmarks.package import BatchRule
 from sklearn_maxl.labels import Labels, Learned
 
 EARLIER_RATES = {"lr": 0.001, "schedule": "constant", "optimizer": "adam"}
-EARLIER_ON_ROWS = {**EARLIER_RATES, "backbone": "mlp", "max_epochs": 100, "batch_size": 32}
 EARLIER = {**EARLIER_RATES, "views": None, "temperature": 1.0}
 
 
