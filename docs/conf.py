@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "_parameters",
     "_results",
 ]
 exclude_patterns = ["_build"]
@@ -30,6 +31,7 @@ templates_path = ["_templates"]
 # The parameters' and methods' documentation stands once, in the class's own page.
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"  # "fit()" has room beside the page
 autodoc_typehints = "none"  # the docstrings say them in words
 autosummary_context = {
     # What scikit-learn's base classes bring along; its own pages describe it.

@@ -1,6 +1,6 @@
 """
-Comparing arms on your own data
-===============================
+A comparison, its table and its figure
+======================================
 
 ``compare`` trains every arm, a setting of ``auxiliary``, on the same folds from the same seeds, and
 says whether a difference is more than chance. It takes pipelines as well as the classifier.

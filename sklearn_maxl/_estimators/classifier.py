@@ -67,7 +67,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         shape in which `X` comes.
     auxiliary : {"maxl", "uniform", "random", "kmeans", "human", "auto", None} or object of \
             `sklearn_maxl.labels`, default="maxl"
-        **Auxiliary labels**: where they come from. "maxl", short for ``Learned()``: the label
+        **Auxiliary labels.** Where they come from. "maxl", short for ``Learned()``: the label
         generator. "uniform": spread evenly over the auxiliary classes of the sample's
         class, nothing learned. "random": drawn once per sample. "kmeans": clusters within
         each class, of the features of an autoencoder. "human": given to `fit`. None: no
@@ -98,7 +98,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         primary one does and the primary head predicts.
     optimizer : {"auto", "adam", "sgd", "adamw"}, object of `sklearn_maxl.optimizers` or \
             callable, default="auto"
-        **Training**: optimizer of the multi-task network, or a function of (parameters, lr)
+        **Training.** Optimizer of the multi-task network, or a function of (parameters, lr)
         that makes one. The virtual step of the meta-gradient follows Adam, AdamW and SGD
         exactly. With the object, a grid search reaches ``optimizer__weight_decay``.
         "auto" is AdamW with a weight decay of 0.1 for the rows of tables: to classify them as
