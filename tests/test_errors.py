@@ -200,6 +200,18 @@ WRONG_FITS = {
         {"optimizer": "sgd", "lr": 1e40, "batch_size": 150, "auxiliary": None}, X, Y, {},
         r"diverged in epoch 1.*Lower lr",
     ),
+    "divergence of the labels": (
+        {"auxiliary": Learned(every=1, lr=1e30), "max_epochs": 2}, X, Y, {},
+        r"in epoch \d: not finite are .*meta_loss.* or the lr of Learned \(now 1e\+30\)\.$",
+    ),
+    "divergence by the weight of a term": (
+        {"auxiliary": Learned(every=1, entropy_weight=1e300), "max_epochs": 2}, X, Y, {},
+        r"a weight of the label generator. Lower entropy_weight of Learned \(now 1e\+300\), lr ",
+    ),
+    "divergence by the auxiliary task": (
+        {"auxiliary": "uniform", "auxiliary_weight": 1e300}, X, Y, {},
+        r"a weight of the network. Lower auxiliary_weight \(now 1e\+300\) or lr \(now",
+    ),
 }  # fmt: skip
 
 

@@ -1084,19 +1084,19 @@ HOSTILE = {
     "trials": (setting("history", "trials", KNOWN), r"a trial that is not made of setting, value"),
     "a trial": (setting("history", "trials", [1.0]), r"a trial that is not made of"),
     "no trials": (lambda h, t: h["history"].pop("trials"), r"not made of rows and trials"),
-    "temperature 0": (tensor(TEMPERATURE, torch.tensor(0.0)), r"its temperature is no positive"),
-    "temperature -1": (tensor(TEMPERATURE, torch.tensor(-1.0)), r"its temperature is no positive"),
+    "temperature 0": (tensor(TEMPERATURE, torch.tensor(0.0)), r"temperature is no number from"),
+    "temperature -1": (tensor(TEMPERATURE, torch.tensor(-1.0)), r"temperature is no number from"),
     "temperature NaN": (tensor(TEMPERATURE, torch.tensor(torch.nan)), r"that are not finite"),
     "no end of temperature": (
         tensor(TEMPERATURE, torch.tensor(torch.inf)), r"that are not finite",
     ),
     "several temperatures": (
-        tensor(TEMPERATURE, torch.ones(3)), r"its temperature is no positive number",
+        tensor(TEMPERATURE, torch.ones(3)), r"its temperature is no number from 1e-6 to",
     ),
     "whole temperature": (
         tensor(TEMPERATURE, torch.tensor(2)), r"temperature' of its module is int64",
     ),
-    "no temperature": (lambda h, t: t.pop(TEMPERATURE), r"its temperature is no positive number"),
+    "no temperature": (lambda h, t: t.pop(TEMPERATURE), r"its temperature is no number from"),
     "guard": (setting("history", "guard", None), r"its history"),
     "list as key": (parameter("psi", {"dict": [[[1], 2]]}), r"has no keys"),
     "key twice": (parameter("psi", {"dict": [[1, 2], [1, 3]]}), r"a key twice"),

@@ -86,7 +86,7 @@ def run(n_files: int, seed: int, path: Path) -> list[Found]:
             print(*(one[key] for key in ("number", "subject", "outcome", "detail")), flush=True)
     comments = [
         processes(1),
-        f"python -m benchmarks.reliability files --files {n_files} --seed {seed}",
+        f"python -m benchmarks.reliability.files --files {n_files} --seed {seed}",
     ]
     write(path, comments, COLUMNS, rows_of(found))
     return [f for f in found if f["outcome"] not in HELD]

@@ -306,6 +306,7 @@ def _check_share(tensors: Mapping[str, Tensor]) -> None:
 def _temperature(tensors: Mapping[str, Tensor]) -> float:
     """The temperature of the predictions, which the network holds."""
     temperature = tensors.get("module.temperature")
-    if temperature is None or temperature.shape or not temperature > 0:
-        raise ValueError("its temperature is no positive number")
+    # A little more than the parameter may be, because it was rounded to float32.
+    if temperature is None or temperature.shape or not 1e-7 < temperature < 1e7:
+        raise ValueError("its temperature is no number from 1e-6 to 1e6")
     return float(temperature)
