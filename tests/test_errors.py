@@ -192,6 +192,12 @@ WRONG_FITS = {
             "meta_scale": "lr", "meta_batch": "next", "alternation": "never",
         }.items()
     },
+    **{
+        f"callbacks, {name}": (
+            {"callbacks": [entry]}, X, Y, {}, r"callbacks must hold callbacks of skorch, .* got ",
+        )
+        for name, entry in {"a number": 3, "text": "x", "a pair": ("a", 3), "one": ("a",)}.items()
+    },
     "no epochs": ({"max_epochs": 0}, X, Y, {}, r"'max_epochs' parameter"),
     "divergence": (
         {"optimizer": "sgd", "lr": 1e6, "max_epochs": 20}, X, Y, {}, r"diverged in epoch.*Lower lr",
