@@ -22,7 +22,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from benchmarks.common.figures import THEMES, Panel, draw
 from benchmarks.common.rows import RESULTS
 
-FOLDERS = ("compliance", "evidence", "peers", "speed", "studies")
+FOLDERS = ("compliance", "evidence", "peers", "reliability", "speed", "studies")
 DRAWN = "generated"  # where figures go, in the folder of the pages
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_iris
@@ -293,7 +294,7 @@ def test_moments_of_numbers_whose_squares_float64_lacks(factor):
 def test_numbers_that_leave_nothing_of_the_others_are_refused():
     far = X.copy()
     far[7, 1] = -1e250
-    with pytest.raises(ValueError, match=r"X holds numbers as large as 1e\+250.*correct X"):
+    with pytest.raises(ValueError, match=r"X holds numbers as large as 1e\+250 in column 1,"):
         classifier().fit(far, Y)
     far = X[:, 0].copy()
     for outlier in (1e13, 1e220):
@@ -305,8 +306,8 @@ def test_numbers_that_leave_nothing_of_the_others_are_refused():
 
 
 def test_numbers_at_the_end_of_float64_are_refused():
-    with pytest.raises(ValueError, match=r"X holds numbers beyond 1e\+300.*divide X"):
-        classifier().fit(X * 1e305, Y)
+    with pytest.raises(ValueError, match=r"X holds numbers beyond 1e\+300 in column 2.*divide X"):
+        classifier().fit(X * [1, 1, 1e305, 1], Y)
     with pytest.raises(ValueError, match=r"y holds numbers beyond 1e\+300.*divide y"):
         regressor().fit(X, X[:, 0] * -1e305)
 
@@ -348,17 +349,77 @@ def test_a_value_far_outside_gives_an_answer_or_a_sentence(value):
         far[9, column] = value
         for call in calls:
             said = message_of(call, far)
-            told = f"X[9, {column}] = {value:g} is the farthest" in said
-            assert told or "X holds numbers beyond 1e+300" in said or said == "finite"
+            beyond = f"X holds numbers beyond 1e+300 in column {column}"
+            assert beyond in said if value > 1e300 else said == "finite"
     assert np.isfinite(clf.predict_proba(np.c_[X, np.full(N, 1e6)])).all()
 
 
-def test_an_image_far_outside_is_named():
-    images = np.random.RandomState(0).rand(20, 1, 8, 8)
-    clf = classifier(backbone=ConvNet((4,)), max_epochs=1).fit(images, np.arange(20) % 2)
+IMAGES = np.random.RandomState(0).rand(20, 1, 8, 8)
+FAR = {
+    "a pixel": (IMAGES, np.where(np.arange(64).reshape(8, 8) == 21, 1e250, IMAGES)),
+    "all": (IMAGES, np.full_like(IMAGES, -1e300)),
+    "float32": (IMAGES.astype(np.float32), np.full(IMAGES.shape, 3e38, np.float32)),
+    "tiny in training": (IMAGES * 1e-300, IMAGES),
+    "constant in training": (np.full_like(IMAGES, 7), IMAGES * 1e299),
+    "signals": (IMAGES[:, 0, :3], IMAGES[:, 0, :3] * 1e299),
+}
+
+
+@pytest.mark.parametrize(("trained", "far"), FAR.values(), ids=FAR)
+def test_what_lies_far_outside_of_images_has_an_answer_everywhere(trained, far):
+    """Clipped in one place: in all methods and in what is exported."""
+    y = np.arange(20) % 2
+    clf = classifier(backbone=ConvNet((4,)), max_epochs=1).fit(trained, y)
+    reg = regressor(backbone=ConvNet((4,)), max_epochs=1).fit(trained, y * 1e299)
+    for call in (clf.predict_proba, clf.transform, clf.predict_auxiliary, reg.predict):
+        assert np.isfinite(call(far)).all()
+    assert np.isfinite(clf.generate_auxiliary_labels(far, y)).all()
+    for estimator, call in ((clf, clf.predict_proba), (reg, reg.predict)):
+        exported = estimator.to_torch()(torch.tensor(far)).numpy()
+        np.testing.assert_allclose(exported, call(far), rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_clipped_is_farther_than_any_value_of_training():
+    clf = classifier(backbone=ConvNet((4,)), max_epochs=1).fit(IMAGES, np.arange(20) % 2)
+    mean, scale = clf._fitted.scaling
+    z = np.array([3e5, 9.9e5, 1e6, 2e6, 1e30]).reshape(-1, 1, 1, 1) * np.ones((1, 1, 8, 8))
+    standardize = clf.net_.module_.standardize
+    found = standardize(torch.tensor(z * scale + mean, dtype=torch.float64))[:, 0, 0, 0]
+    np.testing.assert_allclose(found, [3e5, 9.9e5, 1e6, 1e6, 1e6], rtol=1e-6)
+
+
+class Steep(nn.Module):
+    """Overflows for samples that lie far outside."""
+
+    def forward(self, x):
+        return x.flatten(1).exp().exp()
+
+
+def test_a_network_that_has_no_answer_for_a_sample_names_it():
+    images = IMAGES.copy()
+    backbone = nn.Sequential(Steep(), nn.Linear(64, 2))
+    clf = classifier(backbone=backbone, max_epochs=1, lr=1e-6).fit(images, np.arange(20) % 2)
     images[3, 0, 2, 5] = 1e250
     with pytest.raises(ValueError, match=r"sample 3 of X is not finite.*X\[3, 0, 2, 5\] = 1e\+250"):
         clf.predict(images)
+
+
+def test_r2_of_numbers_whose_squares_are_too_large():
+    expected = regressor(max_epochs=2).fit(X, X[:, :2]).score(X, X[:, :2])
+    for factor in (1e-200, 1e200):
+        y = X[:, :2] * [factor, 1.0]
+        found = regressor(max_epochs=2).fit(X, y).score(X, y)
+        assert found == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_a_weight_beside_which_classes_count_as_nothing_is_told(make):
+    weight = np.where(np.arange(N) == 0, 1e300, 1.0)
+    model = make()
+    with pytest.warns(UserWarning, match=r"none is left of the .*Correct the w") as told:
+        model.fit(X, Y, sample_weight=weight)
+    assert told[0].filename == __file__
+    assert np.isfinite(model.predict(X)).all()
 
 
 # Inputs as they are

@@ -192,6 +192,12 @@ WRONG_FITS = {
             "meta_scale": "lr", "meta_batch": "next", "alternation": "never",
         }.items()
     },
+    **{
+        f"callbacks, {name}": (
+            {"callbacks": [entry]}, X, Y, {}, r"callbacks must hold callbacks of skorch, .* got ",
+        )
+        for name, entry in {"a number": 3, "text": "x", "a pair": ("a", 3), "one": ("a",)}.items()
+    },
     "no epochs": ({"max_epochs": 0}, X, Y, {}, r"'max_epochs' parameter"),
     "divergence": (
         {"optimizer": "sgd", "lr": 1e6, "max_epochs": 20}, X, Y, {}, r"diverged in epoch.*Lower lr",
@@ -199,6 +205,18 @@ WRONG_FITS = {
     "divergence in the last step": (
         {"optimizer": "sgd", "lr": 1e40, "batch_size": 150, "auxiliary": None}, X, Y, {},
         r"diverged in epoch 1.*Lower lr",
+    ),
+    "divergence of the labels": (
+        {"auxiliary": Learned(every=1, lr=1e30), "max_epochs": 2}, X, Y, {},
+        r"in epoch \d: not finite are .*meta_loss.* or the lr of Learned \(now 1e\+30\)\.$",
+    ),
+    "divergence by the weight of a term": (
+        {"auxiliary": Learned(every=1, entropy_weight=1e300), "max_epochs": 2}, X, Y, {},
+        r"a weight of the label generator. Lower entropy_weight of Learned \(now 1e\+300\), lr ",
+    ),
+    "divergence by the auxiliary task": (
+        {"auxiliary": "uniform", "auxiliary_weight": 1e300}, X, Y, {},
+        r"a weight of the network. Lower auxiliary_weight \(now 1e\+300\) or lr \(now",
     ),
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The losses against naive formulas in float64, and at the edges where those break."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,9 +23,46 @@ from sklearn_maxl._maths.losses import (
     regression_loss,
     weighted_mean,
 )
+from sklearn_maxl._networks.label_generator import masked_softmax
+from sklearn_maxl._networks.members import mean_log_probability
+from sklearn_maxl._networks.multi_task import block_sums
 
 # torch's forward mode scripts a table when it is first used.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+
+FAR = [
+    [[1e4, -1e4, 0.0], [-1e4, 0.0, 1e4], [1e4, 1e4, 1e4]],
+    [[3e30, -1e30, 0.0], [-3e30, 0.0, 3e30], [-1e30, -1e30, -1e30]],
+]
+
+
+@pytest.mark.parametrize("logits", FAR)
+@pytest.mark.parametrize("gamma", [0.0, 1e-3, 0.5, 1.0, 2.0, 5.0, 1e3])
+def test_logits_of_any_size_give_numbers(logits, gamma):
+    """Values, gradients, second derivatives and forward derivatives of all losses."""
+    y, mask = torch.tensor([0, 0, 2]), torch.tensor([True, True, False]).expand(3, 3)
+    columns = torch.tensor([[0, 1], [2, 3]])
+    soft = partial(torch.softmax, dim=1)
+    functions = [
+        lambda z: primary_losses(z, y, gamma),
+        lambda z: primary_losses(z, y, gamma, 0.1),
+        lambda z: classification_loss(z, y, torch.ones(3), gamma, 0.1),
+        lambda z: (masked_softmax(z, mask) * focal_losses(z, gamma)).sum(1),
+        lambda z: mean_log_probability(torch.stack([z, -z]), 2),
+        lambda z: torch.log_softmax(block_sums(z, columns), dim=1),
+        lambda z: entropies(soft(z)),
+        *(lambda z, f=f: f(soft(z), None) for f in REGULARISERS.values()),
+        *(lambda z, f=f: f(masked_softmax(z, mask), torch.ones(3)) for f in REGULARISERS.values()),
+    ]
+    z = torch.tensor(logits, requires_grad=True)
+    for f in functions:
+        value = f(z)
+        (gradient,) = torch.autograd.grad(value.sum(), z, create_graph=True)
+        (second,) = torch.autograd.grad(gradient.sum(), z, allow_unused=True)
+        forward = torch.func.jvp(f, (z.detach(),), (torch.ones(3, 3),))[1]
+        for found in (value, gradient, forward, *([] if second is None else [second])):
+            assert found.isfinite().all()
+
 
 GAMMAS = [0.0, 0.5, 1.0, 2.0, 3.7]
 shapes = st.tuples(st.integers(1, 6), st.integers(2, 5))

@@ -773,6 +773,69 @@ def test_a_killed_write_leaves_the_old_file(path):
     assert re.fullmatch(r"\.sklearn_maxl-[0-9a-f]{16}\.tmp", rest[0])
 
 
+WRITING = """
+import sys
+sys.path.insert(0, {root!r})
+from sklearn_maxl._persistence.container import replace_file
+def parts():
+    yield b"new"
+    print("writing", flush=True)
+    sys.stdin.readline()
+replace_file({path!r}, parts())
+"""
+
+
+@posix
+def test_the_next_write_removes_what_a_killed_one_left(path):
+    root = str(Path(sklearn_maxl.__file__).parents[1])
+    killed = KILLED.format(root=root, path=str(path), n=500)
+    subprocess.run([sys.executable, "-c", killed], check=False)
+    others = [".sklearn_maxl-0123.tmp", "sklearn_maxl-0123456789abcdef.tmp", "data.tmp"]
+    for name in others:
+        path.with_name(name).touch()
+    path.with_name(".sklearn_maxl-0123456789abcdef.tmp").symlink_to("data.tmp")
+    path.with_name(".sklearn_maxl-0123456789abcde0.tmp").mkdir()
+    before = {p.name for p in path.parent.iterdir()}
+    _file.replace_file(path, [b"new"])
+    gone = before - {p.name for p in path.parent.iterdir()}
+    assert len(gone) == 1
+    assert gone.isdisjoint({*others, ".sklearn_maxl-0123456789abcdef.tmp"})
+    assert path.read_bytes() == b"new"
+
+
+@posix
+def test_a_write_that_goes_on_is_left_alone(path):
+    root = str(Path(sklearn_maxl.__file__).parents[1])
+    script = WRITING.format(root=root, path=str(path))
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe) as other:
+        assert other.stdout.readline() == b"writing\n"
+        _file.replace_file(path.with_name("another"), [b"mine"])
+        assert len(list(path.parent.glob(".sklearn_maxl-*.tmp"))) == 1
+        other.communicate(b"\n")
+    assert other.returncode == 0
+    assert path.read_bytes() == b"new"
+    assert {p.name for p in path.parent.iterdir()} == {path.name, "another"}
+
+
+@posix
+def test_a_write_makes_another_file_if_its_own_was_taken_for_one_left_behind(path, monkeypatch):
+    """Between making a file and locking it, another process may clean up."""
+    fcntl = pytest.importorskip("fcntl")
+    lock, made = fcntl.flock, []
+
+    def late(number, operation):
+        made.append(number)
+        if len(made) == 1:
+            next(path.parent.glob(".sklearn_maxl-*.tmp")).unlink()
+        lock(number, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    _file.replace_file(path, [b"new"])
+    assert path.read_bytes() == b"new"
+    assert len(made) == 2
+
+
 def test_a_file_is_the_same_every_time(path):
     clf = fitted()
     clf.save(path)
@@ -825,6 +888,7 @@ def edit(path, change, raw=None):
     if change is not None:
         change(header, tensors)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_file, "_refuse_unreadable", lambda text, header: None)
         if raw is not None:
             dumps = json.dumps
             patch.setattr(json, "dumps", lambda *args, **kwargs: raw(dumps(*args, **kwargs)))
@@ -915,11 +979,11 @@ HOSTILE = {
     "not stored": (
         setting("labels", "not_stored", ["generator"]), r"its generator is a network of your own",
     ),
-    "not stored and no list": (setting("labels", "not_stored", [3]), r"no list of names"),
+    "not stored and no list": (setting("labels", "not_stored", [3]), r"header is 3, not text"),
     "no task": (setting("labels", None), r"other networks than auxiliary has"),
     "unknown parameter": (parameter("sights", 3), r"has no parameters \['sights'\]"),
     "unknown name": (setting("not_stored", ["sights"]), r"has no parameters \['sights'\]"),
-    "bare parameter": (setting("parameters", "lr", 0.01), r"parameter .* is stored as 0.01"),
+    "bare parameter": (setting("parameters", "lr", 0.01), r"'lr' in its header is 0.01, not"),
     "wrong parameter": (parameter("lr", "fast"), r"'lr' parameter"),
     "import path": (parameter("optimizer", "os.system"), r"'optimizer' parameter"),
     "object": (parameter("optimizer", {"import": "os"}), r"no value is stored as"),
@@ -929,8 +993,19 @@ HOSTILE = {
                                                   nesterov=False)),
         r"'momentum' parameter of SGD",
     ),
-    "threads": (parameter("n_threads", HUGE), r"n_threads"),
-    "callbacks": (parameter("callbacks", ["x"]), r"."),
+    "threads": (parameter("n_threads", HUGE), r"n_threads=1000000000 is more than 512"),
+    "threads of NumPy": (
+        parameter("n_threads", {"scalar": ["<i8", 10**6]}), r"n_threads=1000000 is more than 512",
+    ),
+    "a wide value many times": (
+        parameter("psi", [{"array": ["<U1000000", [1], ["a"]]}] * 100),
+        r"would take 4000000.. bytes, more than .*; one very long text",
+    ),
+    "an endless side": (parameter("psi", {"array": ["<i8", [0, 10**18], []]}), r"no array"),
+    "many axes": (parameter("psi", {"array": ["<i8", [1] * 70, [2]]}), r"no array"),
+    "a long value of a parameter": (parameter("random_state", ["a"] * 10**5), r"random_state' par"),
+    "lines": (parameter("backbone", "a\nb"), r"'a\\nb' is not available"),
+    "callbacks": (parameter("callbacks", ["x"]), r"callbacks must hold callbacks of skorch"),
     "unknown backbone": (parameter("backbone", "lenet"), r"'lenet' is not available"),
     "unknown spec": (setting("parameters", "backbone", holder("Custom")), r"no Custom in sklearn"),
     "a name that is no text": (setting("parameters", "backbone", holder(3)), r"'holder' in its"),
@@ -956,18 +1031,18 @@ HOSTILE = {
     "many layers of the generator": (
         of_labels("generator", mlp(*[1] * 100_000)), r"more than 1000",
     ),
-    "huge sample": (setting("input_shape", [HUGE]), r"more than 67108864 values"),
-    "large sample": (setting("input_shape", [2**26]), r"of shape \(3, 67108864\)"),
+    "huge sample": (setting("input_shape", [HUGE]), r"not a whole number from 1 to 67108864"),
+    "large sample": (setting("input_shape", [2**26]), r"not one for samples of .*67108864"),
     "large image": (setting("input_shape", [1, 2**12, 2**12]), r"."),
-    "no sample": (setting("input_shape", []), r"a sample of shape \(\) is none"),
-    "half a feature": (setting("input_shape", [4.0]), r"a sample of shape"),
-    "true features": (setting("input_shape", [True]), r"a sample of shape"),
+    "no sample": (setting("input_shape", []), r"'input_shape' in its header has 0 values"),
+    "half a feature": (setting("input_shape", [4.0]), r"'input_shape' .* is 4.0, not a whole"),
+    "true features": (setting("input_shape", [True]), r"'input_shape' .* is True, not a"),
     "huge psi": (setting("labels", "psi", [HUGE, 2, 2]), r"does not fit its psi"),
     "another psi": (setting("labels", "psi", [1, 3, 2]), r"does not fit its psi"),
     "larger psi": (setting("labels", "psi", [3, 2, 2]), r"'module.mask' does not fit its psi"),
     "short psi": (setting("labels", "psi", [2, 2]), r"psi is not one number for each of 3 classes"),
-    "psi of 0": (setting("labels", "psi", [0, 4, 2]), r"psi is not one number for each"),
-    "true psi": (setting("labels", "psi", [True, 3, 2]), r"psi is not one number for each"),
+    "psi of 0": (setting("labels", "psi", [0, 4, 2]), r"'psi' in its header is 0, not a whole"),
+    "true psi": (setting("labels", "psi", [True, 3, 2]), r"'psi' in its header is True, not"),
     "text psi": (setting("labels", "psi", "222"), r"'psi' in its header is '222'"),
     "two classes": (
         setting("targets", "names", {"array": ["<i8", [2], [0, 1]]}), r"each of 2 classes",
@@ -984,7 +1059,8 @@ HOSTILE = {
     ),
     "text of numbers": (setting("targets", "names", {"array": ["<U1", [3], [0, 1, 2]]}), r"no arr"),
     "wide text": (
-        setting("targets", "names", {"array": ["<U9999999", [3], ["a", "b", "c"]]}), r"no array",
+        setting("targets", "names", {"array": ["<U9999999", [3], ["a", "b", "c"]]}),
+        r"the arrays in its header would take 12\d{7} bytes, more than",
     ),
     "dates": (setting("targets", "names", {"array": ["<M8[s]", [3], [0, 1, 2]]}), r"a dtype"),
     "shape of classes": (
@@ -996,23 +1072,31 @@ HOSTILE = {
         setting("history", "rows", [{"dict": [["epoch", "1"]]}]), r"what is no number",
     ),
     "history of lists": (setting("history", "rows", [[1]]), r"what is no number"),
+    "history of unequal columns": (
+        setting("history", "rows", [{"dict": [["epoch", i + 1], ["a", a]]}
+                                    for i, a in enumerate([0.5, {"array": ["<f8", [1], [0.5]]}])]),
+        r"not made of columns, each of one shape",
+    ),
+    "history of numbered columns": (
+        setting("history", "rows", [{"dict": [["epoch", 1], [1, 0.5]]}]), r"not made of columns",
+    ),
     "history of JSON": (setting("history", "rows", [{"epoch": 1}]), r"no value is stored as"),
     "trials": (setting("history", "trials", KNOWN), r"a trial that is not made of setting, value"),
     "a trial": (setting("history", "trials", [1.0]), r"a trial that is not made of"),
     "no trials": (lambda h, t: h["history"].pop("trials"), r"not made of rows and trials"),
-    "temperature 0": (tensor(TEMPERATURE, torch.tensor(0.0)), r"its temperature is no positive"),
-    "temperature -1": (tensor(TEMPERATURE, torch.tensor(-1.0)), r"its temperature is no positive"),
+    "temperature 0": (tensor(TEMPERATURE, torch.tensor(0.0)), r"temperature is no number from"),
+    "temperature -1": (tensor(TEMPERATURE, torch.tensor(-1.0)), r"temperature is no number from"),
     "temperature NaN": (tensor(TEMPERATURE, torch.tensor(torch.nan)), r"that are not finite"),
     "no end of temperature": (
         tensor(TEMPERATURE, torch.tensor(torch.inf)), r"that are not finite",
     ),
     "several temperatures": (
-        tensor(TEMPERATURE, torch.ones(3)), r"its temperature is no positive number",
+        tensor(TEMPERATURE, torch.ones(3)), r"its temperature is no number from 1e-6 to",
     ),
     "whole temperature": (
         tensor(TEMPERATURE, torch.tensor(2)), r"temperature' of its module is int64",
     ),
-    "no temperature": (lambda h, t: t.pop(TEMPERATURE), r"its temperature is no positive number"),
+    "no temperature": (lambda h, t: t.pop(TEMPERATURE), r"its temperature is no number from"),
     "guard": (setting("history", "guard", None), r"its history"),
     "list as key": (parameter("psi", {"dict": [[[1], 2]]}), r"has no keys"),
     "key twice": (parameter("psi", {"dict": [[1, 2], [1, 3]]}), r"a key twice"),
@@ -1020,7 +1104,7 @@ HOSTILE = {
     "no seed": (setting("seed", 2**40), r"'seed'"),
     "no rate": (setting("lr", 0.0), r"'lr' in its header is 0.0"),
     "names": (setting("feature_names", ["a"]), r"not one text for each"),
-    "names of numbers": (setting("feature_names", [1, 2, 3, 4]), r"not one text for each"),
+    "names of numbers": (setting("feature_names", [1, 2, 3, 4]), r"header is 1, not text"),
     "device": (setting("device", "tpu"), r"no device 'tpu'"),
     "estimator": (setting("estimator", "os.system"), r"it holds a os.system"),
     "layout": (setting("channels_last", "module", True), r"no images to lay out"),
@@ -1037,6 +1121,14 @@ HOSTILE = {
     "shape": (tensor(WEIGHT, torch.ones(4, 3)), r"is float32 of shape \(4, 3\), but that"),
     "NaN": (tensor(WEIGHT, torch.full((3, 4), torch.nan)), r"values that are not finite"),
     "scale 0": (tensor("module.standardize.scale", torch.zeros(4).double()), r"standardi"),
+    "shape of the scale": (
+        tensor("module.standardize.scale", torch.ones(4, 1).double()),
+        r"networks standardise differently",
+    ),
+    "share of the primary head": (
+        tensor("module.primary_share", torch.tensor(1.5)), r"not one from 0 to 1",
+    ),
+    "huge weight": (tensor(WEIGHT, torch.full((3, 4), 1e30)), r"holds weights beyond 1e\+18"),
     "mask": (tensor("generator.mask", torch.ones(3, 6, dtype=torch.bool)), r"not fit its psi"),
     "mask of the network": (
         tensor("module.mask", torch.ones(3, 6, dtype=torch.bool)), r"not fit its psi",
@@ -1069,7 +1161,18 @@ RAW = {
         lambda t: t.replace('"lr": {"value": "auto"}', '"lr": {"value": 1e999}'),
         r"no value is stored as",
     ),
-    "deep": (lambda t: t[:-1] + ', "x": ' + "[" * 10**6 + "]" * 10**6 + "}", r"nested too deeply"),
+    "deep": (lambda t: t[:-1] + ', "x": ' + "[" * 10**5 + "]" * 10**5 + "}", r"nested too deeply"),
+    "not that deep": (
+        lambda t: t[:-1] + ', "x": ' + "[" * 200 + "]" * 200 + "}", r"nested too deeply",
+    ),
+    "many lists": (
+        lambda t: t[:-1] + ', "x": [' + "[]," * 10**6 + "1]}", r"more than 524288 lists and obj",
+    ),
+    "many dictionaries": (
+        lambda t: t.replace('"psi": {"value": 2}', '"psi": {"value": ['
+                            + '{"dict": []}, ' * 10**6 + "1]}"),
+        r"more than 524288 lists and obj",
+    ),
     "deep holders": (
         lambda t: t.replace('"generator": {"value": null}', '"generator": ' + NESTED),
         r"nested too deeply|does not fit together",
@@ -1086,6 +1189,77 @@ def test_a_hostile_header_is_refused(path, saved, raw, message):
     edit(path, None, raw)
     assert path.read_bytes() != saved
     assert re.search(message, refused(path, path.read_bytes()))
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (150, 1), (2, 1, 4), (), (3,)])
+def test_a_standardisation_of_another_shape_is_refused(path, shape):
+    """Without auxiliary labels no other network has one to compare it with."""
+    fitted(backbone=MLP((3,)), auxiliary=None, max_epochs=1).save(path)
+
+    def change(header, tensors):
+        for name in ("mean", "scale"):
+            tensors[f"module.standardize.{name}"] = torch.ones(shape).double()
+
+    edit(path, change)
+    message = refused(path, path.read_bytes())
+    assert "its standardisation is not one for samples of shape (4,)" in message
+
+
+MEMORY = """
+import os, resource, sys
+sys.path.insert(0, {root!r})
+from sklearn_maxl import MAXLClassifier
+def peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+MAXLClassifier.load({saved!r})  # what is imported on the way
+for path in {paths!r}:
+    before = peak()
+    try:
+        MAXLClassifier.load(path)
+    except ValueError:
+        pass
+    print((peak() - before) / os.path.getsize(path))
+"""
+BOMBS = {
+    "wide text": [{"array": ["<U1000000", [16], [chr(97 + i) for i in range(16)]]}] * 200,
+    "lists": [[[]] * 10] * 20_000,
+    "numbers": {"array": ["<i8", [300_000], [7] * 300_000]},
+    "text": [f"a{i}" for i in range(100_000)],
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kilobytes of memory are Linux's")
+def test_memory_is_a_small_multiple_of_a_hostile_file(tmp_path, saved):
+    paths = [tmp_path / name for name in ("saved", *BOMBS)]
+    for path in paths:
+        path.write_bytes(saved)
+        edit(path, parameter("psi", BOMBS.get(path.name, 2)))
+    root = str(Path(sklearn_maxl.__file__).parents[1])
+    first, *others = map(str, paths)
+    script = MEMORY.format(root=root, saved=first, paths=others)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    multiples = list(map(float, done.stdout.split()))
+    assert len(multiples) == len(BOMBS)
+    assert max(multiples) < 60  # parsed JSON takes twenty times as much
+
+
+def test_what_could_not_be_read_again_is_not_written(path):
+    path.write_bytes(b"before")
+    for header, message in (
+        ({"a": [[]] * 600_000}, "more than 524288 lists and objects"),
+        (
+            {"a": encode(np.array(["a"] * 1000 + ["b" * 10**4]))},
+            "the arrays in its header would take",
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"^The file could not be read again: .*" + message):
+            _file.write(path, header, {})
+        assert path.read_bytes() == b"before"
+    long = {"a": encode(np.array(["a", "b", "c" * 300_000]))}
+    _file.write(path, long, {})
+    assert _file.read(path) == (long, {})
 
 
 def test_a_large_sample_takes_no_memory_before_it_comes(images, path):

@@ -248,7 +248,7 @@ def test_a_grid_search_reaches_it():
     assert search.fit(X, Y).best_params_ == {"temperature": 0.5}
 
 
-@pytest.mark.parametrize("t", [0, 0.0, -1.0, np.nan, np.inf, "warm", None, [1.0]])
+@pytest.mark.parametrize("t", [0, 0.0, -1.0, 1e-7, 1e300, np.nan, np.inf, "warm", [1.0]])
 def test_what_is_no_temperature_is_refused(t):
     with pytest.raises(ValueError, match="The 'temperature' parameter of MAXLClassifier must be"):
         model(temperature=t).fit(X, Y)

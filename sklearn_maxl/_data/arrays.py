@@ -61,6 +61,11 @@ class Arrays(NamedTuple):
         return self.take(np.flatnonzero(mean_one(self.weight)))
 
 
+def scaling_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a mean of samples: one number for each feature, or for each channel."""
+    return input_shape[:1] + (1,) * (len(input_shape) - 1)
+
+
 def moments(X: np.ndarray, weight: NDArray[np.float64] | None) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation per feature (tables) or per channel (everything else).
 
@@ -75,7 +80,7 @@ def moments(X: np.ndarray, weight: NDArray[np.float64] | None) -> tuple[np.ndarr
     """
     rows = max(1, 2**20 // max(1, int(np.prod(X.shape[1:]))))
     parts = [slice(a, a + rows) for a in range(0, len(X), rows)]
-    shape = X.shape[1:2] + (1,) * (X.ndim - 2)
+    shape = scaling_shape(X.shape[1:])
     w = np.ones(len(X)) if weight is None else weight
     total = w.sum() * np.prod(X.shape[2:])
     size = large_or_small(X)

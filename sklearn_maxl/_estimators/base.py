@@ -363,13 +363,14 @@ class BaseMAXL(
             warnings.warn(hint, stacklevel=4)
         if samples.dtype == np.float64 and samples.ndim == 2:
             beyond_float32 = np.abs(samples).max(axis=0) > np.finfo(np.float32).max
-            refuse_lost_numbers(samples[:, beyond_float32], "X")
+            refuse_lost_numbers(samples, "X", np.flatnonzero(beyond_float32))
         finer, source = None, make_labels(self.auxiliary)
         if source is not None and source.needs_auxiliary_labels:
             finer = check_auxiliary_labels(auxiliary_labels, len(given), repr(self.auxiliary))
         targets, weight = self._check_targets(samples, given, sample_weight, known)
         codes, target = targets.encode(given)
-        return Arrays(samples, codes, weight, finer, target).without_zero_weights(), targets
+        arrays = Arrays(samples, codes, weight, finer, target)
+        return _without_zero_weights(arrays, targets), targets
 
     def _shape_warning(self, shape: tuple[int, ...]) -> str | None:
         """What to tell about samples that look like images with their sides in other places."""
@@ -701,6 +702,22 @@ class BaseMAXL(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _without_zero_weights(arrays: Arrays, targets: Targets) -> Arrays:
+    """The rows that count; tells where a huge weight has left no other of some classes."""
+    kept = arrays.without_zero_weights()
+    if arrays.weight is not None:
+        lost = np.setdiff1d(arrays.y[arrays.weight > 0], kept.y)
+        if len(lost):
+            names = targets.names[lost].tolist()
+            kind = "bins of y, which are" if targets.regression else "classes"
+            warnings.warn(
+                "A weight in sample_weight or class_weight is so large that samples count as "
+                f"nothing beside it: none is left of the {kind} {names[:5]}. Correct the weights.",
+                stacklevel=5,
+            )
+    return kept
 
 
 def _warn_of_collapse(fitted: Fitted) -> None:

@@ -113,10 +113,10 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         images and signals it is 0.001, Adam's usual one. ``lr_`` tells it.
     temperature : float or "auto", default="auto"
         What the logits of the classes are divided by, so that probabilities are to be believed
-        (Guo, Pleiss, Sun and Weinberger, ICML 2017): above 1 they are less sure. No prediction
-        changes. "auto" is, for the rows of tables, the number with the least log-loss on
-        rows that the trials of `max_epochs` hold out, or those of `auxiliary` if that is
-        "auto". Few rows tell it badly, so that a number far from 1 has to be worth it: its
+        (Guo, Pleiss, Sun and Weinberger, ICML 2017), from 1e-6 to 1e6: above 1 they are less
+        sure. No prediction changes. "auto" is, for the rows of tables, the number with the least
+        log-loss on rows that the trials of `max_epochs` hold out, or those of `auxiliary` if that
+        is "auto". Few rows tell it badly, so that a number far from 1 has to be worth it: its
         logarithm is taken to have a standard deviation of 0.3 before any row is seen. It is 1
         for images and signals, in `partial_fit`, and where no class has five rows.
         ``temperature_`` tells it.
@@ -257,7 +257,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **BaseMAXL._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "temperature": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "temperature": [Interval(Real, 1e-6, 1e6, closed="both"), StrOptions({"auto"})],
         "views": [StrOptions({"auto", *VIEWS}), None],
     }
 

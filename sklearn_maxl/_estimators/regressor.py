@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 
 from .._environment.private_sklearn import Interval, StrOptions, fit_context
@@ -236,8 +237,12 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         float
             1 where all are right, 0 for the mean of `y`; the mean over the columns of `y`.
         """
-        y = checked_targets(y, numbers=True)
-        return super().score(X, y, checked_targets(sample_weight, "sample_weight"))
+        y = np.asarray(checked_targets(y, numbers=True))
+        weight = checked_targets(sample_weight, "sample_weight")
+        predicted = self.predict(X)
+        if y.dtype.kind == "f" and y.size and predicted.shape == y.shape:
+            y, predicted = _squarable(y, predicted)
+        return float(r2_score(y, predicted, sample_weight=weight))
 
     def _exported(self) -> Numbers:
         targets = self._fitted.targets
@@ -250,3 +255,12 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _squarable(
+    y: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both divided by a power of two where squares would not fit into float64: R2 is the same."""
+    exponent = np.frexp(np.maximum(np.abs(y).max(axis=0), np.abs(predicted).max(axis=0)))[1]
+    exponent = np.where(np.abs(exponent) < 400, 0, exponent)
+    return np.ldexp(y.astype(np.float64), -exponent), np.ldexp(predicted, -exponent)

@@ -183,29 +183,39 @@ def _dense(X: Any) -> np.ndarray:
 def _refuse_huge(values: NDArray[np.float64], name: str) -> None:
     """Refuse numbers whose differences are too large for float64."""
     if values.size and max(values.max(), -values.min()) > LARGEST:
+        largest = np.maximum(values.max(axis=0), -values.min(axis=0))
         raise ValueError(
-            f"{name} holds numbers beyond {LARGEST:g}, too large to compute with; divide {name} "
-            "by a constant, or take logarithms."
+            f"{name} holds numbers beyond {LARGEST:g}{_in_column(values, int(largest.argmax()))}, "
+            f"too large to compute with; divide {name} by a constant, or take logarithms."
         )
 
 
-def refuse_lost_numbers(values: np.ndarray, name: str) -> None:
+def refuse_lost_numbers(values: np.ndarray, name: str, of: NDArray[np.int64] | None = None) -> None:
     """Refuse a column whose largest numbers leave nothing of the differences of the others.
 
-    Standardised numbers have the seven digits of float32.
+    Standardised numbers have the seven digits of float32. `of` are the columns to look at; None
+    stands for all.
     """
     columns = values.reshape(len(values), -1).astype(np.float64)
+    of = np.arange(columns.shape[1]) if of is None else of
+    columns = columns[:, of]
     largest = np.abs(columns).max(axis=0)
     low, high = np.percentile(columns, [25, 75], axis=0)
     size = np.where(largest > 0, largest, 1.0)
     deviation = (columns / size).std(axis=0)
     lost = (high > low) & ((high - low) / size < 1e-6 * deviation)
     if lost.any():
+        worst = int(np.where(lost, largest, 0).argmax())
         raise ValueError(
-            f"{name} holds numbers as large as {largest[lost].max():.3g}, so far from the others "
-            f"that float32 can't tell those apart; correct {name}, leave out these samples, or "
-            "take logarithms."
+            f"{name} holds numbers as large as {largest[worst]:.3g}{_in_column(values, of[worst])}"
+            f", so far from the others that float32 can't tell those apart; correct {name}, leave "
+            "out these samples, or take logarithms."
         )
+
+
+def _in_column(values: np.ndarray, number: int) -> str:
+    """Where something stands in a table."""
+    return f" in column {number}" if values.ndim == 2 else ""
 
 
 def refuse_not_finite(

@@ -84,4 +84,6 @@ class Numbers(Exported):
     def forward(self, x: Tensor) -> Tensor:
         self.check(x)
         targets = self.network.primary(x) * self.scale + self.mean
+        most = torch.finfo(targets.dtype).max
+        targets = targets.clamp(-most, most)
         return targets.squeeze(1) if self.one_column else targets

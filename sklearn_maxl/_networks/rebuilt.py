@@ -13,6 +13,9 @@ from .trunk import Frame, Network
 
 Made = TypeVar("Made", bound=Network)
 
+# Of a weight: the product of two is finite in float32.
+LARGEST = 1e18
+
 
 def rebuilt(
     make: Callable[[], Made],
@@ -42,6 +45,9 @@ def rebuilt(
     with isolated_rng(0, torch.device("cpu")), where:
         network = make()
     _compare(network.state_dict(), tensors, name)
+    for key, _ in network.named_parameters():
+        if (tensors[key].abs() > LARGEST).any():
+            raise ValueError(f"the tensor {key!r} of its {name} holds weights beyond {LARGEST:g}")
     if not frame.of_user:
         hidden = dict(network.named_buffers()).keys() - tensors.keys()
         if hidden:  # they would be left without values

@@ -24,7 +24,13 @@ M = TypeVar("M", bound=nn.Module)
 # Standard deviations that a value of a table comes to lie within, after D. Holzmüller et al.,
 # "Better by Default" (NeurIPS 2024), who squeeze values so, and whose limit it is.
 LIMIT = 3.0
-LARGEST = 1e15
+
+# Standard deviations at which a value is clipped. The value of a table is squeezed afterwards, and
+# may be any whose square is finite; that of images and signals goes through layers that multiply
+# it. No value of training is as far: of n values, none is more than sqrt(n) deviations from the
+# mean.
+FARTHEST_OF_TABLES = 1e15
+FARTHEST = 1e6
 
 
 class Standardize(nn.Module):
@@ -34,18 +40,25 @@ class Standardize(nn.Module):
     stays on the CPU where the device has no float64, and so does the work, except for samples
     that lie on the device already. Other networks bring samples to their device.
 
-    With a `limit` the result is squeezed into (-limit, limit), smoothly and monotonically:
-    values near 0 hardly change, and a value far from all others is no farther than that.
+    What is `farthest` from the mean or farther is clipped there, so that no sample has an answer
+    that is not a number. With a `limit` the result is squeezed into (-limit, limit), smoothly and
+    monotonically: values near 0 hardly change, and a value far from all others is no farther.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, mean: Tensor, scale: Tensor, limit: float | None = None):
+    def __init__(
+        self,
+        mean: Tensor,
+        scale: Tensor,
+        limit: float | None = None,
+        farthest: float | None = FARTHEST_OF_TABLES,
+    ):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
-        self.limit = limit
+        self.limit, self.farthest = limit, farthest
 
     def forward(self, x: Tensor) -> Tensor:
         mean, scale = self.mean, self.scale
@@ -54,10 +67,9 @@ class Standardize(nn.Module):
         elif mean.device.type == "cpu":
             mean, scale = (t.float().to(x.device) for t in (mean, scale))
         z = (x - mean) / scale
-        if self.limit is None:
-            return z
-        z = z.clamp(-LARGEST, LARGEST)  # whose square is finite
-        return z / (1 + (z / self.limit) ** 2).sqrt()
+        if self.farthest is not None:
+            z = z.clamp(-self.farthest, self.farthest)
+        return z if self.limit is None else z / (1 + (z / self.limit) ** 2).sqrt()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """What moves a module and changes its type: torch asks every part of a network."""
@@ -150,9 +162,10 @@ class Frame:
         trunk.of_user = self.of_user  # type: ignore[assignment]
         mean, scale = map(torch.as_tensor, self.scaling)
         if takes_raw_inputs(trunk):
-            return Standardize(torch.zeros_like(mean), torch.ones_like(scale)), trunk, n_features
-        limit = LIMIT if len(self.input_shape) == 1 else None
-        return Standardize(mean, scale, limit), trunk, n_features
+            as_they_are = Standardize(torch.zeros_like(mean), torch.ones_like(scale), farthest=None)
+            return as_they_are, trunk, n_features
+        bounds = (LIMIT, FARTHEST_OF_TABLES) if len(self.input_shape) == 1 else (None, FARTHEST)
+        return Standardize(mean, scale, *bounds), trunk, n_features
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self  # it never changes, and a user's module may be one that can't be copied

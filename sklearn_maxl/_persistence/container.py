@@ -7,7 +7,6 @@ and no byte can change unseen.
 import hashlib
 import json
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from .json_values import Plain, field, parse
+from .json_values import Plain, field, parse, refuse_bomb, refuse_large_values
+from .temporary import remove_left_behind, temporary_file
 
 FORMAT = 2  # 1 was of versions before 0.1.0
 KEY = "sklearn_maxl"  # in the metadata of safetensors, which is text by name
@@ -26,6 +26,7 @@ NO_CHECKSUM = "0" * 64
 
 # In bytes. Parsed JSON takes up to twenty times as much.
 MAX_HEADER = 2**25
+MAX_SENTENCE = 400  # characters of an error
 
 FilePath = str | os.PathLike[str]
 
@@ -42,37 +43,44 @@ def write(path: FilePath, header: Plain, tensors: dict[str, Tensor]) -> None:
             f"The header would have {length} bytes, but at most {MAX_HEADER} are read again; "
             "shorten history_."
         )
+    _refuse_unreadable(text, header)
     # The checksum is taken with zeros in its place.
     at = 8 + bytes(data[8 : 8 + length]).index(NO_CHECKSUM.encode())
     checksum = hashlib.sha256(data).hexdigest().encode()
     replace_file(path, (data[:at], checksum, data[at + len(checksum) :]))
 
 
+def _refuse_unreadable(text: str, header: Plain) -> None:
+    """Write nothing that `read` would refuse."""
+    try:
+        refuse_bomb(text)
+        refuse_large_values(header, len(text))
+    except ValueError as error:
+        raise ValueError(f"The file could not be read again: {error}.") from error
+
+
 def replace_file(path: FilePath, parts: Iterable[bytes | memoryview]) -> None:
     """Put a file in the place of another at once: whatever happens, one of the two is whole.
 
-    A file that is there passes its mode on, and its owner where that is permitted.
+    A file that is there passes its mode on, and its owner where that is permitted. What processes
+    that were killed left in the folder is removed.
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent}; make it before you save.")
     before = _file_to_replace(path)
-    temporary = target.parent / f".sklearn_maxl-{secrets.token_hex(8)}.tmp"
-    with open(temporary, "xb", opener=_private if before else None) as file:
-        try:
-            if before:
-                _copy_access(before, file.fileno())
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()  # Windows renames no open file
-            os.replace(temporary, target)
-        except BaseException:
-            file.close()
-            temporary.unlink(missing_ok=True)
-            raise
+    with temporary_file(target.parent, private=before is not None) as (file, temporary):
+        if before:
+            _copy_access(before, file.fileno())
+        for part in parts:
+            file.write(part)
+        file.flush()
+        os.fsync(file.fileno())
+        if sys.platform == "win32":
+            file.close()  # which renames no open file
+        os.replace(temporary, target)
     _sync_folder(target.parent)
+    remove_left_behind(target.parent)
 
 
 def _file_to_replace(path: FilePath) -> os.stat_result | None:
@@ -89,11 +97,6 @@ def _file_to_replace(path: FilePath) -> os.stat_result | None:
             "of a file."
         )
     return found
-
-
-def _private(name: str, flags: int) -> int:
-    """Open a file that nobody else may read, until it has another's mode."""
-    return os.open(name, flags, 0o600)
 
 
 def _copy_access(found: os.stat_result, number: int) -> None:
@@ -140,10 +143,14 @@ def read(path: FilePath) -> tuple[Plain, dict[str, Tensor]]:
 
 
 def _our_header(head: bytes) -> Plain:
+    refuse_bomb(head)
     metadata = parse(head).get("__metadata__")
     if type(metadata) is not dict or list(metadata) != [KEY] or type(metadata[KEY]) is not str:
         raise ValueError("it is no file that save wrote")
-    header = parse(metadata[KEY])
+    text = metadata[KEY]
+    refuse_bomb(text)
+    header = parse(text)
+    refuse_large_values(header, len(text))
     number = field(header, "format", int)
     if number > FORMAT:
         raise ValueError(
@@ -173,12 +180,19 @@ def read_aloud(path: FilePath) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)} can't be loaded: {str(error).rstrip('.')}.") from error
+        raise ValueError(_sentence(path, str(error))) from error
     except (
         ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError,
         RecursionError, RuntimeError, TypeError,
     ) as error:  # fmt: skip
-        raise ValueError(
-            f"{os.fspath(path)} can't be loaded: its content does not fit together "
-            f"({type(error).__name__}: {error})."
-        ) from error
+        said = f"its content does not fit together ({type(error).__name__}: {error})"
+        raise ValueError(_sentence(path, said)) from error
+
+
+def _sentence(path: FilePath, said: str) -> str:
+    """What is wrong with a file, which may quote a part of it."""
+    # One line, of text that can be written anywhere.
+    said = " ".join(said.encode("utf-8", "backslashreplace").decode().split()).rstrip(".")
+    if len(said) > MAX_SENTENCE:
+        said = said[:MAX_SENTENCE] + " ..."
+    return f"{os.fspath(path)} can't be loaded: {said}."

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._data.arrays import Arrays
+from .._data.arrays import Arrays, scaling_shape
 from .._networks.rebuilt import check_finite, has_layout, rebuilt
 from .._networks.trunk import Network, Scaling
 from .._tasks.auxiliary import resolve_psi
@@ -26,11 +26,11 @@ from .._training.net import MAXLNet
 from .._training.runs import label_input, make_net
 from .._training.settings import Settings, resolve
 from ..labels import Labels, Learned, restored_copy
-from .json_values import NotPlainError, Plain, decode, encode, field
+from .entries import MAX_VALUES, Checked
+from .json_values import NotPlainError, Plain, decode, encode
 from .parameters import not_stored, value_from_plain, value_to_plain
 
-# Of one sample. A trial sample is made for networks of the caller's own.
-MAX_VALUES = 2**26
+FLOATS = (torch.float32, torch.float64)
 
 
 # To a file
@@ -110,7 +110,7 @@ def fitted_from_parts(
     name: str,
     parameters: dict[str, Any],
     regression: bool,
-    header: Plain,
+    header: Checked,
     tensors: dict[str, Tensor],
     given: Mapping[str, object],
 ) -> Fitted:
@@ -130,33 +130,32 @@ def fitted_from_parts(
         What `load` was given in place of what a file can't hold.
     """
     check_finite(tensors)
-    shape = _input_shape(header)
+    shape = tuple(header["input_shape"])
+    if math.prod(shape) > MAX_VALUES:
+        raise ValueError(f"a sample of more than {MAX_VALUES} values is too large")
     kind = Bins if regression else Classes
     targets = kind.from_state(_state(header, "targets"), name)
-    stored = field(header, "labels", dict, None)
+    stored = header["labels"]
     holder = None if stored is None else _holder(stored, given, name)
     _check_networks(given, parameters, stored, name)
-    n_samples = _count(header, "n_samples", 2**63)
-    settings = resolve({**parameters, "auxiliary": holder}, shape, regression, n_samples)
-    lr, temperature = _rate(header), _temperature(tensors)
-    max_epochs = _count(header, "max_epochs", 2**63)
-    settings = replace(
-        settings, lr=lr, temperature=temperature, max_epochs=max_epochs, undecided=()
-    )
-    scaling = _scaling(tensors)
+    settings = resolve({**parameters, "auxiliary": holder}, shape, regression, header["n_samples"])
+    as_fitted = {name: header[name] for name in ("lr", "max_epochs")}
+    settings = replace(settings, temperature=_temperature(tensors), undecided=(), **as_fitted)
+    scaling = _scaling(tensors, shape)
     labels = None
     if stored is not None:
         psi = _checked_psi(stored, len(targets.names), settings, tensors)
         settings = replace(settings, psi=psi)
         labels = _labels(stored, settings, targets, scaling, tensors)
-    rng = np.random.RandomState(_count(header, "seed", 2**31))
+    rng = np.random.RandomState(header["seed"])
+    _check_share(tensors)
     net = make_net(settings, targets, scaling, labels, rng)
     _restore_networks(net, scaling, header, tensors)
     _restore_progress(net, header)
-    return Fitted(settings, targets, scaling, labels, net, _count(header, "plan_seed", 2**31))
+    return Fitted(settings, targets, scaling, labels, net, header["plan_seed"])
 
 
-def _holder(stored: Plain, given: Mapping[str, object], name: str) -> Labels:
+def _holder(stored: Checked, given: Mapping[str, object], name: str) -> Labels:
     """The source of labels that was fitted, as a holder of its parameters."""
     if stored.get("kind") is None:
         if given["auxiliary"] is None:
@@ -174,7 +173,7 @@ def _holder(stored: Plain, given: Mapping[str, object], name: str) -> Labels:
 
 
 def _check_networks(
-    given: Mapping[str, object], parameters: Plain, stored: Plain | None, name: str
+    given: Mapping[str, object], parameters: Plain, stored: Checked | None, name: str
 ) -> None:
     """Refuse to make another network than the one that the weights are of."""
     lacking = [] if "backbone" in parameters else ["backbone"]
@@ -188,21 +187,12 @@ def _check_networks(
         )
 
 
-def _input_shape(header: Plain) -> tuple[int, ...]:
-    shape = tuple(field(header, "input_shape", list))
-    if not shape or any(type(n) is not int or n < 1 for n in shape):
-        raise ValueError(f"a sample of shape {shape[:9]} is none")
-    if math.prod(shape) > MAX_VALUES:
-        raise ValueError(f"a sample of more than {MAX_VALUES} values is too large")
-    return shape
-
-
 def _checked_psi(
-    stored: Plain, n_classes: int, settings: Settings, tensors: Mapping[str, Tensor]
+    stored: Checked, n_classes: int, settings: Settings, tensors: Mapping[str, Tensor]
 ) -> list[int]:
     """`psi`, before a mask of that size is made: the file has to hold one."""
-    psi = field(stored, "psi", list)
-    if any(type(k) is not int or k < 1 for k in psi) or len(psi) != n_classes:
+    psi: list[int] = stored["psi"]
+    if len(psi) != n_classes:
         raise ValueError(f"its psi is not one number for each of {n_classes} classes")
     n_views = 1 if settings.views is None else settings.views.n
     mask = tensors.get("module.mask")
@@ -212,7 +202,7 @@ def _checked_psi(
 
 
 def _labels(
-    stored: Plain,
+    stored: Checked,
     settings: Settings,
     targets: Targets,
     scaling: Scaling,
@@ -233,7 +223,7 @@ def _labels(
     return labels
 
 
-def _scaling(tensors: Mapping[str, Tensor]) -> Scaling:
+def _scaling(tensors: Mapping[str, Tensor], shape: tuple[int, ...]) -> Scaling:
     """Mean and scale of the inputs, which the networks hold."""
     names = ("mean", "scale")
     mean, scale = (tensors.get(f"module.standardize.{name}") for name in names)
@@ -246,16 +236,19 @@ def _scaling(tensors: Mapping[str, Tensor]) -> Scaling:
             for o, t in zip(others, (mean, scale), strict=True)
         ):
             raise ValueError("its networks standardise differently")
-    if not (mean.is_floating_point() and scale.is_floating_point() and (scale > 0).all()):
+    for tensor in (mean, scale):
+        if tuple(tensor.shape) != scaling_shape(shape) or tensor.dtype not in FLOATS:
+            raise ValueError(f"its standardisation is not one for samples of shape {shape}")
+    if mean.dtype != scale.dtype or not (scale > 0).all():
         raise ValueError("its standardisation is none")
     return mean.numpy(), scale.numpy()
 
 
 def _restore_networks(
-    net: MAXLNet, scaling: Scaling, header: Plain, tensors: dict[str, Tensor]
+    net: MAXLNet, scaling: Scaling, header: Checked, tensors: dict[str, Tensor]
 ) -> None:
     """Make all networks, and hand them to the net in the place of what would make fresh ones."""
-    layouts = field(header, "channels_last", dict)
+    layouts = header["channels_last"]
     makers = {"module": (net.module, "backbone"), "generator": (net.generator, "generator")}
     makers = {name: maker for name, maker in makers.items() if maker[0] is not None}
     if layouts.keys() != makers.keys():
@@ -271,7 +264,7 @@ def _restore_networks(
             net.settings.frame(parameter, scaling),
             _take_out(name, tensors),
             name,
-            field(layouts, name, bool),
+            layouts[name],
         )
         for name, (make, parameter) in makers.items()
     }
@@ -282,22 +275,18 @@ def _restore_networks(
     net.__dict__.update(makers_of_fresh)
 
 
-def _restore_progress(net: MAXLNet, header: Plain) -> None:
+def _restore_progress(net: MAXLNet, header: Checked) -> None:
     """Put epochs and steps where they were; optimizers start anew."""
     net.epochs_ = History.from_state(_state(header, "history"))
-    for row in net.epochs_:
-        net.history.new_epoch()
-        net.history.record("batches", [])
-        for name, value in row.items():
-            net.history.record(name, value)
-    net.n_steps_ = _count(header, "n_steps", 2**63)
-    net.n_generator_steps_ = _count(header, "n_generator_steps", 2**63)
-    net.rates_.epoch = _count(header, "n_scheduled", 2**63)
+    # Not by skorch's `record`, which copies the whole list each time.
+    net.history.extend({"batches": [], **row} for row in net.epochs_)
+    net.n_steps_, net.n_generator_steps_ = header["n_steps"], header["n_generator_steps"]
+    net.rates_.epoch = header["n_scheduled"]
 
 
-def _state(stored: Plain, name: str) -> dict[str, Any]:
+def _state(stored: Checked, name: str) -> dict[str, Any]:
     """What `_state_to_plain` made plain."""
-    return {key: decode(value) for key, value in field(stored, name, dict).items()}
+    return {key: decode(value) for key, value in stored[name].items()}
 
 
 def _take_out(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -307,25 +296,17 @@ def _take_out(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): tensors.pop(key) for key in mine}
 
 
-def _rate(header: Plain) -> float:
-    """The learning rate of the fit, which lr="auto" does not tell."""
-    lr: float = field(header, "lr", float)
-    if not 0 < lr < math.inf:
-        raise ValueError(f"'lr' in its header is {lr}")
-    return lr
+def _check_share(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse a say of the primary head that is no share; only networks with views have one."""
+    share = tensors.get("module.primary_share")
+    if share is not None and (share.shape or not 0 <= share <= 1):
+        raise ValueError("the share of its primary head is not one from 0 to 1")
 
 
 def _temperature(tensors: Mapping[str, Tensor]) -> float:
     """The temperature of the predictions, which the network holds."""
     temperature = tensors.get("module.temperature")
-    if temperature is None or temperature.shape or not temperature > 0:
-        raise ValueError("its temperature is no positive number")
+    # A little more than the parameter may be, because it was rounded to float32.
+    if temperature is None or temperature.shape or not 1e-7 < temperature < 1e7:
+        raise ValueError("its temperature is no number from 1e-6 to 1e6")
     return float(temperature)
-
-
-def _count(header: Plain, name: str, below: int) -> int:
-    """A number of something."""
-    number: int = field(header, name, int)
-    if not 0 <= number < below:
-        raise ValueError(f"{name!r} in its header is {number}")
-    return number

@@ -7,6 +7,7 @@ whoever loads the file is told.
 """
 
 from collections.abc import Mapping
+from numbers import Real
 
 from sklearn.base import BaseEstimator
 
@@ -19,9 +20,9 @@ HOLDERS: dict[str, type[BaseEstimator]] = {
     for cls in table.values()
 }
 
-# Layers of a backbone, cores: more would only be there to exhaust the reader.
+# More would only be there to exhaust the reader: layers of a backbone, and numbers of anything.
 MAX_ENTRIES = 1000
-MAX_THREADS = 1024
+MOST = {"n_threads": 512}
 
 
 def parameters_to_plain(estimator: BaseEstimator) -> tuple[Plain, list[str]]:
@@ -98,9 +99,10 @@ def parameters_from_plain(
         name: value_from_plain(value, _inner(left_out, name)) for name, value in stored.items()
     }
     parameters.update({k: v for k, v in given.items() if "__" not in k and v is not None})
-    threads = parameters.get("n_threads")
-    if isinstance(threads, int) and threads > MAX_THREADS:
-        raise ValueError(f"n_threads={threads} is more than {MAX_THREADS}")
+    for name, most in MOST.items():
+        value = parameters.get(name)
+        if isinstance(value, Real) and float(value) > most:  # of Python or of NumPy
+            raise ValueError(f"{name}={value} is more than {most}")
     missing = [name for name in left_out if given.get(name) is None]
     return parameters, missing
 
@@ -108,8 +110,6 @@ def parameters_from_plain(
 def not_stored(header: Plain) -> list[str]:
     """Names of what is no plain value."""
     names: list[str] = field(header, "not_stored", list)
-    if any(type(n) is not str for n in names):
-        raise ValueError("'not_stored' in its header is no list of names")
     return names
 
 

@@ -15,6 +15,7 @@ from .._environment.private_sklearn import check_parameters
 from .._training.net import MAXLNet
 from ..labels import Learned
 from . import container
+from .entries import Checked, checked
 from .fitted import fitted_from_parts, fitted_to_parts
 from .json_values import Plain, encode, field
 from .parameters import not_stored, parameters_from_plain, parameters_to_plain
@@ -78,7 +79,8 @@ def from_parts(
     given: Plain,
 ) -> tuple[Any, list[str]]:
     """An estimator from header and tensors, and what its user should be warned of."""
-    name = field(header, "estimator", str)
+    known = checked(header)
+    name = known["estimator"]
     if name != cls.__name__:
         raise ValueError(f"it holds a {name[:60]}; use {name[:60]}.load")
     parameters, defaulted = parameters_from_plain(cls, header, given)
@@ -89,13 +91,13 @@ def from_parts(
     for holder in (estimator, *estimator.get_params(deep=False).values()):
         if isinstance(holder, BaseEstimator):
             check_parameters(holder)
-    known = estimator.get_params(deep=False)
+    own = estimator.get_params(deep=False)
     if "backbone" not in parameters:
-        del known["backbone"]
-    fitted = fitted_from_parts(name, known, is_regressor(estimator), header, tensors, given)
-    notes = _notes(header, defaulted, device, fitted.net.device)
+        del own["backbone"]
+    fitted = fitted_from_parts(name, own, is_regressor(estimator), known, tensors, given)
+    notes = _notes(known, defaulted, device, fitted.net.device)
     estimator.n_features_in_ = math.prod(fitted.settings.input_shape)
-    _restore_names(estimator, field(header, "feature_names", list, None))
+    _restore_names(estimator, known["feature_names"])
     if tensors:
         raise ValueError(f"it holds the unknown tensors {sorted(tensors)[:3]}")
     return estimator._keep(fitted), notes
@@ -114,13 +116,13 @@ def _compare_fields(net: MAXLNet, other: MAXLNet) -> None:
 def _restore_names(estimator: Any, names: list[Any] | None) -> None:
     if names is None:
         return
-    if len(names) != estimator.n_features_in_ or any(type(name) is not str for name in names):
+    if len(names) != estimator.n_features_in_:
         raise ValueError("its names of features are not one text for each")
     estimator.feature_names_in_ = np.array(names, dtype=object)
 
 
 def _notes(
-    header: Plain, defaulted: list[str], device: str | torch.device, found: str
+    header: Checked, defaulted: list[str], device: str | torch.device, found: str
 ) -> list[str]:
     """What is other than it was."""
     notes = []
@@ -130,7 +132,7 @@ def _notes(
             "values: here they have their defaults. Set them before you train on; predictions do "
             "not depend on them."
         )
-    before, now = field(header, "device", str), torch.device(found).type
+    before, now = header["device"], torch.device(found).type
     if not is_type(before):
         raise ValueError(f"there is no device {before[:60]!r}")
     if device == "auto" and before != now:
@@ -138,8 +140,7 @@ def _notes(
             f"The estimator was fitted on {before!r} and is now on {now!r}, which device='auto' "
             f"finds here; pass device={now!r} to load if that is what you want."
         )
-    versions = field(header, "versions", dict)
-    theirs = field(versions, "sklearn_maxl", str)
+    theirs = field(header["versions"], "sklearn_maxl", str)
     if theirs.split(".")[0] != version("sklearn_maxl").split(".")[0]:
         notes.append(
             f"The file was written by sklearn_maxl {theirs[:60]}, and this is "

@@ -17,6 +17,9 @@ from .._environment.stored_arrays import finite, positive
 
 State = dict[str, object]
 
+MOST = np.finfo(np.float64).max
+MOST_OF_FLOAT32 = np.finfo(np.float32).max
+
 
 class Encoded(NamedTuple):
     """Codes of the classes (n,) and, in regression, the standardised targets (n, m)."""
@@ -164,13 +167,17 @@ class Bins:
                 f"y has targets of shape {y.shape[1:]}, but {self.name} was fitted for targets of "
                 f"shape {self.shape}."
             )
-        z = (self._columns(y) - self.mean) / self.scale
+        with np.errstate(over="ignore"):
+            z = (self._columns(y) - self.mean) / self.scale
+        z = np.clip(z, -MOST_OF_FLOAT32, MOST_OF_FLOAT32)
         bins = np.searchsorted(self.edges, z @ self.direction)  # an edge ends its bin
         return Encoded(bins.astype(np.int64), z.astype(np.float32))
 
     def decode(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Predicted targets, in the units and the shape of ``y``."""
-        return (outputs * self.scale + self.mean).reshape(-1, *self.shape)
+        """Predicted targets, in the units and the shape of ``y``; clipped to what float64 holds."""
+        with np.errstate(over="ignore"):
+            targets = outputs * self.scale + self.mean
+        return np.clip(targets, -MOST, MOST).reshape(-1, *self.shape)
 
     def state(self) -> State:
         """What a file holds: all that makes bins from numbers."""

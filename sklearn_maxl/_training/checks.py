@@ -9,6 +9,11 @@ from torch import Tensor
 
 from .settings import Settings
 
+NETWORKS = {"module_": "the network", "generator_": "the label generator"}
+
+# Of numbers that are usually near 1.
+UNUSUAL = 100
+
 
 class DivergedError(ValueError):
     """A loss or a weight is not finite any more."""
@@ -21,15 +26,34 @@ def check_not_diverged(
     settings: Settings,
 ) -> None:
     """Refuse to go on with what no further epoch can mend."""
-    weights = [t.isfinite().all() for state in states.values() for t in state.values()]
-    if np.isfinite(list(means.values())).all() and torch.stack(weights).all():
-        return
-    learned = settings.learned
-    of_generator = "" if learned is None else f" or the lr of Learned (now {learned.lr})"
-    raise DivergedError(
-        f"Training diverged in epoch {epoch}: a loss or weight is not finite. Lower lr (now "
-        f"{settings.lr}){of_generator}."
-    )
+    losses = [name for name, mean in means.items() if not np.isfinite(mean)]
+    finite = {
+        name: torch.stack([t.isfinite().all() for t in state.values()]).all()
+        for name, state in states.items()
+    }
+    weights = [f"a weight of {NETWORKS[name]}" for name, whole in finite.items() if not whole]
+    if losses or weights:
+        raise DivergedError(
+            f"Training diverged in epoch {epoch}: not finite are {', '.join(losses + weights)}. "
+            f"Lower {_to_lower(settings)}."
+        )
+
+
+def _to_lower(settings: Settings) -> str:
+    """The parameters that may be why: what is unusually large, and the learning rates."""
+    recipe, learned = settings.recipe, settings.learned
+    named = {"auxiliary_weight": recipe.auxiliary_weight, "focal_gamma": recipe.focal_gamma}
+    if learned is not None:
+        own = {**learned.regularisers, "weight_range": learned.weight_range}
+        if recipe.meta_scale is not None:
+            own["meta_scale"] = recipe.meta_scale
+        named |= {f"{name} of Learned": value for name, value in own.items()}
+    found = {name: value for name, value in named.items() if value > UNUSUAL}
+    found["lr"] = settings.lr
+    if learned is not None:
+        found["the lr of Learned"] = learned.lr
+    *first, last = (f"{name} (now {value:g})" for name, value in found.items())
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 @contextmanager

@@ -95,6 +95,9 @@ class History(list[Row]):
                 isinstance(v, numbers) and np.asarray(v).dtype.kind in "iuf" for v in values
             ):
                 raise ValueError("its history holds what is no number")
+        shapes = [(name, np.shape(value)) for row in rows for name, value in row.items()]
+        if any(type(name) is not str for name, _ in shapes) or len(dict(shapes)) < len({*shapes}):
+            raise ValueError("its history is not made of columns, each of one shape")
         history = cls(rows)
         if not all(type(row.get("epoch")) is int and row["epoch"] > 0 for row in rows):
             raise ValueError("its history has a row without the number of its epoch")

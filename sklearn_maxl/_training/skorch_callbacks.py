@@ -23,6 +23,13 @@ def own_copies(callbacks: list[Entry] | None) -> list[Entry] | None:
     """
     if callbacks is None:
         return None
+    for entry in callbacks:
+        named = isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
+        if not hasattr(entry[1] if named else entry, "set_params"):
+            raise ValueError(
+                "callbacks must hold callbacks of skorch, or pairs of a name and a callback, got "
+                f"{entry!r:.60}."
+            )
     return [
         (entry[0], copy.copy(entry[1])) if isinstance(entry, tuple) else copy.copy(entry)
         for entry in callbacks
