@@ -1,8 +1,9 @@
 # The routines of a developer. Every one runs in .venv, which `make setup` makes.
 BIN ?= .venv/bin/
+EXAMPLES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart examples smoke test lint format types spelling doctest docs pages hooks check ci clean
+.PHONY: help setup quickstart examples smoke test calls lint format types spelling doctest docs pages hooks check ci clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +24,9 @@ smoke:  ## Run the paper's seven networks once, on images that are made up
 
 test:  ## Run the tests, two at a time
 	$(BIN)python -m pytest -n 2
+
+calls:  ## Random calls on good and bad data, EXAMPLES=20000 of them: for a night
+	EXAMPLES=$(EXAMPLES) $(BIN)python -m pytest -q tests/test_calls.py
 
 lint:  ## Check style and formatting
 	$(BIN)ruff check .

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ._environment.interrupts import Held
 from ._environment.torch_state import gradients_on
 from ._maths import meta_gradient
 from ._maths.at_parameters import Parameters
@@ -126,7 +127,7 @@ def label_gradient(
         )
     step = VirtualStep(optimizer, parameters)
     t = {name: p.detach() for name, p in parameters.items()}
-    with gradients_on():
+    with Held(), gradients_on():
         try:
             found = meta_gradient.label_gradient(terms, meta_loss, t, gradients, step)
         except meta_gradient.ForwardModeError:

@@ -137,8 +137,13 @@ def make_optimizer(optimizer: str | MakeOptimizer) -> MakeOptimizer:
     return NAMED[optimizer]() if isinstance(optimizer, str) else optimizer
 
 
-def refuse_closures(optimizer: torch.optim.Optimizer, name: str) -> None:
-    """Refuse an optimizer that computes the loss several times in a step, as LBFGS does."""
+def check_optimizer(optimizer: object, name: str) -> None:
+    """Refuse what is none, and one that needs the loss several times in a step, as LBFGS does."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(
+            f"{name} must make a torch.optim.Optimizer of parameters and lr, but made "
+            f"{optimizer!r}."
+        )
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
         raise ValueError(

@@ -370,9 +370,6 @@ def test_a_training_that_was_interrupted_is_never_scored(wrapper, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         quick(clf, scoring=lambda *_: scored.append(1))
     assert (Interrupted.epochs, scored) == (2, [])
-    monkeypatch.setattr(Interrupted, "epochs", 0)
-    with pytest.warns(UserWarning, match="keeping what was learned"):  # elsewhere as ever
-        OfImpatience(max_epochs=5, lr=0.05, temperature=1).fit(X, Y)
 
 
 # Wrong uses

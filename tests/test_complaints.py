@@ -55,6 +55,8 @@ QUESTIONS = {
         "test_interrupts::test_an_interrupted_trial_ends_the_fit",
         "test_interrupts::test_before_an_epoch_has_ended_there_is_nothing_to_keep",
         "test_interrupts::test_whole_epochs_are_kept_with_every_kind_of_labels",
+        "test_interrupts::test_a_search_ends_and_gives_no_score_of_a_training_that_was_cut_off",
+        "test_interrupts::test_who_presses_twice_does_not_wait",
     ],
     "Does ``partial_fit`` slow down in a long stream?": [
         "test_stream::test_a_late_call_costs_what_an_early_one_does",

@@ -7,6 +7,7 @@ import torch
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -170,6 +171,17 @@ WRONG_FITS = {
     "LBFGS of the generator": (
         {"auxiliary": Learned(optimizer=torch.optim.LBFGS)}, X, Y, {}, r"optimizer of Learned mak",
     ),
+    "no optimizer": (
+        {"optimizer": lambda p, lr: 3}, X, Y, {}, r"optimizer must make a torch.optim.Optimizer",
+    ),
+    "callback": ({"callbacks": [3]}, X, Y, {}, r"callbacks must hold objects of .*but holds 3"),
+    "callback in a pair": ({"callbacks": [("a", 3)]}, X, Y, {}, r"callbacks must .*\('a', 3\)"),
+    "callback's name": ({"callbacks": [(1, Callback())]}, X, Y, {}, r"callbacks must .*pairs of a"),
+    "class weight of text": ({"class_weight": {0: "a"}}, X, Y, {}, r"class_weight must map"),
+    "sample weight of text": (
+        {}, X, Y, {"sample_weight": ["a"] * 150}, r"sample_weight must hold numbers, but",
+    ),
+    "X None": ({}, None, Y, {}, r"X is None; pass an array"),
     "optimizer class": ({"optimizer": SGD}, X, Y, {}, r"optimizer is the class SGD.*SGD\(\)"),
     "negative momentum of the generator": (
         {"auxiliary": Learned(optimizer=SGD(momentum=-1))}, X, Y, {},

@@ -1,15 +1,29 @@
-"""Ctrl-C at any moment of a fit: whole epochs are kept, or the estimator is as it was before."""
+"""Ctrl-C at any moment of a fit: it is raised, and whole epochs are kept or nothing is changed."""
 
+import os
 import pickle
+import random
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
 from skorch.callbacks import Callback
 
+from benchmarks.reliability.interrupts import CASES, SEARCHES, WAYS, Tried
+from benchmarks.reliability.moments import process_state
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
+from sklearn_maxl._environment import interrupts
+from sklearn_maxl._environment.interrupts import Held, let_through, raise_later
 from sklearn_maxl._training import stack
 from sklearn_maxl._training.net import MAXLNet
 from sklearn_maxl._training.settings import DEFAULTS
@@ -18,6 +32,21 @@ from sklearn_maxl.backbones import MLP, ConvNet
 
 LABELS = ["maxl", "uniform", "random", "kmeans", "human", None]
 KEPT = "Training interrupted by user; keeping what was learned"
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A process that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupted_and_kept():
+    """The block is ended by an interruption that leaves a fitted estimator."""
+    with pytest.warns(UserWarning, match=KEPT), pytest.raises(KeyboardInterrupt):
+        yield
 
 
 class Presses:
@@ -172,7 +201,7 @@ def test_before_an_epoch_has_ended_there_is_nothing_to_keep(iris, presses, auxil
 def test_whole_epochs_are_kept_with_every_kind_of_labels(iris, presses, auxiliary, tmp_path):
     clf = model(presses, auxiliary=auxiliary)
     presses.at(5)  # the second of the three steps of epoch 2
-    with pytest.warns(UserWarning, match=KEPT):
+    with interrupted_and_kept():
         fit(clf, iris)
     assert clf.n_iter_ == len(clf.history_) == len(clf.net_.history) == 1
     assert set(clf.history_[0]) <= set(clf.net_.history[0])
@@ -186,13 +215,15 @@ def test_whole_epochs_are_kept_with_every_kind_of_labels(iris, presses, auxiliar
 def test_images_and_numbers_are_kept_too(images, iris, presses):
     views = {"backbone": ConvNet((4,)), "views": "auto"}
     presses.at(6)  # 200 images: four steps an epoch
-    with pytest.warns(UserWarning, match=KEPT):
-        clf = model(presses, **views).fit(*images)
+    clf = model(presses, **views)
+    with interrupted_and_kept():
+        clf.fit(*images)
     assert clf.n_iter_ == 1
     assert np.isfinite(clf.predict_proba(images[0])).all()
     presses.at(5)
-    with pytest.warns(UserWarning, match=KEPT):
-        reg = model(presses, MAXLRegressor).fit(iris[0][:, :3], iris[0][:, 3])
+    reg = model(presses, MAXLRegressor)
+    with interrupted_and_kept():
+        reg.fit(iris[0][:, :3], iris[0][:, 3])
     assert reg.n_iter_ == 1
     pickle.loads(pickle.dumps(reg.history_))
 
@@ -216,7 +247,7 @@ def test_the_evaluation_of_early_stopping(iris, presses, monkeypatch, auxiliary,
             fit(clf, iris)
         assert not hasattr(clf, "classes_")
     else:
-        with pytest.warns(UserWarning, match=KEPT):
+        with interrupted_and_kept():
             fit(clf, iris)
         assert clf.n_iter_ == len(clf.net_.history) == 2
         np.testing.assert_array_equal(clf.predict_proba(iris[0]), two.predict_proba(iris[0]))
@@ -246,12 +277,13 @@ def test_an_interrupted_epoch_that_diverged_is_not_kept(iris, presses):
                 raise KeyboardInterrupt
 
     clf = model(presses, callbacks=[Broken()])
-    with pytest.raises(ValueError, match="diverged in epoch 2"):
+    with pytest.raises(KeyboardInterrupt) as raised:
         clf.fit(*iris)
+    assert "diverged in epoch 2" in str(raised.value.__context__)
     assert not hasattr(clf, "classes_")
-    stopped = {"early_stopping": True, "callbacks": [Broken()]}
-    with pytest.warns(UserWarning, match=KEPT):  # the best epoch is put back
-        clf = model(presses, **stopped).fit(*iris)
+    clf.set_params(early_stopping=True)
+    with interrupted_and_kept():  # the best epoch is put back
+        clf.fit(*iris)
     assert np.isfinite(clf.predict_proba(iris[0])).all()
 
 
@@ -276,7 +308,7 @@ def test_scikit_learns_callbacks_see_the_fit_end(iris, presses):
 
     kept, lost = Tasks(), Tasks()
     presses.at(5)
-    with pytest.warns(UserWarning, match=KEPT):
+    with interrupted_and_kept():
         model(presses).set_callbacks(kept).fit(*iris)
     assert kept.begun == ["fit", "epoch", "epoch"]
     assert (kept.ended, kept.torn_down) == (["epoch", "fit"], 1)
@@ -285,3 +317,225 @@ def test_scikit_learns_callbacks_see_the_fit_end(iris, presses):
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*iris)
     assert (lost.ended, lost.torn_down) == ([], 1)
+
+
+# Whoever calls fit is told
+
+
+@pytest.mark.parametrize("search", [False, True])
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_search_ends_and_gives_no_score_of_a_training_that_was_cut_off(
+    iris, presses, search, strict
+):
+    """Also where warnings are errors, which a search takes for those of a bad candidate."""
+    clf = Pipeline([("clf", model(presses))])
+    presses.at(2 * 3 + 3)  # the second fold: 100 rows, three epochs of two steps each
+    scored = []
+
+    def score(*arguments):
+        scored.append(arguments)
+        return 0.5
+
+    def grid():
+        return GridSearchCV(clf, {"clf__psi": [1, 2]}, cv=3, scoring=score).fit(*iris)
+
+    def folds():
+        return cross_val_score(clf, *iris, cv=3, scoring=score)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if strict else "ignore")
+        with pytest.raises(KeyboardInterrupt):
+            (grid if search else folds)()
+    assert len(scored) == 1
+
+
+def test_what_a_pipeline_has_learned_is_there(iris, presses):
+    pipeline = make_pipeline(model(presses))
+    presses.at(5)
+    with interrupted_and_kept():
+        pipeline.fit(*iris)
+    assert pipeline.predict(iris[0]).shape == (150,)
+
+
+def test_a_warning_that_is_an_error_does_not_take_the_place_of_the_interruption(iris, presses):
+    clf = model(presses)
+    presses.at(5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(*iris)
+    assert not hasattr(clf, "classes_")
+
+
+# Signals between two steps
+
+
+def press():
+    signal.raise_signal(signal.SIGINT)
+
+
+def handlers():
+    return [signal.getsignal(number) for number in interrupts.SIGNALS]
+
+
+def test_a_signal_waits_for_the_end_of_the_block():
+    before, done = handlers(), []
+    with pytest.raises(KeyboardInterrupt), Held():  # noqa: PT012
+        press()
+        done.append("the rest of the block")
+    assert done
+    assert handlers() == before
+    assert (interrupts._handlers, interrupts._came) == ({}, [])
+
+
+def test_or_until_it_may_pass():
+    with pytest.raises(KeyboardInterrupt), Held():  # noqa: PT012
+        let_through()
+        with Held():
+            press()
+            with pytest.raises(KeyboardInterrupt):
+                let_through()
+            let_through()  # once only
+            press()
+        pytest.fail("the inner block has ended")
+
+
+def test_who_presses_twice_does_not_wait():
+    with Held():
+        press()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+        let_through()
+        press()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+
+def test_the_program_s_own_handlers_are_told_when_nothing_is_half_done():
+    told, before = [], handlers()
+
+    def own(number, frame):
+        told.append((number, frame is not None))
+        raise TimeoutError
+
+    old = signal.signal(signal.SIGALRM, own)
+    try:
+        with pytest.raises(TimeoutError), Held():  # noqa: PT012
+            signal.raise_signal(signal.SIGALRM)
+            assert told == []
+            let_through()
+        with pytest.raises(TimeoutError) as raised, Held():  # noqa: PT012
+            press()
+            signal.raise_signal(signal.SIGALRM)
+        assert isinstance(raised.value.__context__, KeyboardInterrupt)  # each is told
+        assert told == [(signal.SIGALRM, True)] * 2
+        with Held():
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)  # what the program sets meanwhile stands
+        assert signal.getsignal(signal.SIGALRM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    assert handlers() == before
+
+
+def test_other_threads_hold_nothing():
+    before, seen = handlers(), []
+
+    def other():
+        with Held():
+            seen.append(handlers())
+            press_later = KeyboardInterrupt()
+            with pytest.raises(KeyboardInterrupt), Held():
+                raise_later(press_later)
+
+    worker = threading.Thread(target=other)
+    worker.start()
+    worker.join()
+    assert seen == [before]
+    with Held():  # what comes in the main thread is not for others
+
+        def passes():
+            let_through()
+            seen.append("passed")
+
+        press()
+        worker = threading.Thread(target=passes)
+        worker.start()
+        worker.join()
+        interrupts._came.clear()
+    assert seen[-1] == "passed"
+
+
+def test_an_interruption_outside_of_all_blocks_is_raised_at_once():
+    with pytest.raises(KeyboardInterrupt):
+        raise_later(KeyboardInterrupt())
+
+
+def test_a_callback_that_predicts_does_not_swallow_ctrl_c(iris):
+    """skorch's callbacks end a training by KeyboardInterrupt; the user's is another."""
+    other = MAXLClassifier(MLP((4,)), max_epochs=1).fit(*iris)
+
+    class Predicts(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                press()
+                other.predict(iris[0])
+
+    clf = model(Presses(), callbacks=[Predicts()])
+    with interrupted_and_kept():
+        clf.fit(*iris)
+    assert clf.n_iter_ == 2
+
+
+# Moments
+
+
+QUICK = [name for name in CASES if name not in ("k-means", "trials in turn", "GridSearchCV")]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_no_moment_of_a_call_falls(name):
+    """A sample; ``python -m benchmarks.reliability.interrupts`` tries many more."""
+    rng, before = random.Random(name), process_state()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tried = Tried(name, WAYS[0], rng)
+        found = {tried.interrupted(tried.moment()) for _ in range(14)}
+        assert tried.fits_as_ever()
+    assert found <= {"ended before", *({"raised"} if name in SEARCHES else {"kept", "as before"})}
+    assert not [n for n, value in process_state().items() if value != before[n]]
+
+
+def test_the_moments_would_show_what_is_half_done(monkeypatch):
+    """Nothing waits, and Ctrl-C comes while the fitted attributes are set, one by one."""
+    monkeypatch.setattr(interrupts, "SIGNALS", [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tried = Tried("fit", WAYS[0], random.Random(0))
+        last = [tried.interrupted(tried.n_lines - i) for i in range(60)]
+    assert any(became.startswith("fell") for became in last)
+
+
+SCRIPT = """
+import os, signal, sys, threading
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.backbones import MLP
+signal.signal(signal.SIGINT, signal.default_int_handler)
+X, y = load_iris(return_X_y=True)
+clf = MAXLClassifier(MLP((4,)), max_epochs=10**6, temperature=1).fit
+threading.Timer(float(sys.argv[1]), os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    clf(X, y)
+except KeyboardInterrupt:
+    print(clf.__self__.score(X, y) >= 0)
+"""
+
+
+def test_a_real_ctrl_c_ends_a_fit_that_would_take_days():
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, "1.5"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=100, check=True, env=environment
+    )
+    assert done.stdout == "True\n"

@@ -123,14 +123,16 @@ def test_a_warm_start_that_fails_changes_nothing_and_one_interrupted_keeps_its_e
         clf.set_params(callbacks=None).fit(X, y)
         np.testing.assert_array_equal(clf.predict_proba(X), expected)
     else:
-        with pytest.warns(UserWarning, match="interrupted"):
+        with pytest.warns(UserWarning, match="interrupted"), pytest.raises(KeyboardInterrupt):
             clf.fit(X, y)
         assert len(clf.history_) == clf.n_iter_ == 4
 
 
 def test_an_interrupted_fit_keeps_what_it_learned(iris):
-    with pytest.warns(UserWarning, match="Training interrupted by user; keeping"):
-        clf = model(max_epochs=50, lr=0.01, callbacks=[Interrupt(6)]).fit(*iris)
+    clf = model(max_epochs=50, lr=0.01, callbacks=[Interrupt(6)])
+    kept = "interrupted by user; keeping what was learned, with 5 whole epochs"
+    with pytest.warns(UserWarning, match=kept), pytest.raises(KeyboardInterrupt):
+        clf.fit(*iris)
     assert clf.n_iter_ == len(clf.history_) == 5
     assert clf.score(*iris) > 0.8
 

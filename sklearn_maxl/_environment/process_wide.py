@@ -30,9 +30,10 @@ class ProcessWide(Generic[Value]):
     def at(self, value: Value) -> Iterator[None]:
         """Run a block with another value."""
         with self._lock:
-            self._before.append(self._before[0] if self._before else self._read())
-            self._change(value)
+            outside = self._before[0] if self._before else self._read()
+            self._change(value)  # first: it may refuse the value
             self._ours = value
+            self._before.append(outside)
         try:
             yield
         finally:

@@ -23,6 +23,7 @@ from torch import nn
 from .. import backbones, labels, optimizers
 from .._data.arrays import Arrays
 from .._data.augment import AUGMENTATIONS
+from .._environment.interrupts import Held
 from .._environment.private_sklearn import (
     HasMethods,
     Interval,
@@ -30,6 +31,7 @@ from .._environment.private_sklearn import (
     fit_context,
 )
 from .._environment.short_names import Shorthand, refuse_inner_parameters
+from .._environment.threads import MAX_THREADS
 from .._environment.torch_state import own_torch
 from .._persistence.save_load import load, save
 from .._tasks.auxiliary import Ints, resolve_psi
@@ -38,6 +40,7 @@ from .._training import runs, trials
 from .._training.fitted import Fitted, gives_soft_labels
 from .._training.history import History, share_in_use
 from .._training.log import show_log
+from .._training.memory import out_of_memory_explained
 from .._training.net import MAXLNet
 from .._training.plan import make_plan
 from .._training.progress import NEEDED_AFTERWARDS, CallbackSupportMixin, fit_task
@@ -124,7 +127,7 @@ class BaseMAXL(
         "warm_start": ["boolean"],
         "device": [str, torch.device],
         "precision": [StrOptions(set(PRECISIONS))],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+        "n_threads": [Interval(Integral, 1, MAX_THREADS, closed="both"), None],
         "callbacks": [list, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -268,18 +271,21 @@ class BaseMAXL(
         ------
         ValueError
             If `X`, `y` or a parameter can't be used, or if training diverges.
+        torch.OutOfMemoryError
+            If the device has too little memory.
         KeyboardInterrupt
-            If the user interrupts a trial or the first epoch; the estimator is as before.
+            If the user interrupts it. After an epoch of the training has ended the estimator is
+            fitted all the same, with what was learned; else it is as before.
 
         Warns
         -----
         ConvergenceWarning
             If less than half of the auxiliary classes are in use at the end.
         UserWarning
-            If the user interrupts a later epoch; what was learned is kept.
+            If the user interrupts it and what was learned is kept.
         """
         again = self.warm_start and hasattr(self, "_fitted")
-        with attributes_kept_on_failure(self), own_torch(self.n_threads):
+        with Held(), own_torch(self.n_threads), attributes_kept_on_failure(self):
             show_log(self.verbose)
             known = self._fitted.targets if again else None
             arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
@@ -288,7 +294,8 @@ class BaseMAXL(
                 settings = self._going_on(settings)
             epochs = trials.epochs_of_trainings(settings, arrays.y)
             told: dict[str, object] = {"X": X, "y": y, "sample_weight": sample_weight}
-            with fit_task(self, told, type(self)._keep, epochs) as task:
+            explained = out_of_memory_explained(settings, len(arrays.y))
+            with explained, fit_task(self, told, type(self)._keep, epochs) as task:
                 if again:
                     fitted = runs.warm_start(self._fitted, settings, arrays, task)
                 else:
@@ -313,7 +320,7 @@ class BaseMAXL(
         if not mine:
             return {}
         plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
-        with own_torch(self.n_threads):
+        with Held(), own_torch(self.n_threads):
             decided, _ = trials.decide(replace(settings, undecided=mine), plan)
         return {name: getattr(decided, name) for name in mine}
 
@@ -329,7 +336,7 @@ class BaseMAXL(
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         fitted = getattr(self, "_fitted", None)
-        with attributes_kept_on_failure(self), own_torch(self.n_threads):
+        with Held(), own_torch(self.n_threads), attributes_kept_on_failure(self):
             show_log(self.verbose)
             known = classes if fitted is None else fitted.targets
             arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
@@ -342,11 +349,12 @@ class BaseMAXL(
                 raise ValueError(
                     "partial_fit does not support auxiliary='auto'; name a source, or use fit."
                 )
-            if fitted is not None:
-                hold = settings.schedule is constant
-                return self._keep(runs.train_part(fitted, arrays, hold_rates=hold))
-            plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
-            return self._keep(runs.run(settings, plan, epochs=1))
+            with out_of_memory_explained(settings, len(arrays.y)):
+                if fitted is not None:
+                    hold = settings.schedule is constant
+                    return self._keep(runs.train_part(fitted, arrays, hold_rates=hold))
+                plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
+                return self._keep(runs.run(settings, plan, epochs=1))
 
     def _check(
         self,
@@ -436,7 +444,7 @@ class BaseMAXL(
         check_is_fitted(self, "_fitted")
         samples = validate_samples(self, X, reset=False)
         # The threads that are set now count: a server is not a training machine.
-        with own_torch(self.n_threads):
+        with Held(), own_torch(self.n_threads):
             outputs = self.net_.apply(getattr(self.net_.module_, function), samples)
         refuse_not_finite(outputs, samples, self._fitted.scaling)
         return outputs
@@ -495,7 +503,7 @@ class BaseMAXL(
             sample's class.
         """
         samples, codes = self._labelled(X, y)
-        with own_torch(self.n_threads):
+        with Held(), own_torch(self.n_threads):
             labels = self._fitted.soft_labels(samples, codes)
         refuse_not_finite(labels, samples, self._fitted.scaling)
         return labels

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
+from .._environment.interrupts import Held
 from .._environment.private_sklearn import Interval, StrOptions, fit_context
 from .._environment.torch_state import own_torch
 from .._networks.exported import Probabilities
@@ -373,9 +374,10 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         ndarray of shape (n, C), float64
             Columns in the order of `classes_`.
         """
-        logits = torch.from_numpy(self._evaluate("prediction", X)).double()
-        with own_torch(self.n_threads):
-            return torch.log_softmax(logits, dim=1).numpy()
+        with Held():
+            logits = torch.from_numpy(self._evaluate("prediction", X)).double()
+            with own_torch(self.n_threads):
+                return torch.log_softmax(logits, dim=1).numpy()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of the classes.

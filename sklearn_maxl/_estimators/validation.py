@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,8 @@ def validate_samples(
 
 def _readable(X: Any, estimator: BaseEstimator) -> Any:
     """Samples as an array, a table or a sparse matrix of numbers."""
+    if X is None:
+        raise ValueError("X is None; pass an array of samples.")
     _refuse_data_set(X)
     X = _as_array(X, "X")
     if sparse.issparse(X):
@@ -256,9 +259,12 @@ def combined_weight(
     """
     if sample_weight is None and class_weight is None:
         return None
+    given = checked_targets(sample_weight, "sample_weight")
+    if given is not None and np.asarray(given).dtype.kind in "USO" and "text" in contents(given):
+        raise ValueError("sample_weight must hold numbers, but holds text; convert it.")
     weight = _at_most_one(
         check_sample_weight(
-            checked_targets(sample_weight, "sample_weight"),
+            given,
             X,
             dtype=np.float64,
             ensure_non_negative=True,
@@ -267,7 +273,8 @@ def combined_weight(
     if classes is not None and isinstance(class_weight, dict):
         unknown = [key for key in class_weight if key not in classes.tolist()]
         values = [class_weight.get(c, 1.0) for c in classes.tolist()]
-        if unknown or not (np.isfinite(values).all() and min(values) >= 0):
+        numbers = all(isinstance(value, Real) for value in values)
+        if unknown or not (numbers and np.isfinite(values).all() and min(values) >= 0):
             raise ValueError(
                 "class_weight must map classes of y to finite weights that are not negative, got "
                 f"{class_weight!r} for the classes {classes.tolist()}."

@@ -151,6 +151,7 @@ class Bins:
         z = (columns - self.mean) / self.scale
         self.direction = principal_direction(z, weight)
         along = z @ self.direction
+        n_bins = min(n_bins, len(along))
         edges = np.unique(quantiles(along, weight, np.linspace(0, 1, n_bins + 1)[1:-1]))
         self.edges = edges[edges < along.max()]  # no bin without a sample
         self.names = np.arange(len(self.edges) + 1)

@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from torch import Tensor
 
 from .._data.samples import Samples, rows_at_once
+from .._environment.interrupts import let_through
 from .._maths.step import Recipe, primary_loss
 from .._networks.multi_task import MultiTaskNet
 from .._tasks.views import SAMPLES_FOR_GAP, primary_share
@@ -28,6 +29,7 @@ def apply(
     outputs = []
     with torch.inference_mode():
         for start in range(0, len(X), size):
+            let_through()
             x, *others = (torch.as_tensor(a[start : start + size]) for a in (X, *rows))
             outputs.append(function(x, *(o.to(device) for o in others)).cpu().numpy())
     return np.concatenate(outputs)

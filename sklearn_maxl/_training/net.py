@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from .._data.batches import META_BATCHES, TrainingData
 from .._data.samples import Samples
 from .._environment.devices import available
-from .._environment.interrupts import interrupts_are_passed_on
+from .._environment.interrupts import is_of_signal, let_through, raise_later
 from .._environment.random_state import isolated_rng
 from .._environment.threads import torch_threads
 from .._maths.at_parameters import parameters_of
@@ -31,7 +31,7 @@ from .._networks.label_generator import LabelGenerator
 from .._networks.multi_task import MultiTaskNet
 from .._networks.trunk import check_same_inputs, copies_of_special_tensors
 from .._tasks.auxiliary import Hierarchy
-from ..optimizers import make_optimizer, refuse_closures
+from ..optimizers import MakeOptimizer, check_optimizer, make_optimizer
 from . import evaluation
 from .checks import check_not_diverged, small_batch_explained
 from .early_stopping import BestState
@@ -126,14 +126,13 @@ class MAXLNet(NeuralNet):
         return self
 
     def initialize_optimizer(self, triggered_directly: bool | None = None) -> "MAXLNet":
-        self.optimizer_ = self.optimizer(parameters_of(self.module_).values(), lr=self.lr)
-        refuse_closures(self.optimizer_, "optimizer")
+        self.optimizer_ = made_optimizer(self.optimizer, self.module_, self.lr, "optimizer")
         learned = self.settings.learned
         if self.has_generator_ and learned is not None:
-            self.generator_optimizer_ = make_optimizer(learned.optimizer)(
-                parameters_of(self.generator_).values(), lr=learned.lr
+            make = make_optimizer(learned.optimizer)
+            self.generator_optimizer_ = made_optimizer(
+                make, self.generator_, learned.lr, "optimizer of Learned"
             )
-            refuse_closures(self.generator_optimizer_, "optimizer of Learned")
         self.rates_ = Rates(self.settings.schedule, self.max_epochs, self.optimizers())
         return self
 
@@ -180,8 +179,8 @@ class MAXLNet(NeuralNet):
     ) -> "MAXLNet":
         """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks.
 
-        An interruption (Ctrl-C) ends it as well and is raised, unless there is something to
-        keep: an epoch, and not of a trial.
+        An interruption (Ctrl-C) ends it as well and is raised: at once in trials and in the first
+        epoch, else by the estimator, when it has kept what was learned.
         """
         self.check_data(X)
         settings = self.settings
@@ -199,6 +198,7 @@ class MAXLNet(NeuralNet):
         last = before + (self.max_epochs if epochs is None else epochs)
         try:
             for _ in range(before, last):
+                let_through()
                 epoch = task.epoch()
                 self.rates_.next_epoch(self.optimizers())
                 self.notify("on_epoch_begin", **datasets)
@@ -209,14 +209,18 @@ class MAXLNet(NeuralNet):
                 stop |= epoch.end() and not settings.is_trial
                 if stop:
                     break
-        except KeyboardInterrupt:
-            of_use = not (settings.is_trial or interrupts_are_passed_on())
-            if not of_use or self.epochs_.n_epochs == before:
+        except KeyboardInterrupt as interruption:
+            if settings.is_trial or self.epochs_.n_epochs == before:
                 raise
+            raise_later(interruption)
             self._drop_unfinished_row()
             if best is None:  # nobody has looked at these weights yet
                 check_not_diverged(self.epochs_.n_epochs + 1, {}, self._states(), settings)
-            warnings.warn("Training interrupted by user; keeping what was learned.", stacklevel=2)
+            warnings.warn(
+                "Training interrupted by user; keeping what was learned, with "
+                f"{self.epochs_.n_epochs} whole epochs.",
+                stacklevel=2,
+            )
         if best is None:
             self.set_primary_share(X.train)
         else:
@@ -229,8 +233,8 @@ class MAXLNet(NeuralNet):
         """Tell skorch's callbacks that an epoch ends; whether one of them ends the training."""
         try:
             self.notify("on_epoch_end", **datasets)
-        except KeyboardInterrupt:  # how they do it
-            if not self.callbacks_:  # nobody but the user
+        except KeyboardInterrupt as error:  # how they do it
+            if not self.callbacks_ or is_of_signal(error):  # nobody but the user
                 raise
             return True
         finally:
@@ -286,6 +290,7 @@ class MAXLNet(NeuralNet):
         batches = META_BATCHES[learned.meta_batch if learned else "same"]
         self._set_training(True)
         for train, meta in batches(data, self.settings.batch_size_of(len(data)), self.random_state):
+            let_through()
             if self.callbacks_:
                 self.notify("on_batch_begin", batch=train, training=True, kind=kind)
             with small_batch_explained(len(train), self.settings.batch_size):
@@ -414,6 +419,15 @@ class MAXLNet(NeuralNet):
         """Put back what `state` copied."""
         for name, weights in state.items():
             getattr(self, name).load_state_dict(weights)
+
+
+def made_optimizer(
+    make: MakeOptimizer, network: nn.Module, lr: float, name: str
+) -> torch.optim.Optimizer:
+    """The optimizer of a network; errors call it by its parameter's `name`."""
+    optimizer = make(parameters_of(network).values(), lr=lr)
+    check_optimizer(optimizer, name)
+    return optimizer
 
 
 def go_on(mine: torch.optim.Optimizer, theirs: torch.optim.Optimizer) -> None:

@@ -24,16 +24,23 @@ def own_copies(callbacks: list[Entry] | None) -> list[Entry] | None:
     if callbacks is None:
         return None
     for entry in callbacks:
-        named = isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
-        if not hasattr(entry[1] if named else entry, "set_params"):
-            raise ValueError(
-                "callbacks must hold callbacks of skorch, or pairs of a name and a callback, got "
-                f"{entry!r:.60}."
-            )
+        _check_entry(entry)
     return [
         (entry[0], copy.copy(entry[1])) if isinstance(entry, tuple) else copy.copy(entry)
         for entry in callbacks
     ]
+
+
+def _check_entry(entry: object) -> None:
+    """Refuse what skorch would not understand, here where it can be named."""
+    name, callback = entry if isinstance(entry, tuple) and len(entry) == 2 else ("", entry)
+    # skorch makes an object of a class, and takes None for a callback that is switched off.
+    kind = callback if isinstance(callback, type) else type(callback)
+    if not isinstance(name, str) or not (callback is None or issubclass(kind, Callback)):
+        raise ValueError(
+            "callbacks must hold objects of skorch.callbacks.Callback, or pairs of a name and such "
+            f"an object, but holds {entry!r}."
+        )
 
 
 def check_callbacks(callbacks: list[tuple[str, Callback]], schedule: Schedule) -> None:

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from .._data.arrays import mean_one
 from .._data.batches import TrainingData, shuffled
+from .._environment.interrupts import let_through
 from .._environment.threads import torch_threads
 from .._maths.at_parameters import AtParameters, parameters_of
 from .._maths.step import Batch, training_loss
@@ -102,6 +103,7 @@ def train_stack(
             for layer in learning:
                 layer.rates.next_epoch([layer.optimizer])
             for index in shuffled(data.train, size, net.random_state):
+                let_through()
                 batch = data.batch(index, net.random_state)
                 with random_numbers.of_a_step() as replay:
                     replay()
@@ -145,6 +147,9 @@ def _outputs(
     f = AtParameters(module, module.primary_of)
     t = {name: p.detach() for name, p in t.items()}
     size = max(1, AT_ONCE // len(next(iter(t.values()))))
+    parts = []
     with torch.no_grad():
-        parts = [vmap(f, in_dims=(0, None))(t, prepare(x)).cpu() for x in data.train.X.split(size)]
+        for x in data.train.X.split(size):
+            let_through()
+            parts.append(vmap(f, in_dims=(0, None))(t, prepare(x)).cpu())
     return torch.cat(parts, dim=1).numpy()

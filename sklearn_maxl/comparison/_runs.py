@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from .._environment.interrupts import pass_interrupts_on
+from .._environment.interrupts import Held
 from .._environment.private_sklearn import safe_indexing
 from .._environment.threads import torch_threads
 from ._arms import Arms, label_of, with_params
@@ -98,9 +98,9 @@ class Experiment:
 
 @contextmanager
 def _alone() -> Iterator[Warned]:
-    """One thread, warnings collected, and half a training is none."""
+    """One thread, warnings collected; Ctrl-C waits until both can be put back."""
     warned: Warned = {}
-    with pass_interrupts_on(), torch_threads(1), warnings.catch_warnings(record=True) as caught:
+    with Held(), torch_threads(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield warned
         warned.update({w.category: str(w.message) for w in caught})

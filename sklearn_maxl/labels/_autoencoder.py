@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from .._data.batches import batch_size_for, batch_sizes
 from .._data.samples import Samples, rows_at_once
+from .._environment.interrupts import let_through
 from .._environment.random_state import isolated_rng
 from .._maths.at_parameters import parameters_of
 from .._networks.trunk import Frame, Network, draws_random_numbers
@@ -84,6 +85,7 @@ def train_autoencoder(
         optimizer = torch.optim.Adam(parameters_of(model).values(), lr=lr, fused=True)
         stochastic = draws_random_numbers(model, samples.two().x)
         for index in batches(len(samples), rng):
+            let_through()
             batch = samples.batch(torch.from_numpy(index).to(samples.y.device))
             seed = rng.randint(2**31 - 1)
             with isolated_rng(seed, device) if stochastic else nullcontext():
@@ -123,6 +125,7 @@ def encoded(encoder: Network, X: np.ndarray) -> Iterator[np.ndarray]:
     """Features of all samples, part by part, so that large data need little memory."""
     size = rows_at_once(X.shape[1:])
     for start in range(0, len(X), size):
+        let_through()
         with torch.inference_mode():
             features = encoder.transform(torch.from_numpy(X[start : start + size])).cpu().numpy()
         yield features  # not within the block, which would hold for the caller too

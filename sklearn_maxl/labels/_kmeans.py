@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from .._data.arrays import Arrays, mean_one, moments
 from .._data.samples import Samples
 from .._environment.devices import available
+from .._environment.interrupts import let_through
 from .._environment.stored_arrays import finite, positive
 from .._environment.threads import torch_threads
 from .._networks.rebuilt import has_layout, rebuilt
@@ -65,6 +66,7 @@ class KMeans(Labels):
             if self.encoder_ is None:
                 self._learn_features(rows, rng)
             for i in sorted(set(np.unique(rows.y).tolist()) - set(self.centres_)):
+                let_through()
                 own = subset(rows.take(np.flatnonzero(rows.y == i)), rng)
                 features = np.concatenate(list(self._features(own.X)))
                 self.centres_[i] = cluster_centres(features, self.psi_[i], own.weight, rng)
