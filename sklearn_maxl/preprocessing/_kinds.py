@@ -14,6 +14,7 @@ CONSTANT = "one value only"
 IDENTIFIER = "an identifier"
 OWN_TEXT = "a text of its own in most rows"
 COLLECTIONS = "lists or other collections"
+REASONS = (EMPTY, CONSTANT, IDENTIFIER, OWN_TEXT, COLLECTIONS)
 
 _NAMES_OF_IDENTIFIERS = re.compile(
     r"(^|[\W_])(id|uuid|guid)$|^index$|^rownames$|^unnamed: [\d.]+$|^$", re.IGNORECASE
