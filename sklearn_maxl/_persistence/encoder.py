@@ -3,7 +3,6 @@
 Every value is checked for its type and its range before something is made of it.
 """
 
-import math
 from typing import Any
 
 from ..preprocessing import TableEncoder
@@ -13,6 +12,7 @@ from ..preprocessing._state import Categories, Dates, Numbers, State, encoder_of
 from .json_values import Plain, decode, encode, field
 
 MAX_COLUMNS = 2**20
+LARGEST = 1e307  # the median of equal numbers is made of their sum
 MAX_CELLS = 2**22
 """Of the rows that categories are learned from again."""
 
@@ -69,7 +69,7 @@ def _numbers(plain: Plain | None) -> Numbers | None:
         _list(plain, "places", int), _list(plain, "medians", float), _list(plain, "gaps", bool)
     )
     _check_lengths(found.places, found.medians, found.gaps)
-    _check_finite(found.medians)
+    _check_medians(found.medians)
     return found
 
 
@@ -110,7 +110,7 @@ def _dates(plain: Plain | None) -> Dates | None:
     _check(flags and found.width > 0, "its parts of dates are none")
     _check(all(abs(n) < 2**63 for n in found.first), "a date of it is none")
     _check(len(found.medians) == found.width, "its medians of dates are not one for each part")
-    _check_finite(found.medians)
+    _check_medians(found.medians)
     return found
 
 
@@ -139,7 +139,9 @@ def _optional(plain: Plain, name: str, kind: type) -> list[Any] | None:
 def _list(plain: Plain, name: str, kind: type) -> list[Any]:
     """A list of values of one type."""
     values: list[Any] = field(plain, name, list)
-    _check(all(type(v) is kind for v in values), f"{name!r} in its header has values of other kinds")
+    _check(
+        all(type(v) is kind for v in values), f"{name!r} in its header has values of other kinds"
+    )
     return values
 
 
@@ -148,8 +150,8 @@ def _check_lengths(places: list[int], *others: list[Any]) -> None:
     _check(len(places) > 0 and same, "its columns are not as many as their values")
 
 
-def _check_finite(values: list[float]) -> None:
-    _check(all(map(math.isfinite, values)), "a median of it is not finite")
+def _check_medians(values: list[float]) -> None:
+    _check(all(abs(v) < LARGEST for v in values), f"a median of it is not below {LARGEST:g}")
 
 
 def _check(right: bool, wrong: str) -> None:

@@ -149,11 +149,12 @@ def state_of(encoder: TableEncoder) -> State:
 def encoder_of(state: State) -> TableEncoder:
     """A fitted encoder that has learned this."""
     encoder = TableEncoder(state.max_categories)
-    steps = steps_for(state.max_categories)
-    places = {name: kind.places for name, kind in state.kinds.items()}
-    frozen = {
-        name: FrozenEstimator(kind.fitted(steps[name])) for name, kind in state.kinds.items()
+    steps = {
+        name: step.set_output(transform="default")  # whatever the program has set
+        for name, step in steps_for(state.max_categories).items()
     }
+    places = {name: kind.places for name, kind in state.kinds.items()}
+    frozen = {name: FrozenEstimator(kind.fitted(steps[name])) for name, kind in state.kinds.items()}
     columns = transformers(frozen, places).fit(_any_rows(state))
     columns.transformers = transformers(steps_for(state.max_categories), places).transformers
     columns.transformers_ = [
