@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from sklearn_maxl._persistence import container
 from sklearn_maxl.preprocessing import tabular_pipeline
 from sklearn_maxl.tables import load_pipeline, save_pipeline
 
+ROOT = Path(sklearn_maxl.__file__).parents[1]
 N, NEW = 130, 30
 QUICK = ["--epochs", "2"]
 
@@ -400,7 +403,7 @@ WRONG = {
     "output is model": (["predict", "titanic.maxl", "new.csv", "--output", "./titanic.maxl"],
                         r"would be CSV under another name"),
     "other format": (["predict", "titanic.maxl", "new.csv", "--output", "p.xlsx"], r"ends with"),
-    "keep": (["predict", "titanic.maxl", "new.csv", "--keep", "Nam"], r"Did you mean 'Name'\?"),
+    "keep": (["predict", "titanic.maxl", "new.csv", "--keep", "NAME"], r"Did you mean 'Name'\?"),
 }  # fmt: skip
 
 
@@ -471,13 +474,22 @@ def test_a_record_comes_back_from_json():
 # As a program
 
 
+def test_the_installed_command_is_this_one(call, monkeypatch):
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert EntryPoint("sklearn-maxl", scripts["sklearn-maxl"], "console_scripts").load() is main
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sklearn-maxl", "..."])
+    fit = ["fit", "titanic.csv", "--target", "Survived", "--output", "m", "--separator", "comma"]
+    out = call(*fit, *QUICK)[1]
+    following = "sklearn-maxl predict m NEW.csv --output predictions.csv --separator comma"
+    assert f"Next: {following}\n" in out
+
+
 def test_two_commands_lead_from_a_file_to_predictions(models, tmp_path):
     start = [sys.executable, "-W", "error", "-m", "sklearn_maxl"]
-    root = Path(sklearn_maxl.__file__).parents[1]
     model, out = tmp_path / "model.maxl", tmp_path / "out.csv"
 
     def run(*words):
-        return subprocess.run([*start, *words], capture_output=True, text=True, cwd=root)
+        return subprocess.run([*start, *words], capture_output=True, text=True, cwd=ROOT)
 
     fit = run(
         "fit", models / "rents.csv", "--target", "Preis", "--output", model, "--arm", "none", *QUICK

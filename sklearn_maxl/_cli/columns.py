@@ -65,9 +65,8 @@ def _categories(column: "pd.Series") -> str:
         return "no values in the rows that were drawn"
     first = ", ".join(short(names[i]) for i in np.argsort(-counts, kind="stable")[:3])
     more = ", ..." if len(names) > 3 else ""
-    return f"{len(names)} categor{'y' if len(names) == 1 else 'ies'}: {first}{more}" + _missing(
-        len(words) - len(known)
-    )
+    kinds = "category" if len(names) == 1 else "categories"
+    return f"{len(names)} {kinds}: {first}{more}{_missing(len(words) - len(known))}"
 
 
 def _dates(column: "pd.Series") -> str:

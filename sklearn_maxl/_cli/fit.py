@@ -67,7 +67,6 @@ def fit(options: argparse.Namespace) -> None:
     sys.stdout.write(f"\n{aligned(preview(columns))}\n\n")
     sys.stdout.flush()
     model = tabular_pipeline(_network(options, table, arm))
-    start = time.perf_counter()
     score = _held_out_score(model, table, options.random_state)
     _train(model, table.X, table.y, f"training on all {len(table.y):,} rows")
     model[-1].set_params(verbose=0)
@@ -84,8 +83,7 @@ def fit(options: argparse.Namespace) -> None:
     _save(model, options.output, record)
     sys.stdout.write(
         f"Held-out score: {held_out(score, table.task)}\n"
-        f"Model: {options.output}, trained on all {len(table.y):,} rows; it took "
-        f"{duration(time.perf_counter() - start)}\n\n"
+        f"Model: {options.output}, trained on all {len(table.y):,} rows\n\n"
         f"Next: {_next(options)}\n"
     )
 

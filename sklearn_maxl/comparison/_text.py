@@ -66,7 +66,7 @@ def _baselines(summary: Summary) -> str:
     if not summary.baselines:
         return ""
     names = _names(summary.baselines)
-    return f"\n{names} are other estimators on the same folds: no arms, and not tested."
+    return f"\n{names}: other estimators on the same folds, which are not tested."
 
 
 def _search(summary: Summary) -> str:
