@@ -294,6 +294,23 @@ def test_a_european_export_is_answered_in_its_own_way(call):
     assert "date, day first" in shown
 
 
+def test_semicolons_with_points_and_files_without_a_header(call):
+    """The sign before fractions is that of the files, and names are numbers of columns."""
+    new = passengers()[N:].drop(columns="PassengerId")
+    found, _ = predicted(call, new, sep=";")
+    assert found["probability_1"].str.fullmatch(r"[01]\.\d{6}").all()
+    passengers()[:N].to_csv("bare.csv", index=False, header=False, sep=";")
+    fit = ["fit", "bare.csv", "--target", "8", "--output", "bare.maxl", *QUICK, "--no-header"]
+    out = call(*fit)[1]
+    assert "--output predictions.csv --no-header" in out
+    passengers()[N:].to_csv("now.csv", index=False, header=False)
+    code, out, err = call("predict", "bare.maxl", "now.csv", "--no-header")
+    assert code == 0
+    assert "on the 30 rows with a value of 8" in err
+    own, _ = predicted(call, passengers()[N:])
+    assert [line.split(",")[1] for line in out.splitlines()[1:]] == own["prediction"].tolist()
+
+
 def test_words_as_classes_and_rows_without_one(call):
     frame = passengers().assign(Survived=np.where(passengers()["Survived"] == 1, "None", "no"))
     frame[:N].to_csv("words.csv", index=False)

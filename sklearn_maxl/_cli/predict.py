@@ -15,7 +15,7 @@ from .new_rows import NewRows, read_new
 from .options import check_installed, check_output, form_of
 from .scores import quality, score_of
 from .sentences import FitError, TableError, one_line, plural, printable
-from .texts import decimals
+from .texts import WITH_COMMA, decimals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +86,7 @@ def _predictions(model: Model, rows: NewRows) -> tuple["pd.DataFrame", np.ndarra
     out = rows.passed_on.copy()
     if out.columns.empty:
         out["row"] = np.arange(1, len(out) + 1)
-    comma = rows.file is not None and rows.file.comma
+    comma = _has_commas(model, rows)
     columns: dict[str, Any] = {}
     if model.task == "classification":
         columns["prediction"] = answers.astype(str)
@@ -96,6 +96,15 @@ def _predictions(model: Model, rows: NewRows) -> tuple["pd.DataFrame", np.ndarra
         columns["prediction"] = _texts(answers, ".10g", comma)
     own = pd.DataFrame(columns, index=out.index)
     return pd.concat([out, own], axis=1), answers
+
+
+def _has_commas(model: Model, rows: NewRows) -> bool:
+    """Whether the new file has decimal commas: it says so, or may, and the training file had."""
+    if rows.file is None or not rows.file.comma:
+        return False
+    written = [column.written for column in model.columns]
+    written += [] if model.record is None else [model.record.written]
+    return rows.file.point == "," or WITH_COMMA in written
 
 
 def _texts(values: np.ndarray, form: str, comma: bool) -> list[str]:
