@@ -1,6 +1,6 @@
 """The session on the page "From a file to predictions": ``python docs/_command.py`` writes it.
 
-The table is made up. Every line of ``docs/command.txt`` is what the command wrote.
+The table is made up. ``docs/command.txt`` is what the command wrote, with long lines broken.
 """
 
 import contextlib
@@ -8,6 +8,7 @@ import io
 import os
 import shlex
 import tempfile
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,11 @@ from sklearn_maxl._cli.main import main
 SESSION = Path(__file__).with_name("command.txt")
 START = "python -m sklearn_maxl "
 COMMANDS = {
-    "fit": "fit passengers.csv --target survived --output passengers.maxl",
-    "predict": "predict passengers.maxl new.csv --output predictions.csv",
-    "inspect": "inspect passengers.maxl",
-    "lacks": "predict passengers.maxl other.csv --output predictions.csv",
-    "there": "fit passengers.csv --target survived --output passengers.maxl",
+    "fit": "fit ship.csv --target survived --output ship.maxl",
+    "predict": "predict ship.maxl new.csv --output predictions.csv",
+    "inspect": "inspect ship.maxl",
+    "lacks": "predict ship.maxl other.csv --output predictions.csv",
+    "there": "fit ship.csv --target survived --output ship.maxl",
 }
 
 
@@ -53,7 +54,7 @@ def table(n=600, seed=0):
 def write_tables(folder):
     """The table to learn from, one to predict, and one that is another."""
     frame = table()
-    frame[:500].to_csv(folder / "passengers.csv", index=False)
+    frame[:500].to_csv(folder / "ship.csv", index=False)
     frame[500:].to_csv(folder / "new.csv", index=False)
     frame[500:].drop(columns=["age", "port"]).to_csv(folder / "other.csv", index=False)
 
@@ -66,6 +67,15 @@ def run(command):
     return written.getvalue()
 
 
+def broken(text, width=96):
+    """A text with long lines broken."""
+    lines = text.rstrip().splitlines()
+    return "\n".join(
+        line if len(line) <= width else textwrap.fill(line, width, subsequent_indent="  ")
+        for line in lines
+    )
+
+
 def session(folder, *options):
     """All commands and what they write; `options` are added to each fit."""
     write_tables(folder)
@@ -75,7 +85,7 @@ def session(folder, *options):
         for name, command in COMMANDS.items():
             extra = options if command.startswith("fit") else ()
             said = run(shlex.join([*shlex.split(command), *extra]))
-            parts.append(f"[{name}]\n$ {START}{command}\n{said.rstrip()}\n")
+            parts.append(f"[{name}]\n$ {START}{command}\n{broken(said)}\n")
             if name == "predict":
                 lines = Path("predictions.csv").read_text().splitlines()[:5]
                 parts.append("[predictions]\n" + "\n".join(lines) + "\n")

@@ -80,6 +80,7 @@ html_theme_options = {
         "generated/*": ["page-toc"],
         "auto_examples/*": [],
         "choosing": [],
+        "command": [],
     },
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -68,7 +68,4 @@ def held_out(score: Score | None, task: str) -> str:
     if task == "classification":
         usual = percent(score.baseline)
     answer = "the most frequent class" if task == "classification" else "the mean"
-    return (
-        f"{quality(score, task)} on {score.rows:,} rows that were held out "
-        f"(always {answer}: {usual})"
-    )
+    return f"{quality(score, task)} on {score.rows:,} rows (always {answer}: {usual})"
