@@ -83,6 +83,7 @@ html_theme_options = {
         "index": [],
         "auto_examples/*": [],
         "choosing": [],
+        "command": [],
     },
     "footer_start": ["copyright"],
     "footer_end": [],

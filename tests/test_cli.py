@@ -3,6 +3,7 @@
 import builtins
 import gzip
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from sklearn.datasets import load_diabetes, load_iris
 
 from sklearn_maxl import MAXLClassifier
+from sklearn_maxl._cli import compare as _compare
 from sklearn_maxl._cli import main as _cli
 from sklearn_maxl._cli.main import main
 from sklearn_maxl._cli.tables import prepare
@@ -44,6 +46,8 @@ def call(tmp_path, capsys, monkeypatch):
     """Run the command on a frame or a text; (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_progress, "FIRST", np.inf)  # a slow machine tells no more than others
+    for baselines in _compare.BASELINES.values():  # forests take a while
+        monkeypatch.delitem(baselines, "forest")
 
     def run(data, *options, target="kind", name="data.csv"):
         if isinstance(data, pd.DataFrame):
@@ -74,6 +78,35 @@ def test_a_report_of_a_table(call, tmp_path):
     assert "<h1>Do auxiliary labels help on data.csv?</h1>" in page
     assert page.count("data:image/svg+xml;base64,") == 2
     assert "<dt>Rows</dt><dd>150</dd>" in page
+
+
+@pytest.mark.parametrize(("target", "names"), [
+    ("kind", ["most frequent class", "linear", "forest"]),
+    ("petal width (cm)", ["mean", "linear", "forest"]),
+])  # fmt: skip
+def test_other_estimators_stand_below_the_arms(tmp_path, capsys, target, names):
+    FRAME.to_csv(tmp_path / "data.csv", index=False)
+    page = tmp_path / "page.html"
+    command = ["compare", str(tmp_path / "data.csv"), "--target", target, *QUICK]
+    assert main([*command, "--output", str(page)]) == 0
+    table = capsys.readouterr().out.split("s per fit")[1].split("±  is")[0]
+    places = [table.index(f"\n{name} ") for name in ["single task", "uniform", *names]]
+    assert places == sorted(places)
+    assert re.search(r"(linear|forest) scores higher than all arms: \+", table)
+    assert all(f'<th scope="row">{name}</th>' in page.read_text() for name in names)
+
+
+def test_the_report_ends_with_the_command_that_trains(call, tmp_path):
+    text = FRAME.to_csv(index=False, sep=":")
+    options = ["--separator", ":", "--drop", "petal width (cm)", "--seed", "3"]
+    out = call(text, *options, name="my data.csv")[1]
+    following = re.search(r"^Next: (.*)$", out, re.MULTILINE)[1]
+    assert following == (
+        "python -m sklearn_maxl fit 'my data.csv' --target kind --separator : --epochs 1 "
+        "--random-state 3 --drop 'petal width (cm)' --arm none --output 'my data.maxl'"
+    )
+    assert main(shlex.split(following)[3:]) == 0
+    assert (tmp_path / "my data.maxl").exists()
 
 
 def test_nothing_is_written_unless_asked_for(call, tmp_path):
@@ -216,7 +249,7 @@ class Terminal:
 
 def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    assert list(_cli._track(iter(range(4)), Progress(0, 4, 1))) == [0, 1, 2, 3]
+    assert list(_compare._track(iter(range(4)), Progress(0, 4, 1))) == [0, 1, 2, 3]
     assert "|          | 0 of 4 fits" in sys.stderr.text
 
 
@@ -227,7 +260,7 @@ def test_progress_is_lines_without_a_terminal_or_tqdm(monkeypatch, terminal):
     monkeypatch.setattr(Terminal, "isatty", lambda _: terminal)
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(_progress, "FIRST", 0.0)
-    assert len(list(_cli._track(iter(range(25)), Progress(0, 25, 1)))) == 25
+    assert len(list(_compare._track(iter(range(25)), Progress(0, 25, 1)))) == 25
     assert sys.stderr.text == "0 of 25 fits\n"  # the next would come half a minute later
 
 
@@ -357,7 +390,7 @@ def test_a_failed_fit_is_exit_code_1(call, monkeypatch, error):
     def failed(*_):
         raise error("Training diverged.\nLower lr.")
 
-    monkeypatch.setattr(_cli, "tracked_compare", failed)
+    monkeypatch.setattr(_compare, "tracked_compare", failed)
     code, _, err = call(FRAME)
     assert (code, err) == (1, "error: Training diverged. Lower lr.\n")
 
@@ -368,7 +401,7 @@ def test_quick_sets_what_was_not_said(monkeypatch, tmp_path):
         raise ValueError("seen")
 
     calls = []
-    monkeypatch.setattr(_cli, "tracked_compare", seen)
+    monkeypatch.setattr(_compare, "tracked_compare", seen)
     FRAME.to_csv(tmp_path / "data.csv", index=False)
     for options in [], ["--quick"], ["--quick", "--folds", "4", "--epochs", "9"], ["--lr", "0.1"]:
         main(["compare", str(tmp_path / "data.csv"), "--target", "kind", *options])
@@ -390,7 +423,7 @@ def test_interrupting_is_no_traceback(call, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_cli, "tracked_compare", interrupted)
+    monkeypatch.setattr(_compare, "tracked_compare", interrupted)
     code, _, err = call(FRAME)
     assert (code, err) == (130, "\ninterrupted\n")
 

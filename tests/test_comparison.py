@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
@@ -30,6 +30,7 @@ from sklearn_maxl.labels import Uniform
 
 X, Y = load_iris(return_X_y=True)
 QUICK = MAXLClassifier(max_epochs=1)
+LINEAR = make_pipeline(StandardScaler(), LogisticRegression())
 
 
 def quick(estimator=QUICK, X=X, y=Y, **settings):
@@ -57,6 +58,51 @@ def made(differences, *, arms=("maxl", None), seconds=(2.0, 1.0), scoring="accur
 
 GAIN = [0.02, 0.021, 0.019, 0.022, 0.018, 0.02, 0.021, 0.019]
 NOISE = [0.02, -0.02, 0.01, -0.01, 0.02, -0.02, 0.01, -0.005]
+
+
+# Baselines
+
+
+def test_baselines_are_scored_on_the_folds_of_the_arms():
+    folds = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, Y))
+    found = quick(cv=folds, n_seeds=1, baselines={"linear": LINEAR})
+    own = [clone(LINEAR).fit(X[a], Y[a]).score(X[b], Y[b]) for a, b in folds]
+    np.testing.assert_array_equal(found.baseline_scores_, [[own]])
+    assert found.baseline_seconds_.shape == (1, 1, 3)
+    alone = quick(cv=folds, n_seeds=1)
+    np.testing.assert_array_equal(found.scores_, alone.scores_)
+    assert (alone.baselines_, found.baselines_) == ([], ["linear"])
+    table = found.table()
+    assert table["arm"].tolist() == ["single task", "uniform", "linear"]
+    assert np.isclose(table["score"][2], np.mean(own))
+    assert np.isclose(table["difference"][2], np.mean(own) - found.scores_[1].mean())
+    assert table[["p", "p_holm"]].iloc[2].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (0.05, r" linear scores higher than all arms: \+3\.00 points ± 0\.\d+ against maxl\.$"),
+        (0.021, r" linear .*: \+0\.10 points ± 0\.\d+ against maxl, no more than chance may do\.$"),
+        (-0.01, None),
+    ],
+)
+def test_the_verdict_tells_of_a_baseline_that_is_higher_than_all_arms(more, sentence):
+    found = made([GAIN, NOISE], arms=("maxl", "uniform", None), seconds=(3, 2, 1))
+    wiggle = 0.001 * np.array([1, -1, 2, -2, 1, -1, 2, -2])
+    scores = (found.scores_[2] + more + wiggle)[None]
+    other = replace(
+        found, baselines_=["linear"], baseline_scores_=scores, baseline_seconds_=0 * scores
+    )
+    assert other.verdict.startswith(found.verdict)
+    said = other.verdict.removeprefix(found.verdict)
+    assert said == "" if sentence is None else re.fullmatch(sentence, said)
+    for name in ("p_holm", "score"):
+        pd.testing.assert_series_equal(other.table()[name][:3], found.table()[name])
+    assert re.search(r"^linear .* – +\d/0/\d +0\.00$", str(other), re.MULTILINE)
+    assert "linear: other estimators on the same folds" in str(other)
+    assert max(map(len, str(other).split("\n\nVerdict")[0].splitlines())) <= 100
+    assert '<th scope="row">linear</th>' in other.to_html()
 
 
 # What is paired
@@ -452,6 +498,13 @@ WRONG = {
     ),
     "a score that fails": (
         {"scoring": lambda *_: 1 / 0}, r"failed \(arm 'uniform', seed 0, fold 0\): division",
+    ),
+    "baselines as a list": ({"baselines": [LINEAR]}, r"baselines must be a dict of names to est"),
+    "a baseline called as an arm": ({"baselines": {"uniform": LINEAR}}, r"'uniform' is the name"),
+    "a baseline called as the rest": ({"baselines": {"single task": LINEAR}}, r"is the name of an"),
+    "a class as baseline": ({"baselines": {"a": PCA}}, r"'a' must be an estimator, got <class"),
+    "a baseline that fails": (
+        {"baselines": {"a": LogisticRegression(C=-1)}}, r"'C' parameter of LogisticRegression",
     ),
     "a fit that fails": ({"X": X.astype(str).astype(object) + "m"}, r"X holds text"),
 }  # fmt: skip

@@ -174,7 +174,6 @@ WRONG_FITS = {
     "no optimizer": (
         {"optimizer": lambda p, lr: 3}, X, Y, {}, r"optimizer must make a torch.optim.Optimizer",
     ),
-    "callback": ({"callbacks": [3]}, X, Y, {}, r"callbacks must hold objects of .*but holds 3"),
     "callback in a pair": ({"callbacks": [("a", 3)]}, X, Y, {}, r"callbacks must .*\('a', 3\)"),
     "callback's name": ({"callbacks": [(1, Callback())]}, X, Y, {}, r"callbacks must .*pairs of a"),
     "class weight of text": ({"class_weight": {0: "a"}}, X, Y, {}, r"class_weight must map"),
@@ -206,7 +205,7 @@ WRONG_FITS = {
     },
     **{
         f"callbacks, {name}": (
-            {"callbacks": [entry]}, X, Y, {}, r"callbacks must hold callbacks of skorch, .* got ",
+            {"callbacks": [entry]}, X, Y, {}, r"callbacks must hold objects of .*but holds ",
         )
         for name, entry in {"a number": 3, "text": "x", "a pair": ("a", 3), "one": ("a",)}.items()
     },

@@ -14,7 +14,7 @@ PACKAGE = Path(sklearn_maxl.__file__).parent
 # From the top down. A folder imports only what stands on a lower floor.
 FLOORS = [
     ["_cli"],
-    ["comparison", "plots", "callbacks"],
+    ["comparison", "plots", "callbacks", "tables"],
     ["_estimators"],
     ["_persistence"],
     ["_training"],

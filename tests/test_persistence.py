@@ -1005,7 +1005,7 @@ HOSTILE = {
     "many axes": (parameter("psi", {"array": ["<i8", [1] * 70, [2]]}), r"no array"),
     "a long value of a parameter": (parameter("random_state", ["a"] * 10**5), r"random_state' par"),
     "lines": (parameter("backbone", "a\nb"), r"'a\\nb' is not available"),
-    "callbacks": (parameter("callbacks", ["x"]), r"callbacks must hold callbacks of skorch"),
+    "callbacks": (parameter("callbacks", ["x"]), r"callbacks must hold objects of skorch"),
     "unknown backbone": (parameter("backbone", "lenet"), r"'lenet' is not available"),
     "unknown spec": (setting("parameters", "backbone", holder("Custom")), r"no Custom in sklearn"),
     "a name that is no text": (setting("parameters", "backbone", holder(3)), r"'holder' in its"),

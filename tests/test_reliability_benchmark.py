@@ -172,7 +172,7 @@ def test_a_child_that_dies_is_an_outcome_and_another_goes_on(tmp_path, monkeypat
 
 
 def test_the_page_says_what_the_rows_say():
-    rows = results(pages.NAME)
+    rows = results("reliability_files")
     counts = Counter({(r["change"], r["outcome"]): int(r["files"]) for r in rows})
     assert {r["change"] for r in rows} == set(KINDS) == set(pages.CHANGES)
     head, *_ = table = [pages.files(rows).head, *pages.files(rows).body]

@@ -27,8 +27,8 @@ def table(tmp_path):
         path = tmp_path / "data.csv"
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
         notes = []
-        frame, name = read(str(path), target, Format(**form), notes)
-        return prepare(frame, name, task, drop, notes=notes)
+        source = read(str(path), target, Format(**form), notes)
+        return prepare(source.frame, source.target, task, drop, notes=notes)
 
     return make
 

@@ -64,38 +64,89 @@ class Format:
                 ) from error
 
 
-def read(
-    path: str, target: str | None, form: Format, notes: list[str]
-) -> tuple["pd.DataFrame", str]:
+@dataclass(frozen=True)
+class Source:
+    """A table as it was read, and how it is written.
+
+    Attributes
+    ----------
+    frame : DataFrame
+    target : str
+        Name of the column to predict.
+    written : dict
+        How the cells of columns are written, of those that were made numbers or dates of text.
+    """
+
+    frame: "pd.DataFrame"
+    target: str
+    written: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a text file says, and how it is written."""
+
+    path: str
+    text: str
+    separator: str
+    comma: bool
+    """Whether numbers may have a decimal comma."""
+    point: str
+    """The sign before fractions, for pandas."""
+    header: bool
+
+    def parse(self, notes: list[str], **options: Any) -> "pd.DataFrame":
+        """A data frame, by pandas' reader."""
+        return _parse(self.path, self.text, self.separator, self.header, notes, **options)
+
+
+def read(path: str, target: str | None, form: Format, notes: list[str]) -> Source:
     """A data frame from a CSV or Parquet file, and the name of the target in it."""
+    if is_parquet(path):
+        frame, written = convert(read_parquet(path), False, notes)
+        return Source(frame, column_named(target, frame.columns), written)
+    file = read_text(path, form)
+    frame, written = convert(file.parse(notes, decimal=file.point), file.comma, notes)
+    name = column_named(target, frame.columns)
+    words = words_of(file, [frame.columns.get_loc(name)])
+    return Source(with_words(frame, name, words.iloc[:, 0], notes), name, written)
+
+
+def is_parquet(path: str) -> bool:
+    """Whether a file is one of Parquet; a `TableError` if it is none that can be read."""
     file = Path(path)
-    _check_file(file, path)
-    with file.open("rb") as stream:
-        start = stream.read(4)
-    if start == b"PAR1" or file.suffix.lower() in {".parquet", ".pq"}:
-        frame = _read_parquet(path)
-        return convert(frame, False, notes), column_named(target, frame.columns)
+    check_file(path)
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(4)
+    except OSError as error:
+        raise TableError(f"{path} can't be read: {error.strerror}.") from error
     if start == b"PK\x03\x04":
         raise TableError(f"{path} is a spreadsheet or an archive; save the table as CSV.")
+    return start == b"PAR1" or file.suffix.lower() in {".parquet", ".pq"}
+
+
+def read_text(path: str, form: Format) -> Written:
+    """A text file, with everything found out that `form` does not say."""
     text = _read_text(path, form.encoding)
     mark = SEPARATORS.get(form.separator, form.separator)
     if form.separator == "auto":
         mark = _find_separator(text)
     decimal = DECIMALS.get(form.decimal, form.decimal)
-    frame = _parse(path, text, mark, form.header, notes, decimal="," if decimal == "," else ".")
     comma = decimal == "," or (decimal == "auto" and mark == ";")
-    frame = convert(frame, comma, notes)
-    name = column_named(target, frame.columns)
-    words = _parse(
-        path, text, mark, form.header, [], dtype=str, keep_default_na=False, na_values=["", "?"],
-        usecols=[frame.columns.get_loc(name)],
-    )  # fmt: skip
-    return _with_words(frame, name, words.iloc[:, 0], notes), name
+    return Written(path, text, mark, comma, "," if decimal == "," else ".", form.header)
 
 
-def _check_file(file: Path, path: str) -> None:
+def words_of(file: Written, places: list[int]) -> "pd.DataFrame":
+    """The cells of some columns as they stand there; empty ones and "?" are missing."""
+    return file.parse([], dtype=str, keep_default_na=False, na_values=["", "?"], usecols=places)
+
+
+def check_file(path: str, what: str = "a CSV or Parquet file") -> None:
+    """A `TableError` if there is no file, or nothing in it."""
+    file = Path(path)
     if file.is_dir():
-        raise TableError(f"{path} is a folder; give a CSV or Parquet file in it.")
+        raise TableError(f"{path} is a folder; give {what} in it.")
     if not file.exists():
         names = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         raise TableError(f"there is no file {path}.{did_you_mean(file.name, names)}")
@@ -103,7 +154,7 @@ def _check_file(file: Path, path: str) -> None:
         raise TableError(f"{path} is empty.")
 
 
-def _read_parquet(path: str) -> "pd.DataFrame":
+def read_parquet(path: str) -> "pd.DataFrame":
     import pandas as pd
 
     try:
@@ -263,11 +314,20 @@ def column_named(name: str | None, names: Iterable[str]) -> str:
         columns += ", such as --separator space." if " " in names[0] else "."
     if name is None:
         raise TableError(f"give the column to predict with --target.{columns}")
+    found = find_column(name, names)
+    if found is None:
+        raise TableError(f"there is no column {name!r}.{did_you_mean(name, names) or columns}")
+    return found
+
+
+def find_column(name: str, names: Iterable[str]) -> str | None:
+    """The column that is meant, if there is one."""
+    names = list(names)
     for form in (str, _composed, lambda text: _composed(text).strip()):
         same = [other for other in names if form(other) == form(name)]
         if same:
             return same[0]
-    raise TableError(f"there is no column {name!r}.{did_you_mean(name, names) or columns}")
+    return None
 
 
 def _hint_of_header(names: Iterable[str]) -> str:
@@ -283,7 +343,7 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _with_words(
+def with_words(
     frame: "pd.DataFrame", target: str, words: "pd.Series", notes: list[str]
 ) -> "pd.DataFrame":
     """A target of text with the words that would mean "missing" among numbers, such as None."""

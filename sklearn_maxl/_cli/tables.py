@@ -23,17 +23,36 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_CLASSES_OF_INTEGERS = 20
+DROPPED = "by --drop"
 
 
 @dataclass
 class Table:
-    """Samples, target and what was decided on the way; `kinds` counts the kinds of columns."""
+    """Samples, target and what was decided on the way.
+
+    Attributes
+    ----------
+    X : DataFrame
+        The columns that are learned from.
+    y : ndarray
+    task : str
+        "classification" or "regression".
+    columns : list of tuple
+        Name, kind and the reason for leaving it out ("" for none) of each column of the file but
+        the target.
+    notes : list of str
+    """
 
     X: "pd.DataFrame"
     y: np.ndarray
     task: str
-    kinds: Counter[str]
+    columns: list[tuple[str, str, str]]
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """How many columns are learned from, by kind."""
+        return Counter(kind for _, kind, reason in self.columns if not reason)
 
 
 def prepare(
@@ -41,18 +60,22 @@ def prepare(
     target: str,
     task: str = "auto",
     drop: Iterable[str] = (),
-    max_rows: int = 5000,
+    max_rows: int | None = 5000,
     n_folds: int = 2,
     random_state: int = 0,
     notes: Iterable[str] = (),
 ) -> Table:
-    """Samples and target of a data frame; its columns have names that differ."""
+    """Samples and target of a data frame; its columns have names that differ.
+
+    None for `max_rows` takes all rows. Classes with fewer rows than `n_folds` are left out.
+    """
     notes = list(notes)
     if frame.empty and len(frame.columns):
         raise TableError("the table has a header, but no rows.")
     drop = [column_named(name, frame.columns) for name in drop]
     if target in drop:
         raise TableError(f"the target {target!r} can't be left out as well.")
+    names = [name for name in frame.columns if name != target]
     frame = frame.drop(columns=drop)
     missing = int(frame[target].isna().sum())
     if missing == len(frame):
@@ -61,7 +84,9 @@ def prepare(
         frame = frame[frame[target].notna()]
         notes.append(f"{missing} row{plural(missing)} without a target left out")
     y, task = _target(frame[target], task, notes)
-    X, kinds = _features(frame.drop(columns=target), notes)
+    X, found = _features(frame.drop(columns=target), notes)
+    columns = [(name, *found.get(name, ("", DROPPED))) for name in names]
+    max_rows = len(y) if max_rows is None else max_rows
     if task == "classification":
         common = _of_common_classes(y, n_folds, max_rows, notes)
         X, y = X[common], y[common]
@@ -70,9 +95,9 @@ def prepare(
     if len(y) > max_rows:
         notes.append(f"{max_rows:,} of {len(y):,} rows drawn at random (--max-rows)")
         labels = y if task == "classification" else np.zeros(len(y))
-        drawn = _draw_rows(labels, max_rows, random_state)
+        drawn = draw_rows(labels, max_rows, random_state)
         X, y = X.iloc[drawn], y[drawn]
-    return Table(X, y, task, kinds, notes)
+    return Table(X, y, task, columns, notes)
 
 
 def _of_common_classes(
@@ -80,20 +105,23 @@ def _of_common_classes(
 ) -> NDArray[np.bool_]:
     """Which rows have a class that is not too rare for the folds, of the sample as well."""
     names, places, counts = np.unique(y, return_inverse=True, return_counts=True)
+    purpose = f"{n_folds} folds" if n_folds > 1 else f"{max_rows} rows drawn at random"
     enough = counts >= n_folds * max(1, len(y) / max_rows)
     if enough.sum() < 2:
+        more = ["more of the rows"] if len(y) > max_rows else []
         raise TableError(
-            f"there are no two classes with enough rows for {n_folds} folds; take fewer folds"
-            + ("." if len(y) <= max_rows else ", or more of the rows.")
+            f"there are no two classes with enough rows for {purpose}; take "
+            + " or ".join([*["fewer folds"] * (n_folds > 1), *more])
+            + "."
         )
     if not enough.all():
         rare = zip(names[~enough], counts[~enough], strict=True)
         listed = ", ".join(f"{name} ({count})" for name, count in rare)
-        notes.append(f"classes too rare for {n_folds} folds left out, with their rows: {listed}")
+        notes.append(f"classes too rare for {purpose} left out, with their rows: {listed}")
     return enough[places]
 
 
-def _draw_rows(labels: np.ndarray, n: int, random_state: int) -> NDArray[np.int64]:
+def draw_rows(labels: np.ndarray, n: int, random_state: int) -> NDArray[np.int64]:
     """Places of `n` rows, of each label in proportion, but for less than one row."""
     rng = np.random.RandomState(random_state)
     _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -205,8 +233,10 @@ def _note_labels_that_differ_little(labels: np.ndarray, notes: list[str]) -> Non
 # Features
 
 
-def _features(frame: "pd.DataFrame", notes: list[str]) -> tuple["pd.DataFrame", Counter[str]]:
-    """The columns to learn from, and how many there are of each kind."""
+def _features(
+    frame: "pd.DataFrame", notes: list[str]
+) -> tuple["pd.DataFrame", dict[str, tuple[str, str]]]:
+    """The columns to learn from; and kind and reason for leaving it out, of each column."""
     if frame.columns.empty:
         raise TableError("there is no column but the target; is it the right --separator?")
     found = kinds_of(frame, TableEncoder().max_categories)
@@ -222,7 +252,10 @@ def _features(frame: "pd.DataFrame", notes: list[str]) -> tuple["pd.DataFrame", 
     infinite = [str(name) for name, kind in kept if kind == "numbers" and _infinite(frame[name])]
     if infinite:
         notes.append(f"infinite numbers taken for missing: {shown(infinite)}")
-    return frame[[name for name, _ in kept]], Counter(kind for _, kind in kept)
+    return (
+        frame[[name for name, _ in kept]],
+        {str(name): (kind, reason) for name, kind, reason in found},
+    )
 
 
 def _infinite(column: "pd.Series") -> bool:

@@ -25,6 +25,11 @@ PACKAGES = ("sklearn_maxl", "torch", "numpy", "scikit-learn", "skorch", "safeten
 
 def save(estimator: Any, path: container.FilePath) -> None:
     """Write a fitted estimator, once it is known that it comes back."""
+    container.write(path, *checked_parts(estimator))
+
+
+def checked_parts(estimator: Any) -> tuple[Plain, dict[str, Tensor]]:
+    """Header and tensors of a fitted estimator that comes back from them."""
     header, tensors = parts_of(estimator)
     labels, stored = estimator._fitted.settings.labels, field(header, "labels", dict, None)
     given = dict.fromkeys(("backbone", "auxiliary", "auxiliary__generator"))
@@ -42,7 +47,7 @@ def save(estimator: Any, path: container.FilePath) -> None:
             "save can't make the fitted networks again from the parameters; if they were changed "
             f"since fit, put them back: {error}"
         ) from error
-    container.write(path, header, tensors)
+    return header, tensors
 
 
 def load(
@@ -53,6 +58,11 @@ def load(
     del given["generator"]
     with container.read_aloud(path):
         header, tensors = container.read(path)
+        if "pipeline" in header:
+            raise ValueError(
+                "it holds a pipeline that prepares a table first; use "
+                "sklearn_maxl.tables.load_pipeline"
+            )
         return from_parts(cls, header, tensors, device, given)
 
 

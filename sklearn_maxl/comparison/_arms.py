@@ -126,3 +126,20 @@ def auxiliary_of(params: dict[str, object]) -> object:
     if len(params) == 1 and _is_auxiliary(next(iter(params))):
         return next(iter(params.values()))
     return ...
+
+
+def check_baselines(
+    baselines: Mapping[str, BaseEstimator] | None, arms: Arms
+) -> dict[str, BaseEstimator]:
+    """Estimators beside the arms, by names that no arm has."""
+    if baselines is None:
+        return {}
+    if not isinstance(baselines, Mapping):
+        raise TypeError(f"baselines must be a dict of names to estimators, got {baselines!r}.")
+    taken = set(map(label_of, arms))
+    for name, estimator in baselines.items():
+        if not isinstance(name, str) or name in taken:
+            raise ValueError(f"baselines: {name!r} is the name of an arm, or no text.")
+        if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+            raise TypeError(f"baselines: {name!r} must be an estimator, got {estimator!r}.")
+    return dict(baselines)

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state, indexable
 
 from .._training.log import show_log
 from . import _figures, _html, _text
-from ._arms import DEFAULT_ARMS, resolve_arms, resolve_reference
+from ._arms import DEFAULT_ARMS, check_baselines, resolve_arms, resolve_reference
 from ._paired_runs import Done, Track, run_all
 from ._progress import Progress, told
 from ._runs import Experiment
@@ -47,6 +47,7 @@ def compare(
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = 0,
     verbose: int = 0,
+    baselines: Mapping[str, BaseEstimator] | None = None,
 ) -> "Comparison":
     """Compare arms, by `auxiliary` or other parameters, in repeated cross-validation.
 
@@ -92,6 +93,10 @@ def compare(
     verbose : int, default=0
         With 1, the logger "sklearn_maxl" is told how far it is and how long the rest takes,
         every half minute at most; with 2, every fit.
+    baselines : dict of str to estimator, default=None
+        Other estimators, by the names that the table gives them, such as a forest: trained
+        and scored on the same folds. They are no arms: they are not tested, and the verdict only
+        tells of one that scores higher than all arms. None is none.
 
     Returns
     -------
@@ -149,8 +154,9 @@ def compare(
 
     track = _by_log(verbose)
     return tracked_compare(
-        estimator, X, y, cv, arms, reference, n_seeds, scoring, groups, n_jobs, random_state, track
-    )
+        estimator, X, y, cv, arms, reference, n_seeds, scoring, groups, n_jobs, random_state, track,
+        baselines,
+    )  # fmt: skip
 
 
 def tracked_compare(
@@ -166,28 +172,34 @@ def tracked_compare(
     n_jobs: int | None,
     random_state: int | np.random.RandomState | None,
     track: Track,
+    baselines: Mapping[str, BaseEstimator] | None = None,
 ) -> "Comparison":
     """`compare`, with a function that the results pass through one by one."""
     resolved = resolve_arms(estimator, arms)
     reference = resolve_reference(resolved, reference)
     score = Score.resolve(estimator, scoring)
+    others = check_baselines(baselines, resolved)
     _check_n_jobs(n_jobs)
     X, y, groups = indexable(X, y, groups)
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
     seeds, independent = make_splits(estimator, X, y, cv, n_seeds, groups, rng)
-    results = run_all(Experiment(estimator, X, y, resolved, score), seeds, n_jobs, track)
+    results = run_all(Experiment(estimator, X, y, resolved, score, others), seeds, n_jobs, track)
+    n_arms = len(resolved)
     return Comparison(
         arms_=list(resolved),
         params_=list(resolved.values()),
         reference_=reference,
         scoring_=score.name,
-        scores_=results.scores,
-        seconds_=results.seconds,
+        scores_=results.scores[:n_arms],
+        seconds_=results.seconds[:n_arms],
         n_train_=np.array([[len(split.train) for split in splits] for splits in seeds]),
         n_test_=np.array([[len(split.test) for split in splits] for splits in seeds]),
         training_seeds_=np.array([[split.training_seed for split in splits] for splits in seeds]),
         folds_change_=independent,
-        search_seconds_=results.search_seconds,
+        search_seconds_=results.search_seconds[:n_arms],
+        baselines_=list(others),
+        baseline_scores_=results.scores[n_arms:],
+        baseline_seconds_=results.seconds[n_arms:],
     )
 
 
@@ -249,6 +261,10 @@ class Comparison:
     search_seconds_ : ndarray of shape (n_arms, n_seeds, n_folds), or float, default=0.0
         Duration of the search for the learning rate that each fit was given. Arms that
         share a search have the same number; 0 where `compare` made no search.
+    baselines_ : list of str, default=()
+        Names of the baselines.
+    baseline_scores_, baseline_seconds_ : ndarray of shape (n_baselines, n_seeds, n_folds) or None
+        The same as of the arms. None without any baseline.
 
     See Also
     --------
@@ -266,9 +282,12 @@ class Comparison:
     training_seeds_: NDArray[np.int64]
     folds_change_: bool = True
     search_seconds_: NDArray[np.float64] | float = 0.0
+    baselines_: Sequence[str] = ()
+    baseline_scores_: NDArray[np.float64] | None = None
+    baseline_seconds_: NDArray[np.float64] | None = None
 
     def table(self) -> "pd.DataFrame | dict[str, list[object]]":
-        """One row for each arm, the reference first.
+        """One row for each arm, the reference first, and for each baseline.
 
         Returns
         -------
@@ -278,9 +297,10 @@ class Comparison:
             the corrected t-test and ``p_holm``, corrected for the number of arms as well;
             ``seconds`` of a fit (median), without ``search_seconds``, what the search for
             its learning rate took (median); splits that an arm ``wins``, ``ties`` and
-            ``losses`` against the reference. In the units of the score.
+            ``losses`` against the reference. In the units of the score. Baselines have no
+            ``p`` and ``p_holm``.
         """
-        records = [row.record() for row in self._summary.rows]
+        records = [row.record() for row in (*self._summary.rows, *self._summary.baselines)]
         columns = {name: [record[name] for record in records] for name in records[0]}
         try:
             import pandas as pd

@@ -18,6 +18,7 @@ _STYLE = """
 .maxl thead th { border-bottom: 2px solid; white-space: normal; vertical-align: bottom; }
 .maxl tbody th { font-weight: 600; }
 .maxl th:first-child, .maxl td:first-child { text-align: left; }
+.maxl .other { opacity: .75; }
 .maxl .note { opacity: .75; font-size: .9em; }
 """
 _PAGE_STYLE = """
@@ -87,9 +88,10 @@ def _table(summary: Summary) -> str:
     ]
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     lines = []
-    for row in summary.rows:
+    for row in (*summary.rows, *summary.baselines):
         name, *rest = (escape(text) for text in cells(row, summary.units))
         values = "".join(f"<td>{text}</td>" for text in rest)
-        lines.append(f'<tr><th scope="row">{name}</th>{values}</tr>')
+        line = ' class="other"' if row in summary.baselines else ""
+        lines.append(f'<tr{line}><th scope="row">{name}</th>{values}</tr>')
     body = "\n".join(lines)
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"

@@ -64,10 +64,10 @@ class Results:
 def run_all(
     experiment: Experiment, seeds: list[list[Split]], n_jobs: int | None, track: Track
 ) -> Results:
-    """Train every arm in every split."""
+    """Train every arm and every baseline in every split."""
     searches = shared_searches(experiment.estimator, experiment.arms)
     splits = [split for folds in seeds for split in folds]
-    n_arms = len(experiment.arms)
+    n_arms = len(experiment.names)
     jobs = effective_n_jobs(n_jobs)
     progress = Progress(len(searches) * len(splits), n_arms * len(splits), jobs)
     results = Results(*np.zeros((3, n_arms, len(seeds), len(seeds[0]))))
@@ -83,7 +83,7 @@ def run_all(
 
     for done in track(counted(), progress):
         results.add(done)
-    results.warn(list(experiment.arms), stacklevel=4)
+    results.warn(experiment.names, stacklevel=4)
     return results
 
 
@@ -107,5 +107,5 @@ def _run(
     yield from parallel(
         delayed(experiment.fit)(arm, s, values.get((arm, s.seed, s.fold), {}))
         for s in splits
-        for arm in range(len(experiment.arms))
+        for arm in range(len(experiment.names))
     )

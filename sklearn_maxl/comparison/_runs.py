@@ -2,12 +2,12 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from .._environment.interrupts import Held
 from .._environment.private_sklearn import safe_indexing
@@ -55,13 +55,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What all searches and fits share."""
+    """What all searches and fits share. The baselines have the numbers after the arms."""
 
     estimator: BaseEstimator
     X: ArrayLike
     y: ArrayLike
     arms: Arms
     score: Score
+    baselines: Mapping[str, BaseEstimator] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[object]:
+        """Of the arms, then of the baselines."""
+        return [*self.arms, *self.baselines]
 
     def search(self, arms: tuple[int, ...], split: Split) -> Found:
         """Make the trials of some arms in a split."""
@@ -79,7 +85,7 @@ class Experiment:
         if found:
             set_found(model, found)
         (X, y), held_out = self._samples(split.train), self._samples(split.test)
-        name = label_of(list(self.arms)[arm])
+        name = label_of(self.names[arm])
         with _alone() as warned:
             start = time.perf_counter()
             model.fit(X, y)
@@ -88,7 +94,10 @@ class Experiment:
         return Outcome(arm, name, split, score, seconds, warned)
 
     def _model(self, arm: int, split: Split) -> BaseEstimator:
-        model = with_params(self.estimator, list(self.arms.values())[arm])
+        if arm < len(self.arms):
+            model = with_params(self.estimator, list(self.arms.values())[arm])
+        else:
+            model = clone(list(self.baselines.values())[arm - len(self.arms)])
         random_states = [n for n in model.get_params() if n.rsplit("__", 1)[-1] == "random_state"]
         return model.set_params(**dict.fromkeys(random_states, split.training_seed))
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -120,6 +120,16 @@ class Summary:
     """Learned labels against uniform ones, where both are there."""
     units: Units
     folds_change: bool
+    baselines: list[Row]
+    """With a paired difference to the reference, which is not tested."""
+    baselines_versus_best: list[PairedTest]
+    """Of each baseline, against the arm with the highest score."""
+
+    @property
+    def recommended(self) -> Row:
+        """The best of the arms that help; the reference if none does."""
+        better = [row for row in self.rows if row.effect > 0]
+        return max(better, key=lambda row: row.score, default=self.rows[0])
 
     @classmethod
     def of(cls, found: "Comparison") -> "Summary":
@@ -154,6 +164,25 @@ class Summary:
         if "maxl" in auxiliaries and "uniform" in auxiliaries:
             learned, uniform = auxiliaries.index("maxl"), auxiliaries.index("uniform")
             versus_uniform = corrected_t_test(scores[learned] - scores[uniform], *sizes)
+        best = max(order, key=lambda i: float(scores[i].mean()))
+        baselines, versus_best = [], []
+        for name, own, seconds in _baselines(found):
+            of_splits = own.ravel() if found.folds_change_ else own.mean(axis=0)
+            versus_best.append(corrected_t_test(of_splits - scores[best], *sizes))
+            baselines.append(
+                Row(
+                    label=name,
+                    auxiliary=...,
+                    score=float(own.mean()),
+                    score_error=standard_error(of_splits, *sizes),
+                    test=replace(
+                        corrected_t_test(of_splits - scores[reference], *sizes), p=float("nan")
+                    ),
+                    p_holm=float("nan"),
+                    seconds=float(np.median(seconds)),
+                    search_seconds=0.0,
+                )
+            )
         _, n_seeds, n_folds = found.scores_.shape
         train, test = round(found.n_train_.mean()), round(found.n_test_.mean())
         seeds = f"{n_seeds} seed{'s' if n_seeds > 1 else ''}"
@@ -167,4 +196,15 @@ class Summary:
             versus_uniform=versus_uniform,
             units=Units.of(found.scoring_, errors),
             folds_change=found.folds_change_,
+            baselines=baselines,
+            baselines_versus_best=versus_best,
         )
+
+
+def _baselines(
+    found: "Comparison",
+) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+    """Name, scores and seconds of each."""
+    if found.baseline_scores_ is None or found.baseline_seconds_ is None:
+        return []
+    return list(zip(found.baselines_, found.baseline_scores_, found.baseline_seconds_, strict=True))

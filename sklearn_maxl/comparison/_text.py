@@ -36,10 +36,14 @@ def _seconds(seconds: float) -> str:
 
 def report(summary: Summary) -> str:
     """Everything as text."""
-    lines = [header(summary.units), *(cells(row, summary.units) for row in summary.rows)]
+    rows = [*summary.rows, *summary.baselines]
+    lines = [header(summary.units), *(cells(row, summary.units) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     texts = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-    texts.insert(1, ["-" * width for width in widths])
+    rule = ["-" * width for width in widths]
+    texts.insert(1, rule)
+    if summary.baselines:
+        texts.insert(2 + len(summary.rows), rule)
     table = "\n".join("  ".join(text).rstrip() for text in texts)
     head = f"Paired comparison by {summary.scoring}: {summary.design}"
     return f"{head}\n\n{table}\n\n{footnote(summary)}\n\nVerdict: {verdict(summary)}"
@@ -53,8 +57,16 @@ def footnote(summary: Summary) -> str:
     return (
         "± is the standard error, corrected for overlapping training sets, and p that of the "
         f"corrected t-test\n(Nadeau and Bengio 2003){holm}. Differences are paired, split by "
-        f"split.{'' if summary.folds_change else averaged}{_search(summary)}{_no_test(summary)}"
+        f"split.{'' if summary.folds_change else averaged}{_baselines(summary)}{_search(summary)}"
+        f"{_no_test(summary)}"
     )
+
+
+def _baselines(summary: Summary) -> str:
+    if not summary.baselines:
+        return ""
+    names = _names(summary.baselines)
+    return f"\n{names}: other estimators on the same folds, which are not tested."
 
 
 def _search(summary: Summary) -> str:
@@ -101,12 +113,28 @@ def verdict(summary: Summary) -> str:
     if not better and not untested:
         against = [*undecided, *same, *worse][0]
         sentences[0] += _advice(summary, against)
+    sentences += _higher(summary)
     return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def _higher(summary: Summary) -> list[str]:
+    """Baselines that score higher than all arms."""
+    best = max(summary.rows, key=lambda row: row.score)
+    sentences = []
+    for row, test in zip(summary.baselines, summary.baselines_versus_best, strict=True):
+        if test.mean > 0:
+            chance = "" if test.p < LEVEL else ", no more than chance may do"
+            sentences.append(
+                f"{row.label} scores higher than all arms: "
+                f"{summary.units.signed(test.mean)}{summary.units.points} ± "
+                f"{summary.units.value(test.standard_error)} against {best.label}{chance}"
+            )
+    return sentences
 
 
 def _better(rows: list[Row], summary: Summary) -> list[str]:
     units, versus_uniform = summary.units, summary.versus_uniform
-    best = max(rows, key=_mean)
+    best = summary.recommended
     also = ", ".join(f"{r.label} ({_difference(r, units)})" for r in rows if r is not best)
     text = f"{best.label} helps: {_difference(best, units)}"
     sentences = [text + (f"; so does {also}" if also else "")]
@@ -129,10 +157,6 @@ def _untested(row: Row, summary: Summary) -> str:
         f"{units.signed(row.test.mean)}{units.points} in each of the {n_splits} splits; equal "
         "differences can't be tested, more seeds or folds may tell"
     )
-
-
-def _mean(row: Row) -> float:
-    return row.test.mean if row.test else 0.0
 
 
 def _difference(row: Row, units: Units) -> str:

@@ -125,7 +125,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for place, (_, kind, reason) in enumerate(kinds):
             if not reason:
                 places.setdefault(kind, []).append(place)
-        self.column_transformer_ = _transformers(places, self.max_categories).fit(X)
+        self.column_transformer_ = transformers(steps_for(self.max_categories), places).fit(X)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -208,10 +208,10 @@ def tabular_pipeline(estimator: BaseEstimator) -> Pipeline:
     return make_pipeline(TableEncoder(), estimator)
 
 
-def _transformers(places: dict[str, list[int]], max_categories: int) -> ColumnTransformer:
-    """One for each kind of columns; `places` has the columns."""
+def steps_for(max_categories: int) -> dict[str, Pipeline]:
+    """What each kind of columns goes through, not fitted."""
     named = {"feature_names_out": "one-to-one"}
-    steps = {
+    return {
         "numbers": make_pipeline(
             FunctionTransformer(numbers, **named),
             SimpleImputer(strategy="median", add_indicator=True),
@@ -227,6 +227,10 @@ def _transformers(places: dict[str, list[int]], max_categories: int) -> ColumnTr
         ),
         "dates": make_pipeline(DateParts(), SimpleImputer(strategy="median")),
     }
+
+
+def transformers(steps: dict[str, Any], places: dict[str, list[int]]) -> ColumnTransformer:
+    """One for each kind of columns; `places` has the columns."""
     columns = ColumnTransformer(
         [(kind, step, places[kind]) for kind, step in steps.items() if kind in places],
         sparse_threshold=0,

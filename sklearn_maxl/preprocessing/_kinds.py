@@ -14,6 +14,7 @@ CONSTANT = "one value only"
 IDENTIFIER = "an identifier"
 OWN_TEXT = "a text of its own in most rows"
 COLLECTIONS = "lists or other collections"
+REASONS = (EMPTY, CONSTANT, IDENTIFIER, OWN_TEXT, COLLECTIONS)
 
 _NAMES_OF_IDENTIFIERS = re.compile(
     r"(^|[\W_])(id|uuid|guid)$|^index$|^rownames$|^unnamed: [\d.]+$|^$", re.IGNORECASE
@@ -62,7 +63,12 @@ def _identifies(name: Hashable, values: NDArray[np.float64]) -> bool:
     """Whether different numbers are whole and called identifiers, or count the rows."""
     if (values % 1 != 0).any():
         return False
-    if _NAMES_OF_IDENTIFIERS.search(str(name)) or _CAMEL_CASE.search(str(name)):
+    if named_as_identifier(name):
         return True
     counted = values[0] in (0, 1) and bool((np.diff(values) == 1).all())
     return counted and len(values) >= LEAST_NUMBERED_ROWS
+
+
+def named_as_identifier(name: Hashable) -> bool:
+    """Whether a column is called as identifiers are, such as "id" or "PassengerId"."""
+    return bool(_NAMES_OF_IDENTIFIERS.search(str(name)) or _CAMEL_CASE.search(str(name)))
