@@ -78,6 +78,8 @@ def from_parts(
     given: Plain,
 ) -> tuple[Any, list[str]]:
     """An estimator from header and tensors, and what its user should be warned of."""
+    if "fingerprint" in header:
+        raise ValueError("it is a checkpoint of a fit; call fit again, which goes on from it")
     name = field(header, "estimator", str)
     if name != cls.__name__:
         raise ValueError(f"it holds a {name[:60]}; use {name[:60]}.load")
