@@ -20,7 +20,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from benchmarks.common.rows import RESULTS
 
-FOLDERS = ("compliance", "evidence", "peers", "speed", "studies")
+FOLDERS = ("compliance", "evidence", "peers", "reliability", "speed", "studies")
 DRAWN = "generated"  # where figures go, in the folder of the pages
 
 
