@@ -23,6 +23,7 @@ from sklearn_maxl._maths.step import (
     training_loss,
 )
 from sklearn_maxl._maths.virtual_step import VirtualStep, rule_for
+from sklearn_maxl._persistence import container
 from sklearn_maxl._persistence.container import KEY, NO_CHECKSUM
 from sklearn_maxl._persistence.parameters import HOLDERS
 from sklearn_maxl._tasks.views import rotations

@@ -56,6 +56,27 @@ def leaks(rows: Rows) -> Table:
     return Table(heads, [tuple(row.values()) for row in rows])
 
 
+def kills(rows: Rows) -> Table:
+    """When fits were killed, and what they ended with."""
+    body = []
+    for (case,), mine in grouped(rows, "case").items():
+        found = [row["found"] for row in mine]
+        fits = {row["fit"]: row["same_bits"] for row in mine}
+        same = sum(value == "True" for value in fits.values())
+        counts = (
+            len(mine),
+            found.count("nothing"),
+            sum("trials" in f for f in found),
+            sum("epoch" in f for f in found),
+            sum(int(row["files_left_by_a_save"]) for row in mine),
+            sum(int(row["broken_files"]) for row in mine),
+        )
+        body.append((case, *map(str, counts), f"{same} of {len(fits)}"))
+    head = ("fit", "kills", "before the first file", "between trials", "between epochs",
+            "saves cut off", "broken files", "fits that ended in the same bits")  # fmt: skip
+    return Table(head, body)
+
+
 def of_files() -> dict[str, str]:
     """Numbers of files, and the command that changed them."""
     rows = results("reliability_files")
@@ -83,14 +104,27 @@ def of_interrupts() -> dict[str, str]:
     }
 
 
+def of_kills() -> dict[str, str]:
+    """Numbers of kills and of fits."""
+    rows = results("kills")
+    fits = {(row["case"], row["fit"]): row["same_bits"] for row in rows}
+    return {
+        "kills": str(len(rows)),
+        "killed_fits": str(len(fits)),
+        "same": str(sum(value == "True" for value in fits.values())),
+        "kills_machine": machine_of("kills"),
+    }
+
+
 def facts() -> dict[str, str]:
     """Numbers in sentences, and where the rows were made."""
-    return {**of_files(), **of_interrupts()}
+    return {**of_files(), **of_interrupts(), **of_kills()}
 
 
 TABLES: dict[str, Callable[[], Table]] = {
     "files": lambda: files(results("reliability_files")),
     "interrupts": lambda: interrupts(results("reliability_interrupts")),
     "leaks": lambda: leaks(results("reliability_leaks")),
+    "kills": lambda: kills(results("kills")),
 }
 FACTS = facts

@@ -33,6 +33,7 @@ from .._environment.private_sklearn import (
 from .._environment.short_names import Shorthand, refuse_inner_parameters
 from .._environment.threads import MAX_THREADS
 from .._environment.torch_state import own_torch
+from .._persistence.checkpoint import logbook_of
 from .._persistence.save_load import load, save
 from .._tasks.auxiliary import Ints, resolve_psi
 from .._tasks.primary import Targets
@@ -299,8 +300,10 @@ class BaseMAXL(
                 if again:
                     fitted = runs.warm_start(self._fitted, settings, arrays, task)
                 else:
-                    plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
-                    fitted = trials.fit(settings, plan, task)
+                    seed = own_seed(self.random_state)
+                    with logbook_of(self, settings, arrays, targets, seed) as logbook:
+                        plan = make_plan(settings, arrays, targets, logbook.seed(seed))
+                        fitted = trials.fit(settings, plan, task, logbook)
                     _warn_of_collapse(fitted)
                 return self._keep(fitted)
 

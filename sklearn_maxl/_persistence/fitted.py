@@ -63,12 +63,12 @@ def fitted_to_parts(fitted: Fitted) -> tuple[Plain, dict[str, Tensor]]:
         "labels": None,
     }
     if labels is not None and fitted.settings.labels is not None:
-        header["labels"], arrays = _labels_to_plain(fitted.settings.labels, labels)
+        header["labels"], arrays = labels_to_plain(fitted.settings.labels, labels)
         tensors.update({f"labels.{name}": torch.as_tensor(a) for name, a in arrays.items()})
     return header, tensors
 
 
-def _labels_to_plain(holder: Labels, labels: Labels) -> tuple[Plain, dict[str, np.ndarray]]:
+def labels_to_plain(holder: Labels, labels: Labels) -> tuple[Plain, dict[str, np.ndarray]]:
     """A source of labels without its arrays, and its arrays of numbers."""
     try:
         kind, left_out = value_to_plain(holder)

@@ -89,6 +89,8 @@ def from_parts(
     given: Plain,
 ) -> tuple[Any, list[str]]:
     """An estimator from header and tensors, and what its user should be warned of."""
+    if "fingerprint" in header:
+        raise ValueError("it is a checkpoint of a fit; call fit again, which goes on from it")
     known = checked(header)
     name = known["estimator"]
     if name != cls.__name__:

@@ -31,4 +31,9 @@ class BestState(Generic[State]):
         self.waited = self.waited + 1 if score < self.score + self.tol else 0
         if score > self.score:
             self.score, self.state = score, self.copy_state()
+        return self.over
+
+    @property
+    def over(self) -> bool:
+        """Whether the score has not risen for too long."""
         return self.waited > self.n_iter_no_change

@@ -37,6 +37,7 @@ from .checks import check_not_diverged, small_batch_explained
 from .early_stopping import BestState
 from .history import EpochSums, History, copy_of_rows, summary
 from .log import epoch_line, logger
+from .logbook import BLANK, Logbook
 from .progress import UNTOLD, Task
 from .schedules import Rates
 from .settings import Settings
@@ -162,11 +163,14 @@ class MAXLNet(NeuralNet):
 
     # Training
 
-    def train_for(self, data: TrainingData, epochs: int, task: Task = UNTOLD) -> None:
+    def train_for(
+        self, data: TrainingData, epochs: int, task: Task = UNTOLD, logbook: Logbook = BLANK
+    ) -> None:
         """Train for some epochs more, with the callbacks told of begin and end."""
         with torch_threads(self.settings.n_threads):
+            left = logbook.restore(self, epochs)  # callbacks read the history as they begin
             self.notify("on_train_begin", X=data, y=None)
-            self.fit_loop(data, epochs=epochs, task=task)
+            self.fit_loop(data, epochs=left, task=task, logbook=logbook)
             self.notify("on_train_end", X=data, y=None)
 
     def fit_loop(
@@ -175,6 +179,7 @@ class MAXLNet(NeuralNet):
         y: None = None,
         epochs: int | None = None,
         task: Task = UNTOLD,
+        logbook: Logbook = BLANK,
         **fit_params: object,
     ) -> "MAXLNet":
         """Train for at most `epochs` epochs, fewer with early stopping or when a callback asks.
@@ -196,6 +201,7 @@ class MAXLNet(NeuralNet):
         self.iterator_train__batch_size = settings.batch_size_of(len(X))
         before = self.epochs_.n_epochs
         last = before + (self.max_epochs if epochs is None else epochs)
+        logbook.begin(self, best)
         try:
             for _ in range(before, last):
                 let_through()
@@ -207,6 +213,7 @@ class MAXLNet(NeuralNet):
                 if best is not None:
                     stop |= best.stop(self.epochs_[-1]["validation_score"])
                 stop |= epoch.end() and not settings.is_trial
+                logbook.epoch(self, best, stop)
                 if stop:
                     break
         except KeyboardInterrupt as interruption:

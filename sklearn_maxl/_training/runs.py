@@ -22,16 +22,24 @@ from .._tasks.primary import Targets
 from ..labels import LabelInput, Labels, fitted_copy
 from .fitted import Fitted
 from .history import ROWS_OF_STREAM
+from .logbook import BLANK, Logbook
 from .net import MAXLNet
 from .plan import Plan, make_plan
 from .progress import UNTOLD, Task
 from .settings import Settings
 
 
-def run(settings: Settings, plan: Plan, epochs: int | None = None, task: Task = UNTOLD) -> Fitted:
+def run(
+    settings: Settings,
+    plan: Plan,
+    epochs: int | None = None,
+    task: Task = UNTOLD,
+    logbook: Logbook = BLANK,
+) -> Fitted:
     """Train fresh networks, for as many epochs as the settings say or as are given here."""
     fitted = fresh(settings, plan)
-    train(fitted, plan, epochs or settings.max_epochs, task)
+    logbook.start(fitted)
+    train(fitted, plan, epochs or settings.max_epochs, task, logbook)
     return fitted
 
 
@@ -89,7 +97,9 @@ def make_net(
     )
 
 
-def train(fitted: Fitted, plan: Plan, epochs: int, task: Task = UNTOLD) -> None:
+def train(
+    fitted: Fitted, plan: Plan, epochs: int, task: Task = UNTOLD, logbook: Logbook = BLANK
+) -> None:
     """Train a net on the plan's samples, for some epochs more."""
     net, data = fitted.net, training_data(fitted, plan)
 
@@ -98,7 +108,7 @@ def train(fitted: Fitted, plan: Plan, epochs: int, task: Task = UNTOLD) -> None:
         now.set_primary_share(data.train)
         return replace(fitted, net=now)
 
-    net.train_for(data, epochs, task.fitted_by(snapshot))
+    net.train_for(data, epochs, task.fitted_by(snapshot), logbook)
 
 
 def training_data(fitted: Fitted, plan: Plan) -> TrainingData:

@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -27,6 +28,7 @@ from .checks import DivergedError
 from .fitted import Fitted
 from .history import trial_line
 from .log import logger
+from .logbook import BLANK, Logbook, Outputs
 from .plan import Plan, make_plan, stream
 from .progress import UNTOLD, Task
 from .runs import fresh, run
@@ -162,34 +164,36 @@ def epochs_of_trainings(settings: Settings, y: Ints) -> list[int]:
     return [*(0 for q in questions if q.candidates(settings)), settings.max_epochs]
 
 
-def fit(settings: Settings, plan: Plan, task: Task) -> Fitted:
+def fit(settings: Settings, plan: Plan, task: Task, logbook: Logbook = BLANK) -> Fitted:
     """Decide what is undecided, then train."""
     asked_for = [question.setting for question in QUESTIONS]
     names = sorted({*settings.undecided} - {"temperature"}, key=asked_for.index)
-    settings, found = decide(settings, plan, task)
+    settings, found = decide(settings, plan, task, logbook)
     decided = ", ".join(
         f"{name}={getattr(settings, name)}" for name in names if name != "auxiliary"
     )
     name = f"training with {decided}" if decided else "training"
     with task.training(name, settings.max_epochs) as training:
-        fitted = run(settings, plan, task=training)
+        fitted = run(settings, plan, task=training, logbook=logbook)
     fitted.history.trials = found
     return fitted
 
 
-def decide(settings: Settings, plan: Plan, task: Task = UNTOLD) -> tuple[Settings, Found]:
+def decide(
+    settings: Settings, plan: Plan, task: Task = UNTOLD, logbook: Logbook = BLANK
+) -> tuple[Settings, Found]:
     """The settings with nothing undecided, and what the trials found: a row for each candidate."""
     found: Found = []
     for question in asked(settings):
         if question.setting == "psi" and settings.labels is None:
             continue  # the trials have just chosen to have no auxiliary classes
-        settings, rows = _answer(question, settings, plan, task)
+        settings, rows = _answer(question, settings, plan, task, logbook)
         found += rows
     return replace(settings, undecided=()), found
 
 
 def _answer(
-    question: Question, settings: Settings, plan: Plan, task: Task
+    question: Question, settings: Settings, plan: Plan, task: Task, logbook: Logbook
 ) -> tuple[Settings, Found]:
     name = question.setting
     candidates = question.candidates(settings)
@@ -199,7 +203,7 @@ def _answer(
             reason = "so few epochs leave none" if folds else f"no class has the {N_FOLDS} rows"
             logger.info("%s=%s taken: %s for trials", name, _told(settings, name), reason)
         return settings, []
-    outputs = _outputs(name, candidates, plan, folds, settings, task)
+    outputs = _outputs(name, candidates, plan, folds, settings, task, logbook)
     held = np.concatenate([held for _, held in folds])
     samples = Samples.from_arrays(plan.arrays.take(held), torch.device("cpu"))
     scores = {
@@ -240,7 +244,8 @@ def _outputs(
     folds: Folds,
     settings: Settings,
     task: Task,
-) -> list[NDArray[np.float32]]:
+    logbook: Logbook,
+) -> list[Outputs]:
     """Outputs of each candidate for the rows that are held out, fold by fold."""
     several = [replace(s, early_stopping=False) for s in candidates.values()]
     trainings = [
@@ -250,29 +255,36 @@ def _outputs(
     fitted = fresh(several[0], start)
     if can_stack(several, fitted.net):
         with task.training(f"trials of {name}", settings.max_epochs) as training:
-            return _stacked(several, fitted, start, folds, training)
-    parts: list[list[NDArray[np.float32]]] = [[] for _ in several]
+            stack = partial(_stacked, several, fitted, start, folds, training)
+            return list(logbook.trial(name, lambda: np.stack(stack())))
+    parts: list[list[Outputs]] = [[] for _ in several]
     with task.training(f"trials of {name}", len(trainings)) as training:
         for number, (i, value, fold) in enumerate(trainings, start=1):
             if settings.verbose:
                 told = (number, len(trainings), name, value, fold + 1)
                 logger.info("trial %d of %d: %s=%s, fold %d", *told)
-            rest, held = folds[fold]
             epoch = training.epoch()
-            own = make_plan(several[i], plan.arrays.take(rest), plan.targets, plan.seed)
-            samples = Samples.from_arrays(plan.arrays.take(held), settings.device)
-            try:
-                outputs = run(several[i], own).net.outputs_on(samples).numpy()
-            except DivergedError:
-                outputs = np.full((len(held), plan.targets.n_outputs), np.nan, np.float32)
-            parts[i].append(outputs)
+            train = partial(_single, several[i], plan, *folds[fold])
+            parts[i].append(logbook.trial(f"{name}.{i}.{fold}", train))
             epoch.end()
     return [np.concatenate(own) for own in parts]
 
 
+def _single(
+    settings: Settings, plan: Plan, rest: NDArray[np.int64], held: NDArray[np.int64]
+) -> Outputs:
+    """Outputs for rows that are held out, of a network that is trained on the rest."""
+    own = make_plan(settings, plan.arrays.take(rest), plan.targets, plan.seed)
+    samples = Samples.from_arrays(plan.arrays.take(held), settings.device)
+    try:
+        return run(settings, own).net.outputs_on(samples).numpy()
+    except DivergedError:
+        return np.full((len(held), plan.targets.n_outputs), np.nan, np.float32)
+
+
 def _stacked(
     several: Sequence[Settings], fitted: Fitted, plan: Plan, folds: Folds, task: Task
-) -> list[NDArray[np.float32]]:
+) -> list[Outputs]:
     """The same, of all networks at once: a row that is held out weighs nothing."""
     weights = np.stack([weights_of(plan)] * len(folds))
     for own, (_, held) in zip(weights, folds, strict=True):
