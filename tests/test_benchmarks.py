@@ -133,9 +133,7 @@ def test_arms_at_full_data_run_and_stand_beside_none_and_evenly_spread_labels(mo
     rng = np.random.RandomState(0)
     X, fine = rng.randint(256, size=(100, 3, 16, 16)).astype(np.uint8), np.arange(100)
     monkeypatch.setattr(full_data, "cifar100", lambda subset: (X, fine))
-    scores = {
-        arm: full_data.run("mlp", 1, 50, "float32", arm, 0)[:2] for arm in full_data.ARMS
-    }
+    scores = {arm: full_data.run("mlp", 1, 50, "float32", arm, 0)[:2] for arm in full_data.ARMS}
     assert len(set(scores.values())) == len(full_data.ARMS)  # each arm is a fit of its own
     rows = [
         {"network": "convnet", "epochs": "1", "arm": str(arm), "seed": str(seed),
@@ -184,3 +182,10 @@ def test_methods_of_regression_are_compared_on_the_same_problems():
     first, second = pages.regression_of_tables(rows).body
     assert first == ("auxiliary=None", "0.300", "", "2")
     assert second == ("other", "0.600", "+0.300 ± 0.100", "2")
+
+
+def test_the_service_has_a_row_for_each_setting():
+    row = {"clients": "4", "rows": "1", "replace_every": "0.5", "requests": "200", "load": "1.0"}
+    row |= {"p50": "1.26", "p90": "2", "p99": "3", "max": "4", "cpu": "1.5", "per_second": "99.6"}
+    (cells,) = pages.serving([{**row, "failed": "0"}]).body
+    assert cells == ("4", "1", "every 0.5 s", "1.3", "3.0", "4.0", "1.5", "100", "0", "1.0")

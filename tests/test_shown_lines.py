@@ -135,6 +135,15 @@ def test_ipython_in_a_terminal_and_plain_python_are_no_notebook(cell, monkeypatc
     assert shown_lines.notebook() is None
 
 
+def test_a_stream_that_fails_ends_no_fit(monkeypatch, capsys):
+    def broken():
+        raise OSError("closed")
+
+    monkeypatch.setattr(sys.stderr, "isatty", broken)
+    say(ShownLines(), "epoch 1", 1, 3)
+    assert "OSError: closed" in capsys.readouterr().err
+
+
 FIT = """
 import sys, types
 from sklearn.datasets import load_iris

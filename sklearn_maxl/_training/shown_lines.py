@@ -25,7 +25,12 @@ class ShownLines(logging.Handler):
         self._of_thread = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
-        line, epoch = self.format(record), getattr(record, "epoch", None)
+        try:
+            self._show(self.format(record), getattr(record, "epoch", None))
+        except Exception:  # a line that can't be shown ends no fit
+            self.handleError(record)
+
+    def _show(self, line: str, epoch: tuple[int, int] | None) -> None:
         shell = notebook()
         if shell is not None:
             self._line_of(shell, epoch).show(line, epoch)
