@@ -21,6 +21,8 @@ ORDER = [
     "plot_compare.py",
     "plot_save_and_serve.py",
     "export.py",
+    "serve.py",
+    "serve_load.py",
     "method_on_one_page.py",
     "options.py",
     "torchvision_backbone.py",

@@ -187,3 +187,10 @@ def test_methods_of_regression_are_compared_on_the_same_problems():
     first, second = pages.regression_of_tables(rows).body
     assert first == ("auxiliary=None", "0.300", "", "2")
     assert second == ("other", "0.600", "+0.300 ± 0.100", "2")
+
+
+def test_the_service_has_a_row_for_each_setting():
+    row = {"clients": "4", "rows": "1", "replace_every": "0.5", "requests": "200", "load": "1.0"}
+    row |= {"p50": "1.26", "p90": "2", "p99": "3", "max": "4", "cpu": "1.5", "per_second": "99.6"}
+    (cells,) = pages.serving([{**row, "failed": "0"}]).body
+    assert cells == ("4", "1", "every 0.5 s", "1.3", "3.0", "4.0", "1.5", "100", "0", "1.0")

@@ -3,6 +3,8 @@
 import copy
 import math
 import pickle
+import re
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from sklearn_maxl._tasks.auxiliary import Hierarchy
 from sklearn_maxl._tasks.views import Views
+from sklearn_maxl._training import history_html
 from sklearn_maxl._training.history import (
     EpochSums,
     History,
@@ -239,6 +242,77 @@ def test_trials_are_told_below_the_table():
         "trial of max_epochs=34: accuracy 0.9000, loss 0.2500, chosen",
         "trial of psi=5: loss 0.2500",
     ]
+
+
+def test_what_the_fit_was_is_told_last():
+    history = History(ROWS)
+    history.trials, history.about = [NUMBERS], {"network": "MLP()", "epochs": "2"}
+    assert str(history).splitlines()[-2:] == ["network: MLP()", "epochs: 2"]
+    for copied in (copy.copy(history), pickle.loads(pickle.dumps(history)), copy_of_rows(history)):
+        assert copied.about == history.about
+
+
+def curves(html):
+    """Points of each curve, by its colour; those of the axes have another one."""
+    lines = re.findall(r'points="([^"]*)" fill="none" stroke="(#\w+)"', html)
+    return {
+        colour: [tuple(map(float, point.split(","))) for point in points.split()]
+        for points, colour in lines
+    }
+
+
+def losses(*values, name="primary_loss"):
+    return History([{"epoch": i + 1, name: value} for i, value in enumerate(values)])
+
+
+def test_a_notebook_shows_curves_what_was_chosen_and_trials():
+    history = History([{**row, "primary_loss": row["loss"]} for row in ROWS])
+    history.trials, history.about = [TRIAL, NUMBERS], {"network": "<MLP>"}
+    html = history._repr_html_()
+    ElementTree.fromstring(html)  # all that is opened is closed, all text escaped
+    assert len(curves(html)) == 1
+    assert "&lt;MLP&gt;" in html
+    assert html.count("max_epochs") == 1
+    assert "0.2500" in html
+    assert "all epochs" in html
+
+
+def test_a_curve_goes_from_the_highest_value_to_the_lowest():
+    ((points,),) = [curves(losses(4.0, 3.0, 2.0)._repr_html_()).values()]
+    (left, top), middle, (right, bottom) = points
+    assert middle == (pytest.approx((left + right) / 2), pytest.approx((top + bottom) / 2))
+    assert 0 < left < right < history_html.WIDTH
+    assert 0 < top < bottom < history_html.HEIGHT
+
+
+def test_epochs_without_a_value_are_left_out_and_one_alone_is_a_dot():
+    with_gap = losses(4.0, math.nan, math.inf, 2.0)
+    ((points,),) = [curves(with_gap._repr_html_()).values()]
+    assert len(points) == 2
+    for html in (losses(1.0)._repr_html_(), losses(math.nan, 1.0)._repr_html_()):
+        assert "<circle" in html
+        assert curves(html) == {}
+    assert "<svg" not in losses(math.nan)._repr_html_()
+
+
+def test_a_validation_score_has_a_panel_of_its_own():
+    rows = [{"epoch": 1, "primary_loss": 9.0, "validation_score": 0.5}]
+    assert History(rows)._repr_html_().count("<svg") == 2
+
+
+@pytest.mark.parametrize("values", [(1.0, 1.0), (1e308, -1e308), (5e-324, 0.0)])
+def test_values_that_are_the_same_or_far_apart_have_a_place(values):
+    ((points,),) = [curves(losses(*values)._repr_html_()).values()]
+    assert np.isfinite(points).all()
+    assert all(0 <= y <= history_html.HEIGHT for _, y in points)
+
+
+def test_long_histories_stay_short_pages():
+    html = losses(*np.linspace(9, 1, 1000))._repr_html_()
+    assert "the last 20 epochs" in html
+    assert html.count("<tr") == 21
+    assert len(html) < 40_000
+    assert History()._repr_html_() == "no epochs yet"
 
 
 def test_trials_become_a_data_frame():

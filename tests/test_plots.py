@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.figure import SubFigure
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -24,6 +25,7 @@ from sklearn_maxl.plots import (
     GradientSimilarityDisplay,
     LabelEntropyDisplay,
     LabelMosaicDisplay,
+    OverviewDisplay,
     TrainingCurveDisplay,
 )
 from sklearn_maxl.plots._style import PALETTE, colours, spread
@@ -209,6 +211,9 @@ def test_epochs_without_a_meta_step_leave_a_gap():
     fit = quick(auxiliary=Learned(every=8), batch_size=150).fit(X, y)
     shown = TrainingCurveDisplay.from_estimator([fit, fit])
     assert np.isfinite(shown.lines_["meta_loss"].get_ydata()).tolist() == [True, False, False]
+    # A line of lone points would not be seen.
+    assert shown.lines_["meta_loss"].get_marker() == "o"
+    assert shown.lines_["primary_loss"].get_marker() == "None"
 
 
 def test_a_single_task_and_a_single_epoch_can_be_shown():
@@ -424,3 +429,77 @@ def test_one_feature_cannot_be_embedded():
     clf = quick(backbone=MLP((1,))).fit(X, y)
     with pytest.raises(ValueError, match="at least 2 features, got 150 and 1"):
         EmbeddingDisplay.from_estimator(clf, X, y)
+
+
+# OverviewDisplay
+
+OF_EVERY_FIT = ["Losses", "Entropy of the labels"]
+OF_ITS_SAMPLES = ["Use of the auxiliary classes", "Typical samples of the auxiliary classes"]
+FEATURES, SIMILARITY = "Features of the trunk", "Cosine of the gradients"
+
+
+def test_an_overview_has_all_that_there_is(clf, of_images):
+    shown = OverviewDisplay.from_estimator(clf, X, y)
+    assert list(shown.displays) == [*OF_EVERY_FIT, *OF_ITS_SAMPLES, FEATURES, SIMILARITY]
+    assert {type(part) for part in shown.displays.values()} == {*OF_A_FIT, *OF_SAMPLES}
+    assert list(OverviewDisplay.from_estimator(clf).displays) == [*OF_EVERY_FIT, SIMILARITY]
+    shown = OverviewDisplay.from_estimator(of_images, IMAGES, DIGIT)
+    assert list(shown.displays) == [*OF_EVERY_FIT, *OF_ITS_SAMPLES, FEATURES]
+    assert shown.displays[OF_ITS_SAMPLES[1]].images is not None
+    single = quick(auxiliary=None).fit(X, y)
+    assert list(OverviewDisplay.from_estimator(single).displays) == ["Losses"]
+    assert list(OverviewDisplay.from_estimator(single, X, y).displays) == ["Losses", FEATURES]
+
+
+def test_an_overview_of_a_regression_and_of_labels_without_a_generator():
+    X, y = load_diabetes(return_X_y=True)
+    for auxiliary in ("random", "uniform"):
+        reg = MAXLRegressor(max_epochs=2, n_bins=3, psi=2, auxiliary=auxiliary).fit(X, y)
+        shown = OverviewDisplay.from_estimator(reg, X, y)
+        assert list(shown.displays) == [*OF_EVERY_FIT, *OF_ITS_SAMPLES, FEATURES]
+
+
+def test_an_overview_is_one_figure_with_a_name_above_each_part(clf):
+    shown = OverviewDisplay.from_estimator(clf, X, y)
+    assert plt.get_fignums() == [shown.figure_.number]
+    names = [part.get_suptitle() for part in shown.figure_.findobj(SubFigure)]
+    assert [name for name in names if name] == list(shown.displays)
+    shown.figure_.canvas.draw()
+    box, page = shown.figure_.get_tightbbox(), shown.figure_.get_size_inches()
+    assert min(box.min) > -0.01
+    assert (box.max < page + 0.01).all()
+
+
+def test_an_overview_draws_itself_again_elsewhere(clf):
+    shown = OverviewDisplay.from_estimator(clf)
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    assert shown.plot(ax=axes[1]) is shown
+    assert shown.figure_ is figure
+    assert all(part.ax_.get_figure(root=True) is figure for part in shown.displays.values())
+    figure.canvas.draw()
+    left = axes[0].get_window_extent().x1
+    assert all(ax.get_window_extent().x0 > left for ax in figure.axes if ax is not axes[0])
+    several, axes = plt.subplots(3, 1, figsize=(6, 12), layout="constrained")
+    assert OverviewDisplay.from_estimator(clf, ax=axes).figure_ is several
+    assert shown.plot().figure_ not in (figure, several)
+
+
+def test_wrong_uses_of_an_overview_are_refused(clf):
+    with pytest.raises(NotFittedError):
+        OverviewDisplay.from_estimator(quick())
+    with pytest.raises(TypeError, match=r"got Pipeline; .*last step"):
+        OverviewDisplay.from_estimator(make_pipeline(StandardScaler(), clf))
+    with pytest.raises(ValueError, match="X and y together, or neither"):
+        OverviewDisplay.from_estimator(clf, X)
+    with pytest.raises(ValueError, match="sequence of 3 axes, got 2"):
+        OverviewDisplay.from_estimator(clf, ax=plt.subplots(1, 2)[1])
+    with pytest.raises(ValueError, match="no place in a grid"):
+        OverviewDisplay.from_estimator(clf, ax=plt.figure().add_axes((0, 0, 1, 1)))
+
+
+def test_names_in_the_embedding_are_read_on_a_dark_page_as_well(clf):
+    with plt.style.context("dark_background"):
+        shown = EmbeddingDisplay.from_estimator(clf, X, y)
+    (stroke,) = shown.ax_.texts[0].get_path_effects()
+    assert stroke._gc["foreground"] == shown.ax_.get_facecolor() == (0, 0, 0, 1)
+    assert shown.ax_.texts[0].get_color() == "white"

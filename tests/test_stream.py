@@ -72,7 +72,8 @@ def test_the_rows_and_the_pickle_are_bounded(iris, monkeypatch, tmp_path):
     assert clf.history_["epoch"].tolist() == [8, 9, 10, 11, 12]
     assert clf.net_.history[:, "epoch"] == [8, 9, 10, 11, 12]
     assert clf.n_iter_ == 12
-    assert len(str(clf.history_).splitlines()) == 6
+    table = str(clf.history_).splitlines()[: -len(clf.history_.about)]
+    assert len(table) == 6
     size = len(pickle.dumps(clf))
     assert len(pickle.dumps(stream(clf, data, 20))) == pytest.approx(size, abs=200)
     clf.save(tmp_path / "stream.safetensors")

@@ -144,6 +144,21 @@ def regression_of_tables(rows: Rows) -> Table:
     return Table(("", "R2", "minus auxiliary=None", "runs"), body)
 
 
+def serving(rows: Rows) -> Table:
+    """Milliseconds of an answer, with so many clients and rows."""
+    body = []
+    for row in rows:
+        every = float(row["replace_every"])
+        took = [f"{float(row[name]):.1f}" for name in ("p50", "p99", "max", "cpu")]
+        replaced = f"every {every:g} s" if every else "no"
+        rate = f"{float(row['per_second']):.0f}"
+        last = (rate, row["failed"], row["load"])
+        body.append((row["clients"], row["rows"], replaced, *took, *last))
+    head = ("clients", "rows", "new file", "median", "99 %", "longest", "processor", "a second",
+            "failed", "load")  # fmt: skip
+    return Table(head, body)
+
+
 def _difference(values: np.ndarray, base: np.ndarray) -> str:
     return mean_and_error(values - base, sign="+")
 
@@ -156,6 +171,7 @@ OF_ROWS: dict[str, Callable[..., Table]] = {
     "full_data": full_data,
     "regression_of_tables": regression_of_tables,
     "hidden_clusters": hidden_clusters,
+    "serving": serving,
 }
 FILES = {"cheaper": ("cheaper", "cheaper_cost")}
 
@@ -170,6 +186,7 @@ def facts() -> dict[str, str]:
     found = {f"{name}.machine": machine_of(name) for name in OF_ROWS}
     for name in ("few_labels", "hidden_clusters"):
         found[f"{name}.seeds"] = f"{len(unique(results(name), 'seed'))}"
+    found["serving.requests"] = results("serving")[0]["requests"]
     return {**found, "every_8": against_exact(results("cheaper"), "every 8")}
 
 

@@ -1,5 +1,7 @@
 """Names of scikit-learn that it spells with an underscore, used in this file only."""
 
+from typing import Any
+
 from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -7,6 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 __all__ = [
+    "DiagramWithFit",
     "HasMethods",
     "Interval",
     "StrOptions",
@@ -21,3 +24,21 @@ def check_parameters(estimator: BaseEstimator) -> None:
     """Check an estimator's parameters against its constraints, if it has any, as fit does."""
     if hasattr(estimator, "_parameter_constraints"):
         estimator._validate_params()
+
+
+class DiagramWithFit:
+    """Puts something above the fitted attributes in scikit-learn's diagram of an estimator.
+
+    The diagram of a pipeline or a search shows it, too. Below scikit-learn 1.9 a diagram has no
+    fitted attributes, and nobody calls this.
+    """
+
+    def _fit_as_html(self) -> str:
+        """What to put there."""
+        raise NotImplementedError
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+        attributes = super()._get_fitted_attr_html(doc_link)  # type: ignore[misc]
+        theirs = attributes._html_repr
+        attributes._html_repr = lambda: self._fit_as_html() + theirs()
+        return attributes

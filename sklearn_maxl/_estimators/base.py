@@ -25,6 +25,7 @@ from .._data.arrays import Arrays
 from .._data.augment import AUGMENTATIONS
 from .._environment.interrupts import Held
 from .._environment.private_sklearn import (
+    DiagramWithFit,
     HasMethods,
     Interval,
     StrOptions,
@@ -38,6 +39,7 @@ from .._persistence.save_load import load, save
 from .._tasks.auxiliary import Ints, resolve_psi
 from .._tasks.primary import Targets
 from .._training import runs, trials
+from .._training.about import about
 from .._training.fitted import Fitted, gives_soft_labels
 from .._training.history import History, share_in_use
 from .._training.log import show_log
@@ -51,6 +53,7 @@ from .._training.steps import PRECISIONS, Step
 from ..backbones import Backbone
 from ..labels import Labels
 from ..labels._fixed import check_auxiliary_labels
+from .diagram import about_as_html
 from .documentation import documentation_url
 from .methods import without_class
 from .presets import preset
@@ -95,6 +98,7 @@ def _gives_auxiliary_labels(self: "BaseMAXL") -> bool:
 
 @without_class
 class BaseMAXL(
+    DiagramWithFit,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -433,6 +437,7 @@ class BaseMAXL(
         self.psi_, self.lr_ = fitted.psi, fitted.settings.lr
         self.net_, self.history_ = fitted.net, fitted.history
         self.n_iter_ = fitted.history.n_epochs
+        self.history_.about = about(fitted)
         return self
 
     def _labels(self) -> Labels | None:
@@ -699,6 +704,9 @@ class BaseMAXL(
         """Where the "?" of the HTML representation leads; nowhere if it is empty."""
         url = documentation_url()
         return url and url + "/generated/{estimator_module}.{estimator_name}.html"
+
+    def _fit_as_html(self) -> str:
+        return about_as_html(self.history_.about)
 
     @property
     def _n_features_out(self) -> int:

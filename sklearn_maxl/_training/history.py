@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .._maths.losses import entropies
 from .._tasks.auxiliary import Hierarchy, Ints
+from . import history_html
 
 Row = dict[str, int | float | np.ndarray]
 
@@ -30,6 +31,7 @@ class History(list[Row]):
 
     ``history[-1]`` is the last epoch, ``history["meta_loss"]`` a column as an
     array, ``print(history)`` a table, ``pandas.DataFrame(history)`` a data frame.
+    A notebook shows it as curves, with what was chosen and tried.
     Where a setting was changed between two fits, some rows lack a column: it is NaN there.
 
     Attributes
@@ -40,6 +42,9 @@ class History(list[Row]):
         in regression), its "loss" (of classes, at the best "temperature") and whether it was
         "chosen".
         ``pandas.DataFrame(history.trials)`` is a table.
+    about : dict of str to str
+        What was chosen and what came of it, in words: the source of the auxiliary labels, the
+        network, the rate, the epochs, the temperature, the held-out score.
 
     Examples
     --------
@@ -56,6 +61,7 @@ class History(list[Row]):
     def __init__(self, rows: Iterable[Row] = ()):
         super().__init__(rows)
         self.trials: list[dict[str, object]] = []
+        self.about: dict[str, str] = {}
 
     def __getitem__(self, key):  # type: ignore[no-untyped-def]
         if isinstance(key, str):
@@ -112,14 +118,22 @@ class History(list[Row]):
         return list(dict.fromkeys(name for row in self for name in row))
 
     def __str__(self) -> str:
-        names = self.columns()
-        lines = [names, *([format_cell(row.get(name)) for name in names] for row in self)]
+        lines = [self.columns(), *self._cells()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = [
             "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
             for line in lines
         ]
-        return "\n".join([*table, *map(trial_line, self.trials)])
+        facts = [f"{name}: {line}" for name, line in self.about.items()]
+        return "\n".join([*table, *map(trial_line, self.trials), *facts])
+
+    def _repr_html_(self) -> str:
+        return history_html.page(self, self.columns(), self._cells(), self.about, self.trials)
+
+    def _cells(self) -> list[list[str]]:
+        """What is read of each row."""
+        names = self.columns()
+        return [[format_cell(row.get(name)) for name in names] for row in self]
 
 
 def is_trial(stored: object) -> bool:

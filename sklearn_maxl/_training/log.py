@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from .history import Row
+from .shown_lines import ShownLines
 
 logger = logging.getLogger("sklearn_maxl")
 
@@ -17,7 +18,7 @@ def show_log(verbose: int) -> None:
     if verbose:
         logger.setLevel(logging.INFO)
         if not logger.hasHandlers():
-            logger.addHandler(logging.StreamHandler())
+            logger.addHandler(ShownLines())
 
 
 def epoch_line(row: Row, last: int) -> str:

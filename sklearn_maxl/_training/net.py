@@ -269,7 +269,7 @@ class MAXLNet(NeuralNet):
         for name, value in row.items():  # lists, because skorch's history is written as JSON
             self.history.record(name, value.tolist() if isinstance(value, np.ndarray) else value)
         if self.verbose:
-            logger.info("%s", epoch_line(row, last))
+            logger.info("%s", epoch_line(row, last), extra={"epoch": (number, last)})
 
     def take_steps(self, data: TrainingData) -> EpochSums:
         """The steps of an epoch; nothing is read back from the device."""

@@ -9,6 +9,7 @@ from ._embedding import EmbeddingDisplay
 from ._gradient_similarity import GradientSimilarityDisplay
 from ._label_entropy import LabelEntropyDisplay
 from ._label_mosaic import LabelMosaicDisplay
+from ._overview import OverviewDisplay
 from ._training_curve import TrainingCurveDisplay
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "GradientSimilarityDisplay",
     "LabelEntropyDisplay",
     "LabelMosaicDisplay",
+    "OverviewDisplay",
     "TrainingCurveDisplay",
 ]

@@ -121,7 +121,7 @@ class EmbeddingDisplay(Display):
         from matplotlib.patheffects import withStroke
 
         auxiliary = np.zeros_like(self.primary) if self.auxiliary is None else self.auxiliary
-        outline = [withStroke(linewidth=3, foreground="white")]
+        outline = [withStroke(linewidth=3, foreground=axis.get_facecolor())]
         self.points_: dict[tuple[int, int], PathCollection] = {}
         for i, colour in enumerate(colours(len(self.class_names))):
             own = self.primary == i

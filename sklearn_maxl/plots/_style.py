@@ -19,7 +19,7 @@ PALETTE = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
-GREY = "#5c6066"  # what explains: reference lines, notes
+GREY = "#737679"  # what explains: reference lines, notes; as easy to read on white as on black
 MARKERS = "o^sDvPX<>p"
 
 

@@ -136,8 +136,8 @@ class TrainingCurveDisplay(Display):
     ) -> "Line2D":
         """Draw the mean of some runs, with a band if there are several."""
         mean, deviation = mean_and_deviation(runs)
-        marker = "o" if len(mean) == 1 else None  # a line of one point shows nothing
-        (line,) = ax.plot(self.epochs, mean, style, label=label, color=colour, marker=marker)
+        marker = "o" if has_lone_point(mean) else None  # a line of one point shows nothing
+        (line,) = ax.plot(self.epochs, mean, style, label=label, color=colour, marker=marker, ms=4)
         if len(runs) > 1:
             ax.fill_between(
                 self.epochs, mean - deviation, mean + deviation, color=colour, alpha=0.2, lw=0
@@ -154,6 +154,12 @@ def stacked(runs: list[BaseMAXL], name: str) -> NDArray[np.float64]:
         if name in run.history_.columns():
             row[first - min(firsts) : last + 1 - min(firsts)] = run.history_[name]
     return values
+
+
+def has_lone_point(values: NDArray[np.float64]) -> bool:
+    """Whether a value has none before and none after it."""
+    known = np.pad(np.isfinite(values), 1)
+    return bool((known[1:-1] & ~known[:-2] & ~known[2:]).any())
 
 
 def mean_and_deviation(
