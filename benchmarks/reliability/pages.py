@@ -1,4 +1,4 @@
-"""What the documentation shows of files, interruptions, kills and many fits, from the rows alone."""
+"""What the documentation shows of changed files, interruptions and kills, from the rows alone."""
 
 from collections.abc import Callable
 

@@ -17,7 +17,6 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from .. import MAXLClassifier, MAXLRegressor
-from .._environment.interrupts import pass_interrupts_on
 from .._persistence.pipelines import save_pipeline
 from ..comparison._progress import duration
 from ..preprocessing import tabular_pipeline
@@ -158,8 +157,8 @@ def _held_out_score(model: Pipeline, table: Table, seed: int) -> Score | None:
 
 
 def _train(model: Pipeline, X: "pd.DataFrame", y: np.ndarray, what: str) -> None:
-    """Fit a model; half a training is none."""
-    with warnings.catch_warnings(record=True) as caught, _told(what), pass_interrupts_on():
+    """Fit a model, or say why not."""
+    with warnings.catch_warnings(record=True) as caught, _told(what):
         try:
             model.fit(X, y)
         except (ValueError, RuntimeError, MemoryError) as error:
@@ -209,4 +208,5 @@ def _told(what: str) -> Iterator[None]:
         over.set()
         thread.join()
         logger.removeHandler(last)
-        logger.level, logger.propagate = before
+        level, logger.propagate = before
+        logger.setLevel(level)
