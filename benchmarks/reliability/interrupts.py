@@ -2,9 +2,9 @@
 
     python -m benchmarks.reliability.interrupts [--moments 50] [--seed 0]
 
-So many moments of each case and way. Writes results/reliability_interrupts.csv, which
-docs/interrupts.rst shows; exits with 1 if any moment fell, and prints it. 50 take about four
-minutes of one core.
+So many moments of each case and way; what has a row in results/reliability_interrupts.csv is not
+tried again. docs/interrupts.rst shows the rows. Exits with 1 if any moment fell, and prints it. All
+with 50 take about five minutes of an idle core.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -28,8 +29,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.common.machine import processes
-from benchmarks.common.rows import RESULTS, write
+from benchmarks.common.resume import resume
+from benchmarks.common.rows import RESULTS, numbers
 from benchmarks.reliability.moments import PACKAGE, Sent, at_line, at_time, changed, process_state
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl.backbones import MLP, ConvNet
@@ -217,9 +218,9 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def count(name: str, way: str, n: int, rng: random.Random) -> Counter[str]:
+def count(name: str, way: str, n: int, seed: int) -> Counter[str]:
     """What becomes of so many moments; those that come too late are drawn anew."""
-    tried, found = Tried(name, way, rng), Counter[str]()
+    tried, found = Tried(name, way, random.Random(f"{seed} {name} {way}")), Counter[str]()
     while found.total() < n:
         moment = tried.moment()
         became = tried.interrupted(moment)
@@ -232,20 +233,25 @@ def count(name: str, way: str, n: int, rng: random.Random) -> Counter[str]:
     return found
 
 
+def row(n: int, name: str, way: str, seed: int) -> tuple[int, ...]:
+    """How many moments there were, and of each kind."""
+    with quiet():
+        found = count(name, way, n, seed)
+    fell = sum(k for became, k in found.items() if became.startswith("fell"))
+    return (found.total(), found["kept"], found["as before"], found["raised"], fell)
+
+
 def run(n: int, seed: int) -> int:
     """All cases in all ways; the number of moments that fell."""
-    rows, rng = [], random.Random(seed)
-    with quiet():
-        for name in CASES:
-            for way in WAYS:
-                found = count(name, way, n, rng)
-                fell = sum(k for became, k in found.items() if became.startswith("fell"))
-                counts = (found["kept"], found["as before"], found["raised"], fell)
-                rows.append((name, way, found.total(), *counts))
-                print(*rows[-1], flush=True)
-    columns = ("case", "way", "moments", "kept", "as_before", "raised", "fell")
-    write(RESULTS / "reliability_interrupts.csv", [processes(1)], columns, rows)
-    return sum(row[-1] for row in rows)
+    rows = resume(
+        RESULTS / "reliability_interrupts.csv",
+        ("case", "way", "seed"),
+        ("moments", "kept", "as_before", "raised", "fell"),
+        [(name, way, seed) for name in CASES for way in WAYS],
+        partial(row, n),
+        n_jobs=1,
+    )
+    return int(numbers(rows, "fell").sum())
 
 
 if __name__ == "__main__":
