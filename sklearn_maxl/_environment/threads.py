@@ -42,7 +42,7 @@ def torch_threads(n: int | None) -> Iterator[None]:
         yield
 
 
-def _check(n: int | None) -> None:
+def _check(n: object) -> None:
     """Refuse a number that torch can't take, here or at all."""
     whole = isinstance(n, Integral) and not isinstance(n, bool)
     if n is not None and not (whole and 1 <= n <= MAX_THREADS):
