@@ -66,7 +66,10 @@ class KeepsLogbook(Callback):
 
 def keeper_among(callbacks: list[Any] | None) -> KeepsLogbook | None:
     """The one callback that keeps a logbook, if there is one."""
-    given = [entry[1] if isinstance(entry, tuple) else entry for entry in callbacks or ()]
+    # Entries that are none are refused where the net is made.
+    given = [
+        entry[-1] if isinstance(entry, tuple) and entry else entry for entry in callbacks or ()
+    ]
     keepers = [callback for callback in given if isinstance(callback, KeepsLogbook)]
     if len(keepers) > 1:
         raise ValueError(
