@@ -172,6 +172,17 @@ def test_the_model_is_trained_on_all_rows_as_in_python(call, models):
     assert [line[3] for line in lines[1:]] == [f"{p:.6f}" for p in own[:, 1]]
 
 
+def test_rare_categories_are_not_in_the_file(call):
+    """They may name persons."""
+    frame = passengers()[:N].assign(town=[f"town {i // 2}" for i in range(N)])
+    frame.to_csv("towns.csv", index=False)
+    fit = ["fit", "towns.csv", "--target", "Survived", "--output", "towns.maxl", *QUICK]
+    assert "65 categories, the 19 most frequent by themselves" in call(*fit)[1]
+    data = Path("towns.maxl").read_bytes()
+    assert len(set(re.findall(rb"town \d+", data))) == 19
+    assert not re.search(rb"Person, Mr|Mr\. \d", data)
+
+
 def test_quick_draws_rows(call, monkeypatch):
     monkeypatch.setattr(_fit, "QUICK_ROWS", 60)
     command = ["fit", "titanic.csv", "--target", "Survived", "--output", "m", *QUICK, "--quick"]

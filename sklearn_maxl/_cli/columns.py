@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..preprocessing import TableEncoder
 from ..preprocessing._columns import as_dates, as_numbers, as_texts, values_of
 from .files import Source
 from .record import CATEGORIES, DATES, LEFT_OUT, NUMBERS, Column
@@ -63,10 +64,14 @@ def _categories(column: "pd.Series") -> str:
     names, counts = np.unique(known, return_counts=True)
     if not len(names):
         return "no values in the rows that were drawn"
+    missing = _missing(len(words) - len(known))
+    most = TableEncoder().max_categories
+    if len(names) + bool(missing) >= most:  # the rare ones are not told, for they may name persons
+        return f"{len(names)} categories, the {most - 1} most frequent by themselves{missing}"
     first = ", ".join(short(names[i]) for i in np.argsort(-counts, kind="stable")[:3])
     more = ", ..." if len(names) > 3 else ""
     kinds = "category" if len(names) == 1 else "categories"
-    return f"{len(names)} {kinds}: {first}{more}{_missing(len(words) - len(known))}"
+    return f"{len(names)} {kinds}: {first}{more}{missing}"
 
 
 def _dates(column: "pd.Series") -> str:
