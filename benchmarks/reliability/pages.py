@@ -42,6 +42,11 @@ def of_file() -> Table:
     return files(results(NAME))
 
 
+def command() -> str:
+    """What made the rows."""
+    return f"Command: ``{comments(RESULTS / f'{NAME}.csv')[1]}``"
+
+
 def facts() -> dict[str, str]:
     """Numbers in sentences, and where the rows were made."""
     rows = results(NAME)
@@ -50,10 +55,9 @@ def facts() -> dict[str, str]:
         "n_files": f"{count(rows):,}",
         "n_other": str(count(other)) if other else "none",
         "slowest": f"{numbers(rows, 'slowest_seconds').max():.1f}",
-        "command": comments(RESULTS / f"{NAME}.csv")[1],
         "machine": machine_of(NAME),
     }
 
 
-TABLES = {"files": of_file}
+TABLES = {"files": of_file, "command": command}
 FACTS = facts
