@@ -145,9 +145,7 @@ def test_arms_at_full_data_run_and_stand_beside_none_and_evenly_spread_labels(mo
     rng = np.random.RandomState(0)
     X, fine = rng.randint(256, size=(100, 3, 16, 16)).astype(np.uint8), np.arange(100)
     monkeypatch.setattr(full_data, "cifar100", lambda subset: (X, fine))
-    scores = {
-        arm: full_data.run("mlp", 1, 50, "float32", arm, 0)[:2] for arm in full_data.ARMS
-    }
+    scores = {arm: full_data.run("mlp", 1, 50, "float32", arm, 0)[:2] for arm in full_data.ARMS}
     assert len(set(scores.values())) == len(full_data.ARMS)  # each arm is a fit of its own
     rows = [
         {"network": "convnet", "epochs": "1", "arm": str(arm), "seed": str(seed),
