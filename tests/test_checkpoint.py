@@ -652,7 +652,6 @@ def test_it_is_a_holder_of_parameters(tmp_path):
         (EarlyStopping, "EarlyStopping keeps a state"),
         (Checkpoint("elsewhere"), "callbacks has 2 of Checkpoint"),
     ],
-    ids=str,
 )
 def test_callbacks_with_a_state_of_their_own_are_refused(iris, tmp_path, callback, told):
     with pytest.raises(ValueError, match=told):
@@ -713,7 +712,6 @@ class Counting(torch.optim.SGD):
         ({"callbacks": [Recording()]}, "rows of net.history: .*; let callbacks record numbers"),
         ({"optimizer": Counting}, "state of Counting: .*; take another optimizer"),
     ],
-    ids=str,
 )
 def test_what_no_file_can_hold_is_refused(iris, tmp_path, parameters, told):
     with pytest.raises(ValueError, match=f"Checkpoint can't hold the {told}"):
