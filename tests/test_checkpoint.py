@@ -331,8 +331,13 @@ def test_a_fit_that_was_interrupted_goes_on(iris, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Dies, "on_epoch_begin", interrupted)
-        with pytest.warns(UserWarning, match="keeping what was learned"):
-            assert model(tmp_path).fit(*iris).n_iter_ == 2
+        clf = model(tmp_path)
+        with (
+            pytest.raises(KeyboardInterrupt),
+            pytest.warns(UserWarning, match="keeping what was learned"),
+        ):
+            clf.fit(*iris)
+        assert clf.n_iter_ == 2
     resumed = model(tmp_path).fit(*iris)
     assert Dies.begun == [2, 3]
     assert_same(resumed, model().fit(*iris))

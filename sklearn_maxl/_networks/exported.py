@@ -67,6 +67,7 @@ class Numbers(Exported):
 
     mean: Tensor
     scale: Tensor
+    most: Tensor
 
     def __init__(
         self,
@@ -79,11 +80,12 @@ class Numbers(Exported):
         super().__init__(network, input_shape)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("scale", torch.tensor(scale))
+        # A tensor: ONNX's exporter makes float32 of a number.
+        self.register_buffer("most", torch.tensor(np.finfo(np.float64).max, dtype=torch.float64))
         self.one_column = one_column
 
     def forward(self, x: Tensor) -> Tensor:
         self.check(x)
         targets = self.network.primary(x) * self.scale + self.mean
-        most = torch.finfo(targets.dtype).max
-        targets = targets.clamp(-most, most)
+        targets = targets.clamp(-self.most, self.most)
         return targets.squeeze(1) if self.one_column else targets

@@ -212,7 +212,7 @@ def _labels(
     shape = settings.input_shape
     rows = Arrays(np.empty((0, *shape)), np.empty(0, np.int64), None, np.empty(0))
     given = label_input(settings, targets, scaling, rows)
-    arrays = {name: t.numpy() for name, t in _take_out("labels", tensors).items()}
+    arrays = {name: _as_array(name, t) for name, t in _take_out("labels", tensors).items()}
     assert settings.labels is not None
     values = _state(stored, "state")
     if values.keys() & arrays.keys():
@@ -287,6 +287,14 @@ def _restore_progress(net: MAXLNet, header: Checked) -> None:
 def _state(stored: Checked, name: str) -> dict[str, Any]:
     """What `_state_to_plain` made plain."""
     return {key: decode(value) for key, value in stored[name].items()}
+
+
+def _as_array(name: str, tensor: Tensor) -> np.ndarray:
+    """A tensor as an array, if NumPy has its type."""
+    try:
+        return tensor.numpy()
+    except TypeError:
+        raise ValueError(f"the tensor {name!r} of its labels is of {tensor.dtype}") from None
 
 
 def _take_out(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
