@@ -1330,7 +1330,7 @@ def test_hostile_clusters_and_bins_are_refused(path):
         ("labels.centres.0", torch.ones(0, 100).double(), "class number 0 has 0 centres, but"),
         ("labels.centres.0", torch.ones(2, 99).double(), "not of (2, 100) finite"),
         ("labels.centres.0", torch.ones(2, 100), "not of (2, 100) finite"),
-        ("labels.centres.0", torch.ones(2, 100).bfloat16(), "does not fit together"),
+        ("labels.centres.0", torch.ones(2, 100).bfloat16(), "of its labels is of torch.bfloat16"),
         ("labels.centres.7", torch.ones(2, 100).double(), "unknown parts ['centres.7"),
         ("labels.feature_scale", torch.zeros(100).double(), "scale in it is not positive"),
         ("labels.feature_scale", torch.ones(99).double(), "not of (100,) finite"),

@@ -16,7 +16,12 @@ LONGEST = 120  # letters of a network's name
 
 
 def about(fitted: Fitted) -> dict[str, str]:
-    """What was chosen and what came of it, a line each; all of it follows from the fit."""
+    """What was chosen and what came of it, a line each; all of it follows from the fit.
+
+    Nothing before the first epoch, which scikit-learn's callbacks may look at.
+    """
+    if not fitted.history:
+        return {}
     lines = {
         "auxiliary labels": _source(fitted.settings.labels),
         "auxiliary classes": _auxiliary_classes(fitted),
