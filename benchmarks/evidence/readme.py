@@ -12,7 +12,6 @@ TEXT = Path(__file__).with_name("readme.md")
 
 def block() -> str:
     """The text between the marks."""
-    said = fill(
-        TEXT.read_text().format(**facts()), 99, break_long_words=False, break_on_hyphens=False
-    )
-    return f"{said}\n\n{overview(UNTUNED_IMAGES).markdown()}"
+    parts = TEXT.read_text().format(**facts()).split("\n\n")
+    said = [fill(part, 99, break_long_words=False, break_on_hyphens=False) for part in parts]
+    return "\n\n".join([*said, overview(UNTUNED_IMAGES).markdown()])
