@@ -206,7 +206,7 @@ def test_a_score_that_is_measured_from_the_second_fit_on_is_nan_before(iris):
         assert name in clf.history_.columns()
         known = np.isfinite(clf.history_[name])
         assert known.tolist() == [False] * 3 + [True] * 3 + [False] * 3
-    assert len(str(clf.history_).splitlines()) == 10
+    assert len(str(clf.history_).splitlines()) == 10 + len(clf.history_.about)
 
 
 def test_partial_fit_goes_on_by_one_epoch_each(iris):
@@ -271,7 +271,7 @@ def test_history_records_every_epoch(iris, auxiliary, early_stopping):
         assert (entropy <= np.log(2) + 1e-6).all()
     frame = pd.DataFrame(history)
     assert frame.shape == (4, len(history.columns()))
-    assert len(str(history).splitlines()) == 5
+    assert len(str(history).splitlines()) == 5 + len(history.about)
     assert clf.net_.history[:, "primary_loss"] == history["primary_loss"].tolist()
 
 
@@ -282,7 +282,7 @@ def test_history_has_all_columns_when_an_epoch_has_no_meta_step(iris, every):
     assert history["meta_loss"].shape == history["gradient_norm_ratio"].shape == (5,)
     learned = [any(s % every == 0 for s in range(3 * e, 3 * e + 3)) for e in range(5)]
     assert np.isfinite(history["meta_loss"]).tolist() == learned
-    assert len(str(history).splitlines()) == 6
+    assert len(str(history).splitlines()) == 6 + len(history.about)
 
 
 def test_callbacks_of_skorch_run(iris, capsys):
