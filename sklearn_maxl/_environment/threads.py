@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any
 
 import torch
 
@@ -42,7 +43,7 @@ def torch_threads(n: int | None) -> Iterator[None]:
         yield
 
 
-def _check(n: object) -> None:
+def _check(n: Any) -> None:
     """Refuse a number that torch can't take, here or at all."""
     whole = isinstance(n, Integral) and not isinstance(n, bool)
     if n is not None and not (whole and 1 <= n <= MAX_THREADS):
