@@ -3,7 +3,6 @@
 import argparse
 import sys
 import time
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ from .options import (
     options_of,
 )
 from .scores import check_score
-from .sentences import FitError, TableError, one_line, percent, plural, shown
+from .sentences import TableError, fit_in_words, percent, plural, shown
 from .tables import Table, prepare
 
 if TYPE_CHECKING:
@@ -90,18 +89,12 @@ def _fit(options: argparse.Namespace, table: Table, arms: list[str | None]) -> C
     estimator = MAXLClassifier if table.task == "classification" else MAXLRegressor
     network = estimator(max_epochs=options.epochs or "auto", lr=options.lr)
     baselines = {name: tabular_pipeline(one) for name, one in BASELINES[table.task].items()}
-    with warnings.catch_warnings(record=True) as caught:
-        try:
-            found = tracked_compare(
-                tabular_pipeline(network), table.X, table.y, options.folds, arms, None,
-                options.seeds, options.scoring, None, options.jobs, options.random_state, _track,
-                baselines,
-            )  # fmt: skip
-        except (ValueError, RuntimeError, MemoryError) as error:
-            raise FitError(one_line(error)) from error
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        sys.stderr.write(f"warning: {message}\n")
-    return found
+    with fit_in_words():
+        return tracked_compare(
+            tabular_pipeline(network), table.X, table.y, options.folds, arms, None,
+            options.seeds, options.scoring, None, options.jobs, options.random_state, _track,
+            baselines,
+        )  # fmt: skip
 
 
 def _arms(names: Sequence[str]) -> list[str | None]:

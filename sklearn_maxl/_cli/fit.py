@@ -33,7 +33,7 @@ from .options import (
 )
 from .record import Record, Score
 from .scores import held_out, score_of
-from .sentences import FitError, TableError, aligned, one_line, percent, printable, shown
+from .sentences import TableError, aligned, fit_in_words, one_line, percent, printable, shown
 from .tables import Table, draw_rows, prepare
 
 if TYPE_CHECKING:
@@ -158,13 +158,8 @@ def _held_out_score(model: Pipeline, table: Table, seed: int) -> Score | None:
 
 def _train(model: Pipeline, X: "pd.DataFrame", y: np.ndarray, what: str) -> None:
     """Fit a model, or say why not."""
-    with warnings.catch_warnings(record=True) as caught, _told(what):
-        try:
-            model.fit(X, y)
-        except (ValueError, RuntimeError, MemoryError) as error:
-            raise FitError(one_line(error)) from error
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        sys.stderr.write(f"warning: {message}\n")
+    with fit_in_words(), _told(what):
+        model.fit(X, y)
 
 
 def _save(model: Pipeline, output: str, record: Record) -> None:

@@ -1,6 +1,9 @@
 """Sentences for the person who wrote the command."""
 
-from collections.abc import Iterable
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class TableError(ValueError):
@@ -44,3 +47,15 @@ def aligned(lines: list[list[str]]) -> str:
     return "\n".join(
         "  ".join(map(str.ljust, line, widths)).rstrip() for line in lines
     )  # fmt: skip
+
+
+@contextmanager
+def fit_in_words() -> Iterator[None]:
+    """Errors of a fit as a `FitError`, and each of its warnings in a line when it is over."""
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            yield
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise FitError(one_line(error)) from error
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        sys.stderr.write(f"warning: {message}\n")
