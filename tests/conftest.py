@@ -8,8 +8,15 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, load_iris
+
+# The same examples in every run, so that a change is judged by what it changes. `make random` looks
+# for new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("random", max_examples=1000)
+settings.load_profile("same")
 
 
 def pytest_configure() -> None:

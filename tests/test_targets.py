@@ -49,12 +49,23 @@ def test_distinct_targets_fill_bins_evenly_and_in_order(n, n_bins, seed):
 )
 def test_weights_are_repetitions(y, data):
     weight = data.draw(hnp.arrays(np.int64, len(y), elements=st.integers(1, 4)))
-    q = np.linspace(0, 1, 5)[1:-1]
-    expected = quantiles(np.repeat(y, weight), None, q)
-    np.testing.assert_array_equal(quantiles(y, weight.astype(float), q), expected)
-    a, b = Bins(y, weight.astype(float), 4, "R"), Bins(np.repeat(y, weight), None, 4, "R")
+    repeated, weight = np.repeat(y, weight), weight.astype(float)
+    expected = quantiles(repeated, None, 4)
+    np.testing.assert_array_equal(quantiles(y, weight, 4), expected)
+    a, b = Bins(y, weight, 4, "R"), Bins(repeated, None, 4, "R")
     np.testing.assert_allclose([a.mean, a.scale], [b.mean, b.scale], rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(a.encode(y).y, b.encode(y).y)
+
+
+@given(
+    hnp.arrays(np.float64, st.integers(1, 30), elements=st.integers(-9, 9).map(float)),
+    st.integers(1, 40),
+)
+def test_quantiles_are_counted_exactly(y, n_bins):
+    # The k-th edge is the least value that has ceil(k n / B) samples up to it.
+    y = np.sort(y)
+    edges = [y[-(-k * len(y) // n_bins) - 1] for k in range(1, n_bins)]
+    np.testing.assert_array_equal(quantiles(y, None, n_bins), np.unique(edges))
 
 
 def test_several_columns_are_binned_where_they_differ_most():

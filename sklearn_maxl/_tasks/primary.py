@@ -151,8 +151,7 @@ class Bins:
         z = (columns - self.mean) / self.scale
         self.direction = principal_direction(z, weight)
         along = z @ self.direction
-        n_bins = min(n_bins, len(along))
-        edges = np.unique(quantiles(along, weight, np.linspace(0, 1, n_bins + 1)[1:-1]))
+        edges = quantiles(along, weight, n_bins)
         self.edges = edges[edges < along.max()]  # no bin without a sample
         self.names = np.arange(len(self.edges) + 1)
 
@@ -224,15 +223,18 @@ def principal_direction(
 
 
 def quantiles(
-    values: NDArray[np.float64], weight: NDArray[np.float64] | None, q: NDArray[np.float64]
+    values: NDArray[np.float64], weight: NDArray[np.float64] | None, n_bins: int
 ) -> NDArray[np.float64]:
-    """Least values at which a share `q` of the weight is reached."""
+    """Least values at which a share 1/B, 2/B, ... of the weight is reached; each once, in order.
+
+    Found from the values, of which there are few, and not from the shares: B may be any number.
+    """
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(np.ones(len(values)) if weight is None else weight[order])
     share = reached / reached[-1]
-    # Rounding must not push an edge to the next value.
-    at = np.searchsorted(share, q - 1e-12).clip(max=len(values) - 1)
-    return values[order][at]
+    # How many of the shares are reached. Rounding must not push an edge to the next value.
+    n_shares = np.floor((share + 1e-12) * n_bins).clip(max=n_bins - 1)
+    return np.unique(values[order][np.diff(n_shares, prepend=0) > 0])
 
 
 Targets = Classes | Bins
