@@ -3,7 +3,7 @@ BIN ?= .venv/bin/
 EXAMPLES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart examples smoke test calls random lint format types spelling doctest docs pages hooks check ci clean
+.PHONY: help setup quickstart examples smoke test versions calls random lint format types spelling doctest docs pages hooks check ci clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ test:  ## Run the tests, two at a time
 
 calls:  ## Random calls on good and bad data, EXAMPLES=20000 of them: for a night
 	EXAMPLES=$(EXAMPLES) $(BIN)python -m pytest -q tests/test_calls.py
+
+versions:  ## The tests with each Python that is here, and with the oldest packages that are allowed
+	$(BIN)nox
 
 random:  ## Tests of properties on new random examples, ten times as many as usual
 	$(BIN)python -m pytest -n 2 -m hypothesis --hypothesis-profile random

@@ -31,7 +31,7 @@ from .options import (
     options_of,
 )
 from .scores import check_score
-from .sentences import TableError, fit_in_words, percent, plural, shown
+from .sentences import TableError, in_words, percent, plural, shown
 from .tables import Table, prepare
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _fit(options: argparse.Namespace, table: Table, arms: list[str | None]) -> C
     estimator = MAXLClassifier if table.task == "classification" else MAXLRegressor
     network = estimator(max_epochs=options.epochs or "auto", lr=options.lr)
     baselines = {name: tabular_pipeline(one) for name, one in BASELINES[table.task].items()}
-    with fit_in_words():
+    with in_words():
         return tracked_compare(
             tabular_pipeline(network), table.X, table.y, options.folds, arms, None,
             options.seeds, options.scoring, None, options.jobs, options.random_state, _track,

@@ -33,7 +33,7 @@ from .options import (
 )
 from .record import Record, Score
 from .scores import held_out, score_of
-from .sentences import TableError, aligned, fit_in_words, one_line, percent, printable, shown
+from .sentences import TableError, aligned, in_words, one_line, percent, printable, shown
 from .tables import Table, draw_rows, prepare
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _held_out_score(model: Pipeline, table: Table, seed: int) -> Score | None:
 
 def _train(model: Pipeline, X: "pd.DataFrame", y: np.ndarray, what: str) -> None:
     """Fit a model, or say why not."""
-    with fit_in_words(), _told(what):
+    with in_words(), _told(what):
         model.fit(X, y)
 
 

@@ -14,7 +14,7 @@ from .model import Model, load_model
 from .new_rows import NewRows, read_new
 from .options import check_installed, check_output, form_of
 from .scores import quality, score_of
-from .sentences import FitError, TableError, one_line, plural, printable
+from .sentences import TableError, in_words, one_line, plural, printable
 from .texts import WITH_COMMA, decimals
 
 if TYPE_CHECKING:
@@ -71,18 +71,15 @@ def _predictions(model: Model, rows: NewRows) -> tuple["pd.DataFrame", np.ndarra
     """The table of the output as texts, and the predictions."""
     import pandas as pd
 
-    with warnings.catch_warnings():
-        # Of categories that were not seen in training, of which the notes tell.
+    with in_words():
+        # Of categories that were not seen in training the notes tell.
         warnings.filterwarnings("ignore", "Found unknown categories")
-        try:
-            if model.task == "classification":
-                probabilities = model.pipeline.predict_proba(rows.X)
-                classes = model.pipeline.classes_
-                answers = classes[probabilities.argmax(axis=1)]
-            else:
-                answers = model.pipeline.predict(rows.X)
-        except (ValueError, RuntimeError, MemoryError) as error:
-            raise FitError(printable(one_line(error))) from error
+        if model.task == "classification":
+            probabilities = model.pipeline.predict_proba(rows.X)
+            classes = model.pipeline.classes_
+            answers = classes[probabilities.argmax(axis=1)]
+        else:
+            answers = model.pipeline.predict(rows.X)
     out = rows.passed_on.copy()
     if out.columns.empty:
         out["row"] = np.arange(1, len(out) + 1)

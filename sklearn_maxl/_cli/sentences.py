@@ -11,7 +11,7 @@ class TableError(ValueError):
 
 
 class FitError(Exception):
-    """What went wrong in a fit."""
+    """What went wrong in a fit or a prediction."""
 
 
 def one_line(error: BaseException) -> str:
@@ -50,12 +50,12 @@ def aligned(lines: list[list[str]]) -> str:
 
 
 @contextmanager
-def fit_in_words() -> Iterator[None]:
-    """Errors of a fit as a `FitError`, and each of its warnings in a line when it is over."""
+def in_words() -> Iterator[None]:
+    """Errors of an estimator as a `FitError`, and each of its warnings in a line afterwards."""
     with warnings.catch_warnings(record=True) as caught:
         try:
             yield
         except (ValueError, RuntimeError, MemoryError) as error:
-            raise FitError(one_line(error)) from error
+            raise FitError(printable(one_line(error))) from error
     for message in dict.fromkeys(str(warning.message) for warning in caught):
-        sys.stderr.write(f"warning: {message}\n")
+        sys.stderr.write(f"warning: {printable(message)}\n")

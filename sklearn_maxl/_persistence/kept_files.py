@@ -1,7 +1,7 @@
 """The folder of one fit: its newest checkpoint, and the one before it.
 
 As long as a fit uses a folder, it holds a lock on it, which the system takes away from a process
-that is killed. Whoever holds the lock is alone: what a killed save left may go.
+that is killed. Whoever holds the lock is alone.
 """
 
 import os
@@ -17,8 +17,6 @@ from . import container
 from .json_values import Plain
 
 Parts = tuple[Plain, dict[str, Tensor]]
-
-LEFT_BEHIND = ".sklearn_maxl-*.tmp"  # by a process that was killed as it saved
 
 
 @contextmanager
@@ -68,8 +66,6 @@ class KeptFiles:
         self.newest = folder / "newest.safetensors"
         self.previous = folder / "previous.safetensors"
         self._any_written = False
-        for left in folder.glob(LEFT_BEHIND):
-            left.unlink(missing_ok=True)
 
     def read(self) -> Parts | None:
         """The newest checkpoint that is whole, None where there is none.

@@ -1,0 +1,29 @@
+"""The tests on other versions: `nox`, which leaves out what this machine does not have."""
+
+import tomllib
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+EXTRAS = ("test", "cli", "export", "plot", "progress")
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Every Python, with the tested versions of the packages."""
+    session.install("-c", "constraints.txt", "-e", ".[test]")
+    session.run("python", "-m", "pytest", "-n", "2", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """The oldest versions that pyproject.toml allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = project["optional-dependencies"]
+    bounds = [*project["dependencies"], *(line for name in EXTRAS for line in optional[name])]
+    oldest = [line.replace(">=", "==") for line in bounds if ">=" in line]
+    constraints = Path(session.create_tmp()) / "oldest.txt"
+    constraints.write_text("\n".join(oldest), encoding="utf-8")
+    session.install("-c", str(constraints), "-e", ".[test]")
+    session.run("python", "-m", "pytest", "-n", "2", *session.posargs)
