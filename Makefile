@@ -49,8 +49,8 @@ spelling:  ## Check spelling
 	$(BIN)codespell
 
 doctest:  ## Run the examples in docstrings, docs and README
-	$(BIN)python -m pytest --doctest-modules sklearn_maxl
-	$(BIN)python -m pytest --doctest-glob="*.rst" --doctest-glob="README.md" docs README.md
+	$(BIN)python -m pytest -n 2 --doctest-modules sklearn_maxl
+	$(BIN)python -m pytest -n 2 --doctest-glob="*.rst" --doctest-glob="README.md" docs README.md
 
 docs:  ## Run the examples and build docs/_build/html; needs no network
 	$(BIN)sphinx-build -W --keep-going -b html docs docs/_build/html
