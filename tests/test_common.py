@@ -47,18 +47,20 @@ class HumanClassifier(MAXLClassifier):
 
 ARMS = [*NAMED, None]
 
-# With epochs of their own, but for one: its trials are fits as well, of all networks at once.
-QUICK = {"lr": 0.01, "max_epochs": 5}
+# Two with the network of tables, for classes and for numbers; small ones elsewhere, that all may be
+# checked in minutes. One has no epochs of its own: its trials are fits as well.
+SMALL = {"backbone": MLP((16,)), "lr": 0.03, "max_epochs": 5}
+NUMBERS = {"lr": 0.03, "max_epochs": 10}
 ESTIMATORS = [
     MAXLClassifier(max_epochs=5),
     MAXLClassifier(MLP((8,)), auxiliary=None),
-    *(MAXLClassifier(auxiliary=arm, **QUICK) for arm in ARMS[1:] if arm != "human"),
-    HumanClassifier(auxiliary="human", **QUICK),
-    *(MAXLRegressor(auxiliary=arm, max_epochs=40) for arm in ("maxl", "kmeans", None)),
-    MAXLClassifier(auxiliary=Learned(alternation="epoch"), psi="auto", lr=0.01, max_epochs=8),
-    MAXLClassifier(auxiliary=Learned(weight_range=3.0, information_weight=0.1), **QUICK),
-    MAXLClassifier(auxiliary=Learned(meta_gradient="double_backward"), **QUICK),
-    MAXLClassifier(auxiliary=Learned(optimizer=SGD(momentum=0.9)), **QUICK),
+    *(MAXLClassifier(auxiliary=arm, **SMALL) for arm in ARMS[1:] if arm != "human"),
+    HumanClassifier(auxiliary="human", **SMALL),
+    *(MAXLRegressor(auxiliary=arm, **NUMBERS) for arm in ("maxl", "kmeans", None)),
+    MAXLClassifier(auxiliary=Learned(alternation="epoch"), psi="auto", **SMALL | {"max_epochs": 8}),
+    MAXLClassifier(auxiliary=Learned(weight_range=3.0, information_weight=0.1), **SMALL),
+    MAXLClassifier(auxiliary=Learned(meta_gradient="double_backward"), **SMALL),
+    MAXLClassifier(auxiliary=Learned(optimizer=SGD(momentum=0.9)), **SMALL),
 ]
 
 
@@ -78,7 +80,7 @@ ROUNDED = {"check_methods_subset_invariance": "float32 does not hold its 1e-7 ev
 
 
 @parametrize_with_checks(
-    [MAXLRegressor(loss="huber", n_bins=3, lr=0.01, auxiliary="uniform", max_epochs=20)],
+    [MAXLRegressor(loss="huber", n_bins=3, auxiliary="uniform", **NUMBERS)],
     expected_failed_checks=lambda estimator: {**EXPECTED_FAILURE, **ROUNDED},
     xfail_strict=False,
 )
