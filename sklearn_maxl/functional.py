@@ -40,11 +40,11 @@ def label_gradient(
     optimizer: Optimizer,
     gradients: Mapping[str, Tensor] | None = None,
 ) -> LabelGradient:
-    """Exact gradient of a meta loss after one step, by labels that are linear in the loss.
+    """Exact gradient of a meta loss through one optimizer step, with respect to labels.
 
-    A network with parameters t is trained by a loss that is linear in some labels Y (targets of
-    an auxiliary head, soft targets of classes, weights of samples; any of them may come from a
-    second network)::
+    A network with parameters t is trained by a loss that is linear in some labels Y. These can be
+    targets of an auxiliary head, soft targets of classes, or weights of samples, and a second
+    network may have made them::
 
         L(t) = L_0(t) + sum_k Y_k terms_k(t)
 
@@ -86,8 +86,8 @@ def label_gradient(
     -----
     Calls of `terms` and `meta_loss` must not move running statistics, and must see the random
     numbers (dropout) of the training pass. `torch.func.functional_call` with copies of the
-    buffers does the first. Where an operator has no forward-mode derivative, two backward
-    passes through `terms` take its place: the same result, slower.
+    buffers does the first. If an operator has no forward-mode derivative, two backward
+    passes through `terms` take its place: the same result, but slower.
 
     References
     ----------
@@ -115,8 +115,8 @@ def label_gradient(
     >>> t = dict(net.named_parameters())
     >>> (weights * terms(t)).sum().backward()
     >>> found = label_gradient(terms, meta_loss, t, optimizer)
-    >>> found.gradient.shape
-    torch.Size([8])
+    >>> found.gradient.sign()  # -1: more weight on this sample lowers the other loss
+    tensor([-1.,  1., -1., -1., -1., -1., -1., -1.])
     """
     if gradients is None:
         gradients = {name: p.grad for name, p in parameters.items() if p.grad is not None}

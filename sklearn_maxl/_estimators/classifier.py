@@ -33,122 +33,123 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     second network, the label generator, invents for the same samples. The label
     generator is trained by the gradient of the primary loss after one step of the
     multi-task network, so that learning its labels helps the real task. On images
-    the auxiliary network sees every sample turned by some right angle and has
-    auxiliary classes for each pair of class and turn, see `views`; a prediction reads
-    all of them once they are learned. Without views, only the trunk and the primary
-    head predict, as in the paper.
+    the auxiliary task is about samples that are turned by right angles, and a
+    prediction is the mean over the turns, see `views`. Without views, only the trunk
+    and the primary head predict, as in the paper.
 
     Parameters
     ----------
     backbone : str, backbone, callable or module, default="auto"
         **Task.** Trunk of the multi-task network: "mlp", "members", "convnet", "vgg16" or
-        "resnet50"; "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), "members" for
-        the rows of tables (2-D `X`), which is several networks with shared weights whose
-        predictions are averaged (`sklearn_maxl.backbones.Members`; to classify 500 rows and more
-        they have waves of each number beside it and a dropout of 0.2, from 2,000 rows on, and in
-        regression, of 0.1). They were chosen on the data sets for tuning (``python -m
-        benchmarks.evidence tune``). A backbone is an object of `sklearn_maxl.backbones`, whose
-        parameters a grid search reaches (``backbone__hidden_layer_sizes``). A callable maps the
-        shape of one sample to a `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features).
-        A module is copied in every fit and never changed itself.
+        "resnet50". "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), and "members"
+        for the rows of tables (2-D `X`): several networks with shared weights, whose predictions
+        are averaged. To classify 500 rows and more, the members also get waves of each number,
+        and a dropout of 0.2, which is 0.1 from 2,000 rows on and in regression. This was chosen on
+        the data sets for tuning (``python -m benchmarks.evidence tune``). A backbone is an object
+        of `sklearn_maxl.backbones`, whose parameters a grid search reaches
+        (``backbone__hidden_layer_sizes``). A callable maps the shape of one sample to a
+        `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features). A module is copied in
+        every fit and never changed itself.
     focal_gamma : float, default=0.0
         Exponent of the focal loss of both tasks; 0 is cross-entropy, 2 the
         paper's. Cross-entropy is the default because single-task training is at
         least as good with it when labels are few (``python -m benchmarks.studies.few_labels``).
     label_smoothing : float, default=0.0
         Share of each primary label that is spread evenly over all classes [3]_, from 0 to less
-        than 1. 0, as the paper has it; with 0.1 and ``auxiliary=None`` small tables gained up to
+        than 1. 0 is the paper's. With 0.1 and ``auxiliary=None`` small tables gained up to
         half a point, with lower log-losses (``python -m benchmarks.evidence``).
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, in both losses.
     input_shape : tuple of int, default=None
         Shape of one sample, such as (channels, height, width), for images that come as
-        rows of a 2-D `X`: so they pass through tools that take nothing else
+        rows of a 2-D `X`. So they pass through tools that take nothing else
         (`BaggingClassifier`, `permutation_importance`, scalers). None: samples have the
-        shape in which `X` comes.
+        shape that they have in `X`.
     auxiliary : {"maxl", "uniform", "random", "kmeans", "human", "auto", None} or object of \
             `sklearn_maxl.labels`, default="maxl"
         **Auxiliary labels.** Where they come from. "maxl", short for ``Learned()``: the label
         generator. "uniform": spread evenly over the auxiliary classes of the sample's
         class, nothing learned. "random": drawn once per sample. "kmeans": clusters within
         each class, of the features of an autoencoder. "human": given to `fit`. None: no
-        auxiliary task, a plain network. All are trained on the same budget. With the
+        auxiliary task, a plain network. All are trained for as many epochs. With the
         object, a grid search reaches its parameters (``auxiliary__entropy_weight``).
         "auto": held-out samples decide between "maxl", "uniform" and None, by whole
-        trainings with each of them; folds and rule are those of `lr`.
+        trainings with each of them and the rule of `max_epochs`.
     psi : int, sequence of int, dict or "auto", default=5
         Auxiliary classes per primary class: one number for all, one for each class
-        in sorted order, or by class. "auto" tries 2, 3, 5 and 10 in short trainings, which
-        together take half of `max_epochs`, without one of five folds, and decides by the
-        rule of `lr`. Ignored by "human", whose labels decide. 5 is the paper's best on three
-        of six data sets (its Table 1).
+        in sorted order, or by class. "auto" tries 2, 3, 5 and 10 in short trainings without
+        one of five folds, and decides by the rule of `max_epochs`. Together they take half as
+        many epochs as the fit. "human" ignores `psi`: its labels decide. 5 is the paper's best
+        on three of six data sets (its Table 1).
     auxiliary_weight : float, default=1.0
         Weight w of the auxiliary loss. 1 is the paper's.
     views : {"auto", "rotations", None}, default="auto"
         Views of a sample in the auxiliary task. "rotations": each sample of a batch is
-        turned by 0, 1, 2 or 3 right angles, drawn anew (0 or 2 where images are not
-        square), and each pair of class and turn has `psi` auxiliary classes of its own;
+        turned by 0, 1, 2 or 3 right angles, drawn anew (0 or 2 if images are not
+        square), and each pair of class and turn has `psi` auxiliary classes of its own,
         after Lee, Hwang and Shin (ICML 2020). `predict_proba` is the mean over the turns
-        of the log-probability that the auxiliary head gives a class, normalised. While
-        that head knows the classes of training samples less well than the primary head
-        (by more than 5 points of accuracy), as after a few epochs, the latter has a say in
-        the log-probability, one half from 10 points on. A step costs twice as much and a
-        prediction as many times as there are views. "auto": "rotations" for images, None
-        for everything else, because they help where labels are few
-        (``python -m benchmarks.evidence``). None: the paper's, the auxiliary task sees what the
-        primary one does and the primary head predicts.
+        of the log-probability that the auxiliary head gives a class, normalised. After a few
+        epochs that head may not know the classes yet: if its accuracy on training samples is
+        more than 5 points below that of the primary head, the primary head has a share in the
+        log-probability, one half from 10 points on. A step costs twice as much. A
+        prediction costs as many single ones as there are views. "auto": "rotations" for
+        images, because they help if labels are few (``python -m benchmarks.evidence``), and None
+        for everything else. None is the paper's: the auxiliary task sees what the primary one
+        does, and the primary head predicts.
     optimizer : {"auto", "adam", "sgd", "adamw"}, object of `sklearn_maxl.optimizers` or \
             callable, default="auto"
         **Training.** Optimizer of the multi-task network, or a function of (parameters, lr)
         that makes one. The virtual step of the meta-gradient follows Adam, AdamW and SGD
         exactly. With the object, a grid search reaches ``optimizer__weight_decay``.
-        "auto" is AdamW with a weight decay of 0.1 for the rows of tables: to classify them as
-        accurate as Adam on the data sets for tuning, with better probabilities
-        (``python -m benchmarks.evidence tune``); for everything else it is "adam". The
+        "auto" is AdamW with a weight decay of 0.1 for the rows of tables: on the data sets for
+        tuning it classified as accurately as Adam, with better probabilities
+        (``python -m benchmarks.evidence tune``). For everything else it is "adam". The
         paper's is "sgd".
     lr : float or "auto", default="auto"
-        Learning rate of the multi-task network. "auto" is 0.003 for images and signals: of 0.001,
-        0.003 and 0.01 the one with the best mean accuracy on the data sets for tuning (``python -m
-        benchmarks.evidence tune``). For the rows of tables it is 0.015, where 0.005 and 0.03 are no
-        better (``python -m benchmarks.studies.defaults_of_tables``). For numbers to predict from
-        images and signals it is 0.001, Adam's usual one. ``lr_`` tells it.
+        Learning rate of the multi-task network. "auto" is 0.003 to classify images and signals: of
+        0.001, 0.003 and 0.01 it has the best mean accuracy on the data sets for tuning (``python -m
+        benchmarks.evidence tune``). For the rows of tables it is 0.015; 0.005 and 0.03 are no
+        better (``python -m benchmarks.studies.defaults_of_tables``). For regression of
+        images and signals it is 0.001, Adam's usual one. ``lr_`` has the number.
     temperature : float or "auto", default="auto"
-        What the logits of the classes are divided by, so that probabilities are to be believed
+        The logits of the classes are divided by it, so that probabilities can be believed
         (Guo, Pleiss, Sun and Weinberger, ICML 2017), from 1e-6 to 1e6: above 1 they are less
-        sure. No prediction changes. "auto" is, for the rows of tables, the number with the least
-        log-loss on rows that the trials of `max_epochs` hold out, or those of `auxiliary` if that
-        is "auto". Few rows tell it badly, so that a number far from 1 has to be worth it: its
-        logarithm is taken to have a standard deviation of 0.3 before any row is seen. It is 1
-        for images and signals, in `partial_fit`, and where no class has five rows.
-        ``temperature_`` tells it.
+        sure. The predicted classes stay the same. For the rows of tables, "auto" is the number
+        with the least log-loss on the rows that the trials of `max_epochs` hold out, or those of
+        `auxiliary` if that is "auto". Few rows are a poor measure, so a number far from 1 has to
+        be worth it: its logarithm is taken to have a standard deviation of 0.3 before any row is
+        seen. "auto" is 1 for images and signals, in `partial_fit`, and if no class has five rows.
+        ``temperature_`` has the number.
     schedule : {"auto", "constant", "halving", "cosine"} or callable, default="auto"
-        Learning rates of both optimizers over the epochs: a function of the part of
-        `max_epochs` that is over (0 to 1) that returns a factor. "halving" halves
-        after each quarter, the paper's 50 of 200 epochs; "cosine" falls to zero, which
+        Learning rates of both optimizers over the epochs. A callable gets the part of
+        `max_epochs` that is over (0 to 1), and returns a factor. "halving" halves
+        after each quarter, the paper's 50 of 200 epochs. "cosine" falls to zero, which
         gives lower log-losses than "constant" on every data set for tuning. "auto" is
-        "cosine" in `fit` and "constant" in `partial_fit`, where nobody knows the end.
+        "cosine" in `fit`, and "constant" in `partial_fit`, where nobody knows the end.
     augment : {"crop_flip"}, callable or None, default=None
-        Random change of a training batch, on the device, from a tensor (n,
-        \\*input_shape_) in the units of `X` to one of the same shape. "crop_flip", the
-        paper's: images are shifted by up to 4 pixels and mirrored. The label
-        generator and the meta loss see what the training pass sees.
+        Random change of a training batch. "crop_flip", the paper's: images are shifted by
+        up to 4 pixels and mirrored. A callable makes of a tensor (n, \\*input_shape_), on the
+        device and in the units of `X`, one of the same shape. The label generator and the meta
+        loss see what the training pass sees.
     batch_size : int or "auto", default="auto"
-        Most samples in a batch; batches are of even size. "auto" is a sixteenth of the training
-        set, so that small data sets get enough steps, but at least 32, because batch normalisation
-        needs them, and at most 128. For the rows of tables it is an eighth, from 64 to 256.
+        Largest number of samples in a batch; batches are of even size. "auto" is a sixteenth of the
+        training set, so that small data sets get enough steps, but at least 32, because batch
+        normalisation needs them, and at most 128. For the rows of tables it is an eighth, from 64
+        to 256.
     max_epochs : int or "auto", default="auto"
-        Passes over the training set. All are run unless `early_stopping` is set. "auto" is 100. For
-        the rows of tables it is 20, to classify 500 rows and more 32, in regression 30; more where
-        these would be fewer than 96 steps (in regression 120), and fewer where they would be more
-        than 4,000. A fit tries that and a third of it, which noisy tables need, before its own
-        training. The trials have no auxiliary task and
-        are trained all at once where the networks are the package's own. Each is trained without
-        one of five stratified folds and predicts its rows: one fold is held out of 600 rows and
-        more, two of fewer. Of the numbers whose accuracy is at most half a standard error (of the
-        difference) below the best, the one with the least log-loss is taken, in regression that
-        with the least loss; ``n_iter_`` tells it, ``history_.trials`` the rest. The same numbers,
-        given as `max_epochs` and `temperature`, make the same fit to the bit without trials.
-        `partial_fit` and tables where no class has five rows make no trials.
+        Passes over the training set. All are run unless `early_stopping` is set. "auto" is 100 for
+        images and signals. For the rows of tables it starts from 20, or from 32 to classify 500
+        rows and more, or from 30 in regression. That becomes more if it would be fewer than 96
+        steps (in regression 120), and fewer if it would be more than 4,000. Before its own
+        training, a fit tries this number and a third of it, which noisy tables need. The trials
+        have no auxiliary task, and are trained all at once if the networks are the package's own.
+        Each is trained without one of five stratified folds and predicts its rows; one fold is held
+        out of 600 rows and more, two of fewer. Numbers stay in if their accuracy is at most half a
+        standard error (of the difference) below the best. Of these, the one with the least log-loss
+        is taken, in regression the one with the least loss. ``n_iter_`` has the number,
+        ``history_.trials`` the rest. The same numbers, given as `max_epochs` and `temperature`,
+        make the same fit to the bit without trials. `partial_fit`, and tables where no class has
+        five rows, make no trials.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the data, stop when the accuracy on it
         does not rise by `tol` for more than `n_iter_no_change` epochs, and restore
@@ -168,22 +169,21 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **Running.** "auto" (the accelerator that torch finds, else the CPU), "cpu", or an
         accelerator by its name: "cuda", "cuda:1", "mps" (Apple), "xpu" (Intel).
     precision : {"float32", "bfloat16"}, default="float32"
-        Type that the networks compute in while they train (`torch.autocast`, whatever the
-        program around has entered); weights, losses, optimizers and predictions stay in
+        Type that the networks compute in while they train, by `torch.autocast`; one that your
+        program has entered has no influence. Weights, losses, optimizers and predictions stay in
         float32. "bfloat16" is faster on devices with units for it. It rounds to 2 to 3
-        digits, and the meta-gradient with it: as far from float64 as double backward in
-        bfloat16 is.
+        digits. So the meta-gradient is as far from float64 as double backward in bfloat16 is.
     n_threads : int or None, default=1
         Cores that torch uses in a fit on the CPU. With the default a result is
         bitwise the same in a loop, in joblib's workers and on a machine with more
         cores, and small networks are fastest. Raise it for wide convolutional
         networks; None leaves torch's own setting.
     callbacks : list of skorch callbacks or None, default=None
-        Schedules, checkpoints, clipping: a shallow copy of each goes to the skorch
-        net, ``net_``. For progress bars and scores through a grid search there is
+        Such as schedules, checkpoints and clipping. A shallow copy of each goes to the skorch
+        net, ``net_``. For progress bars and scores, also in a grid search, use
         scikit-learn's ``set_callbacks``, from 1.9 on.
     verbose : int, default=0
-        With 1, a line per trial and per epoch goes to the logger "sklearn_maxl".
+        With 1, a line for each trial and each epoch goes to the logger "sklearn_maxl".
     random_state : int, RandomState instance or None, default=None
         Seed of everything random. The same integer gives bitwise the same result
         on machines of the same kind. No global random state is read or changed, not even
@@ -208,9 +208,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     n_iter_ : int
         Epochs run in all.
     net_ : skorch.NeuralNet
-        The net: multi-task network ``net_.module_``, generator ``net_.generator_``. What
-        predicts, as one torch module, is ``to_torch()``; ``net_.module_(x)`` is what
-        each head says, the views of images left out.
+        The net: multi-task network ``net_.module_``, generator ``net_.generator_``.
+        ``net_.module_(x)`` has the logits of each head, without the views of images.
+        ``to_torch()`` makes one torch module of all that predicts.
     history_ : History
         A dictionary per epoch: ``history_[-1]``, ``history_["meta_loss"]``,
         ``print(history_)``, ``pandas.DataFrame(history_)``. Calls of `partial_fit` keep the
@@ -227,7 +227,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     -----
     Inputs are standardised inside the network, per feature or per channel, with
     the training set's (weighted) mean and deviation. The standardised values of a table are
-    squeezed smoothly into (-3, 3), so that one that is far from all others does not decide
+    squeezed smoothly into (-3, 3), so that a value that is far from all others does not decide
     alone, after Holzmueller et al. [2]_.
 
     `to_torch` makes one torch module of all that predicts, for ONNX, `torch.export` and
@@ -250,8 +250,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     >>> clf = MAXLClassifier(max_epochs=20, random_state=0).fit(X, y)
     >>> clf.predict(X[:2])
     array([0, 0])
-    >>> clf.generate_auxiliary_labels(X, y).shape  # 3 classes, psi = 5
-    (150, 15)
+    >>> clf.predict_proba(X[[0, 83]]).round(1)  # a clear case, and one between two classes
+    array([[1. , 0. , 0. ],
+           [0. , 0.3, 0.7]])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

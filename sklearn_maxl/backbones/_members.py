@@ -17,29 +17,28 @@ from ._periodic import Periodic
 class Members(BaseEstimator):
     """Fully connected networks that share weights, trained at once and averaged, for tables.
 
-    Each of the `n_members` networks has all layers of an :class:`MLP`. They share the weight
-    matrix of a layer; a member's own are the factors that its inputs and outputs are
-    multiplied by, its biases and its heads [1]_. The members see the same samples and have the
-    same loss, of which the mean over the members is trained; the mean of their probabilities,
-    or of the numbers that they predict, is the prediction. So an ensemble costs little more
-    memory than one network. On tables it was more accurate than one, with better
-    probabilities [2]_, and it is ``backbone="auto"`` there
+    Each of the `n_members` networks has all layers of an :class:`MLP`. The members share the
+    weight matrix of each layer. Each member has its own factors for the inputs and outputs of
+    a layer, its own biases and its own heads [1]_. All members see the same samples. They are
+    trained by the mean of their losses, and predict the mean of their probabilities, or of
+    their numbers. So an ensemble costs little more memory than one network. On tables it was
+    more accurate than one, with better probabilities [2]_, and it is ``backbone="auto"`` there
     (``python -m benchmarks.studies.defaults_of_tables``).
 
-    Label generator and ``auxiliary="kmeans"`` train a single network of the same layers.
+    The label generator and ``auxiliary="kmeans"`` train a single network with the same layers.
 
     Parameters
     ----------
     hidden_layer_sizes : sequence of int, default=(128, 128)
         Width of each hidden layer; the last one is a member's number of features.
     n_members : int, default=8
-        Networks. Time and the features of ``transform`` grow with it.
+        Number of networks. Time and the features of ``transform`` grow with it.
     dropout : float, default=0.3
         Probability with which a hidden unit is dropped in training, in all members at once.
     periodic : bool, default=False
-        Whether the first layer is given a sum of learned waves of each number beside the number
-        itself [3]_, for all members the same. It learns thresholds, as decision trees have them;
-        a few hundred rows don't show where those are, so there is none by default.
+        Whether the first layer gets a sum of learned waves of each number beside the number
+        itself [3]_, the same for all members. So it can learn thresholds, as decision trees have
+        them. A few hundred rows don't show where those are, so there are no waves by default.
 
     References
     ----------

@@ -121,10 +121,10 @@ def compare(
 
     Notes
     -----
-    Where a fit looks for its learning rate and its temperature, arms that differ in their
-    auxiliary task alone would find the same. It is looked for once in every split then, and
-    all of them are given what was found: the scores are the same to the bit as if each had
-    looked for itself. So it is for an estimator and for a pipeline that ends with it; inside
+    If a fit looks for its number of epochs and its temperature, arms that differ in their
+    auxiliary task alone would find the same. So `compare` looks once in every split, and gives
+    all of them what was found. The scores are the same to the bit as if each had
+    looked for itself. This holds for an estimator and for a pipeline that ends with it. Inside
     another object, such as `CalibratedClassifierCV` or `GridSearchCV`, every fit looks for
     itself.
 

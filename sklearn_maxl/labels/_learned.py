@@ -39,27 +39,27 @@ class Learned(Stateless):
     lr : float, default=0.001
         Learning rate of the label generator; 1e-3 is the reference code's.
     every : int, default=8
-        The label generator learns in one of so many steps. 1 is the paper's. With 8 a
-        fit costs 1.7 times the operations of a single-task one instead of 4 on images; the
+        The label generator learns in one of so many steps. 1 is the paper's. On images, 8
+        costs 1.7 times the operations of the single task, and 1 costs 4 times. The
         accuracy differs by at most 1.5 standard errors (``python -m benchmarks.studies.cheaper``).
     entropy_weight : float, default=0.2
         Weight lambda of the entropy term that keeps all auxiliary classes in use.
         0.2 is the paper's.
     information_weight : float, default=0.0
         Weight of the mutual information of sample and label, which makes single
-        labels sharp. The entropy term alone does not: it is lowest, too, where all samples
+        labels sharp. The entropy term alone does not: it is also lowest if all samples
         of a class have the same even label. 0 is the paper's.
     weight_range : float, default=0.0
-        Range R of learned weights of the samples in the auxiliary loss, which lie
-        between 2**-R and 2**R and are a second output of the label generator; the idea
-        of WAMAL. 0, the paper's, learns none.
+        Range R of learned weights of the samples in the auxiliary loss. They lie
+        between 2**-R and 2**R, and are a second output of the label generator; the idea
+        is that of WAMAL. 0, the paper's, learns none.
     meta_gradient : {"exact", "double_backward"}, default="exact"
         How the generator's gradient is computed. Both agree to rounding; "exact" is the
         cheaper one, "double_backward" the paper's.
     meta_scale : float or "inverse_lr", default=1.0
-        Factor of the meta-gradient beside the entropy term. It carries the learning
-        rate of the multi-task network; "inverse_lr" divides that out. 1 is the
-        paper's.
+        Factor of the meta-gradient beside the entropy term. The meta-gradient contains the
+        learning rate of the multi-task network as a factor; "inverse_lr" divides by it. 1 is
+        the paper's.
     meta_batch : {"same", "holdout"}, default="same"
         Data of the meta loss: the training batch itself (NeurIPS 2019), or the estimator's
         `validation_fraction` of the data that is never trained on (the ICLR 2019
