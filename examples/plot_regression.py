@@ -1,6 +1,6 @@
 """
-Regression
-==========
+The progress of a disease, as a number
+======================================
 
 ``MAXLRegressor`` predicts numbers. Its auxiliary classes belong to bins of the target; the
 primary loss does not use the bins. This example predicts the progression of diabetes and asks
