@@ -3,8 +3,8 @@ A whole program of the method
 =============================
 
 MAXL as a plain PyTorch loop: two small networks, two optimizers, and one call of
-``label_gradient``, which gives the exact gradient with respect to the labels. ``MAXLClassifier`` trains by the
-same step. :doc:`/loop` maps the lines to the paper's Algorithm 1.
+``label_gradient``, which gives the exact gradient with respect to the labels. ``MAXLClassifier``
+trains by the same step. :doc:`/loop` maps the lines to the paper's Algorithm 1.
 
 Run it with ``python examples/method_on_one_page.py``; it takes a few seconds. It prints the test
 accuracy with auxiliary labels and without. That is one split and one seed: it shows that the loop
