@@ -71,8 +71,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         generator. "uniform": spread evenly over the auxiliary classes of the sample's
         class, nothing learned. "random": drawn once per sample. "kmeans": clusters within
         each class, of the features of an autoencoder. "human": given to `fit`. None: no
-        auxiliary task, a plain network. All are trained for as many epochs. With the
-        object, a grid search reaches its parameters (``auxiliary__entropy_weight``).
+        auxiliary task, a plain network. All are trained for the same number of epochs. With
+        the object, a grid search reaches its parameters (``auxiliary__entropy_weight``).
         "auto": held-out samples decide between "maxl", "uniform" and None, by whole
         trainings with each of them and the rule of `max_epochs`.
     psi : int, sequence of int, dict or "auto", default=5
