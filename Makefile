@@ -67,4 +67,4 @@ ci:  ## What continuous integration runs, in a fresh environment
 	bash .ci/run
 
 clean:  ## Remove what the routines leave behind
-	rm -rf build dist docs/_build docs/generated docs/auto_examples .mypy_cache .pytest_cache .ruff_cache .hypothesis *.png examples/*.png
+	rm -rf build dist docs/_build docs/generated docs/auto_examples .mypy_cache .pytest_cache .ruff_cache .hypothesis *.png examples/*.png optuna.db

@@ -6,7 +6,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-EXTRAS = ("test", "cli", "export", "plot", "progress")
+EXTRAS = ("test", "cli", "export", "machines", "plot", "progress")
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])

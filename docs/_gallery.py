@@ -13,6 +13,8 @@ ORDER = [
     "plot_images.py",
     "plot_table.py",
     "plot_grid_search.py",
+    "dask_search.py",
+    "optuna_search.py",
     "plot_psi.py",
     "plot_labels.py",
     "plot_five_settings.py",

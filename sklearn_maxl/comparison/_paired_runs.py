@@ -9,9 +9,10 @@ from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 
 from ._progress import Progress
-from ._runs import Experiment, Found, Outcome, Warned
+from ._runs import Experiment, Found, Outcome
 from ._shared_trials import shared_searches
 from ._splits import Split
+from ._warned import Warned
 
 Done = Found | Outcome
 Track = Callable[[Iterator[Done], Progress], Iterable[Done]]

@@ -1,7 +1,6 @@
 """One search and one fit of a comparison, as a process does them."""
 
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +15,7 @@ from ._arms import Arms, label_of, with_params
 from ._scoring import Score
 from ._shared_trials import found_by_trials, set_found
 from ._splits import Split
-
-Warned = dict[type[Warning], str]
-"""One message of each kind."""
+from ._warned import Warned, warnings_of_block
 
 
 @dataclass(frozen=True)
@@ -108,8 +105,5 @@ class Experiment:
 @contextmanager
 def _alone() -> Iterator[Warned]:
     """One thread, warnings collected; Ctrl-C waits until both can be put back."""
-    warned: Warned = {}
-    with Held(), torch_threads(1), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with Held(), torch_threads(1), warnings_of_block() as warned:
         yield warned
-        warned.update({w.category: str(w.message) for w in caught})
