@@ -385,7 +385,8 @@ def test_what_is_logged_is_seen_where_no_logging_is_set_up():
         "n_seeds=1, arms=('uniform', None), verbose=1)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == "0 of 4 fits\n"
+    # A line more for every few seconds, of which a busy machine needs some.
+    assert done.stderr.splitlines()[0] == "0 of 4 fits"
 
 
 # Interruptions
