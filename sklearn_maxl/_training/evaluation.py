@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import accuracy_score, r2_score
 from torch import Tensor
 
+from .._data.on_disk import OnDisk
 from .._data.samples import Samples, rows_at_once
 from .._environment.interrupts import let_through
 from .._maths.step import Recipe, primary_loss
@@ -17,7 +18,7 @@ from .._tasks.views import SAMPLES_FOR_GAP, primary_share
 def apply(
     function: Callable[..., Tensor],
     device: torch.device,
-    X: np.ndarray | Tensor,
+    X: np.ndarray | Tensor | OnDisk,
     *rows: np.ndarray | Tensor,
 ) -> np.ndarray:
     """Evaluate ``function(x, *rows)`` over all samples, in batches.
@@ -48,7 +49,7 @@ def score(outputs: Tensor, samples: Samples) -> float:
 def loss(outputs: Tensor, samples: Samples, recipe: Recipe) -> float:
     """Mean primary loss."""
     with torch.inference_mode():
-        return float(primary_loss(outputs.to(samples.y.device), samples.all(), recipe))
+        return float(primary_loss(outputs.to(samples.y.device), samples.without_inputs(), recipe))
 
 
 def set_primary_share(net: MultiTaskNet, device: torch.device, samples: Samples) -> None:

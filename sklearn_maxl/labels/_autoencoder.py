@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._data.batches import batch_size_for, batch_sizes
+from .._data.on_disk import OnDisk
 from .._data.samples import Samples, rows_at_once
 from .._environment.interrupts import let_through
 from .._environment.random_state import isolated_rng
@@ -121,7 +122,7 @@ def coarse(x: Tensor) -> Tensor:
     return F.interpolate(x, sides, mode="area") if sides != tuple(x.shape[2:]) else x
 
 
-def encoded(encoder: Network, X: np.ndarray) -> Iterator[np.ndarray]:
+def encoded(encoder: Network, X: np.ndarray | OnDisk) -> Iterator[np.ndarray]:
     """Features of all samples, part by part, so that large data need little memory."""
     size = rows_at_once(X.shape[1:])
     for start in range(0, len(X), size):
