@@ -1,5 +1,6 @@
 """Memory-mapped samples: the bits of those in memory, and never all of them at a time."""
 
+import signal
 import tracemalloc
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from torch import nn
 
+from benchmarks.speed.memory import peak_memory
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._data import on_disk, samples
 from sklearn_maxl._data.arrays import Arrays, largest, moments
@@ -237,6 +239,14 @@ def test_no_array_of_all_theseis_made(dtype, shape, mapped, monkeypatch):
     assert peak(lambda: clf.predict_proba(X)) < X.nbytes / 2
 
 
+def test_a_prediction_holds_no_more_tensors_of_more_samples(images, monkeypatch):
+    monkeypatch.setattr(samples, "INFERENCE_VALUES", 512)
+    X, y = images
+    clf = small(backbone=ConvNet((4,)), max_epochs=1).fit(X, y)
+    few, many = (peak_memory(lambda n=n: clf.transform(X[:n])) for n in (16, 160))
+    assert 0 < many <= few
+
+
 class Writes(nn.Module):
     """A user's network that writes into its input."""
 
@@ -270,6 +280,20 @@ def test_what_is_memory_mapped(iris, mapped):
         assert is_memory_mapped(view)
     for other in (iris[0], X.copy(), X[[1, 2]], X + 1, X.tolist(), X.astype(str), None):
         assert not is_memory_mapped(other)
+
+
+def test_ctrl_c_ends_a_look_at_the_file(iris, mapped, read, monkeypatch):
+    original = OnDisk.__getitem__
+
+    def interrupted(self, key):
+        if len(read) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, key)
+
+    monkeypatch.setattr(OnDisk, "__getitem__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small().fit(mapped(iris[0]), iris[1])
+    assert len(read) == 2
 
 
 # Rows that are read when they are asked for

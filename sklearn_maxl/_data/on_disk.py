@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._environment.interrupts import let_through
+
 # Types of inputs that are kept; others become float64, as scikit-learn has it.
 KEPT = (np.float64, np.float32, np.uint8)
 
@@ -89,4 +91,6 @@ class OnDisk:
 def parts(X: np.ndarray | OnDisk) -> Iterator[slice]:
     """Samples that are looked at together, so that not all have to be in memory."""
     rows = max(1, VALUES_OF_PART // max(1, math.prod(X.shape[1:])))
-    return (slice(a, a + rows) for a in range(0, len(X), rows))
+    for start in range(0, len(X), rows):
+        let_through()
+        yield slice(start, start + rows)

@@ -257,6 +257,7 @@ class BaseMAXL(
         X : array-like of shape (n, n_features), (n, channels, length) or \
                 (n, channels, height, width)
             Training samples of any numeric type; uint8 images are kept as they are.
+            A memory map (`numpy.memmap`) is read as it goes, and may be larger than memory.
             With `input_shape`, rows of as many values as it holds as well. A table may be a
             sparse matrix, which is made dense: that takes 4 bytes for each value (8 where
             a column without zeros is float64) and 4 more while it trains.

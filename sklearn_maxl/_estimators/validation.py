@@ -157,7 +157,8 @@ def _refuse_data_set(X: object) -> None:
     ):
         raise ValueError(
             f"X is a {type(X).__name__} of torch; pass arrays, which scikit-learn can cut into "
-            "folds, such as X, y = map(np.stack, zip(*dataset))."
+            "folds: X, y = map(np.stack, zip(*dataset)) or, for data larger than memory, X, y = "
+            "sklearn_maxl.memory_maps.from_dataset(dataset, folder)."
         )
 
 

@@ -27,13 +27,18 @@ def apply(
     prepare: ``x``.
     """
     size = rows_at_once(tuple(X.shape[1:]))
-    outputs = []
+    outputs = np.empty(0)
     with torch.inference_mode():
         for start in range(0, len(X), size):
             let_through()
             x, *others = (torch.as_tensor(a[start : start + size]) for a in (X, *rows))
-            outputs.append(function(x, *(o.to(device) for o in others)).cpu().numpy())
-    return np.concatenate(outputs)
+            found = function(x, *(o.to(device) for o in others)).cpu().numpy()
+            if start == 0:
+                # Made once. Small arrays that are kept, one for each batch, would lie between the
+                # large ones that are freed, and memory could not be used again.
+                outputs = np.empty((len(X), *found.shape[1:]), found.dtype)
+            outputs[start : start + size] = found
+    return outputs
 
 
 def score(outputs: Tensor, samples: Samples) -> float:
