@@ -25,7 +25,7 @@ from sklearn_maxl import MAXLClassifier
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (3, 128, 128)  # of uint8: 49 kB an image
-MEGABYTES = (64, 128, 256)
+MEGABYTES = (128, 256, 512)
 WAYS = ("in memory", "memory map")
 KEYS = ["megabytes", "way"]
 VALUES = [
@@ -68,7 +68,8 @@ def patches(shape: tuple[int, ...]) -> nn.Module:
 def fit_once(path: str, way: str) -> list[float]:
     """Bytes before the images are there; seconds, and those of the processor, of two calls."""
     torch.set_num_threads(1)
-    clf = MAXLClassifier(patches, auxiliary=None, max_epochs=1, random_state=0)
+    settings = {"auxiliary": None, "batch_size": 64, "max_epochs": 1, "random_state": 0}
+    clf = MAXLClassifier(patches, **settings)
     few = np.array(np.load(path, mmap_mode="r")[:100])
     clf.fit(few, classes(len(few))).predict(few)  # what a process does only once
     before = anonymous()
