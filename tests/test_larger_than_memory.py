@@ -186,7 +186,7 @@ def test_labels_of_a_user_are_given_what_they_can_index(iris, mapped):
     assert_same_bits(small(auxiliary=AboveTheMiddle()), *iris, mapped(iris[0]))
 
 
-def test_a_checkpoint_knows_the_theseagain(iris, tmp_path, mapped):
+def test_a_checkpoint_knows_the_samples_again(iris, tmp_path, mapped):
     X, y = (10 * iris[0]).astype(np.int16), iris[1]
     folder = tmp_path / "kept"
     for these in (X, mapped(X), mapped(X)[:100]):
@@ -194,7 +194,7 @@ def test_a_checkpoint_knows_the_theseagain(iris, tmp_path, mapped):
     assert len([path for path in folder.iterdir() if path.is_dir()]) == 2
 
 
-def test_a_plot_of_theseon_disk(images, mapped):
+def test_a_plot_of_samples_on_disk(images, mapped):
     X, y = images
     clf = small(backbone=ConvNet((4,)), max_epochs=1).fit(X, y)
     shown = LabelMosaicDisplay.from_estimator(clf, mapped(X), y).images
@@ -222,7 +222,7 @@ def peak(call):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.int16])
 @pytest.mark.parametrize("shape", [(3, 64, 64), (3 * 64 * 64,)])
-def test_no_array_of_all_theseis_made(dtype, shape, mapped, monkeypatch):
+def test_no_array_of_all_samples_is_made(dtype, shape, mapped, monkeypatch):
     monkeypatch.setattr(on_disk, "VALUES_OF_PART", 2**15)
     monkeypatch.setattr(samples, "INFERENCE_VALUES", 2**15)
     rng = np.random.default_rng(0)
@@ -333,7 +333,7 @@ def test_moments_and_sizes_are_those_of_the_array(dtype, mapped):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_thesego_to_an_accelerator_that_has_room(iris, mapped, monkeypatch):
+def test_samples_go_to_an_accelerator_that_has_room(iris, mapped, monkeypatch):
     arrays = Arrays(OnDisk(mapped(iris[0])), iris[1])
     there = Samples.from_arrays(arrays, META)
     assert isinstance(there.X, torch.Tensor)
