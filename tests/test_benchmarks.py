@@ -9,7 +9,14 @@ from benchmarks.common.means import mean_and_error
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import column
 from benchmarks.common.tables import Table
-from benchmarks.studies import cheaper, full_data, pages, paper_table1, regression_of_tables
+from benchmarks.studies import (
+    cheaper,
+    full_data,
+    larger_than_memory,
+    pages,
+    paper_table1,
+    regression_of_tables,
+)
 from benchmarks.studies import cifar100_hierarchy as cifar
 
 
@@ -194,3 +201,23 @@ def test_the_service_has_a_row_for_each_setting():
     row |= {"p50": "1.26", "p90": "2", "p99": "3", "max": "4", "cpu": "1.5", "per_second": "99.6"}
     (cells,) = pages.serving([{**row, "failed": "0"}]).body
     assert cells == ("4", "1", "every 0.5 s", "1.3", "3.0", "4.0", "1.5", "100", "0", "1.0")
+
+
+def test_images_in_a_file_and_in_memory_are_beside_each_other():
+    row = {"megabytes": "64", "way": "memory map", "images": "1000", "load": "0.5", "before": "9"}
+    row |= {"peak": f"{3 * 2**20}", "seconds_fit": "4", "cpu_fit": "2"}
+    row |= {"seconds_predict": "1", "cpu_predict": "0.5"}
+    (cells,) = pages.larger_than_memory([row]).body
+    assert cells == ("64", "memory map", "3", "250 (500)", "1000 (2000)")
+
+
+def test_the_memory_of_a_process_is_told_without_its_files(tmp_path):
+    before = larger_than_memory.anonymous()
+    assert before > 0
+    larger_than_memory.write(tmp_path / "images.npy", 8)
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    assert images.shape == (larger_than_memory.images_in(8), *larger_than_memory.SHAPE)
+    images.sum()
+    read = larger_than_memory.anonymous()
+    held = np.array(images)
+    assert larger_than_memory.anonymous() - read > held.nbytes / 2 > read - before

@@ -22,7 +22,7 @@ FLOORS = [
     ["_data", "_networks", "functional"],
     ["_maths", "_tasks"],
     ["backbones", "optimizers"],
-    ["_environment", "datasets", "preprocessing"],
+    ["_environment", "datasets", "memory_maps", "preprocessing"],
 ]
 FLOOR_OF = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
 FACE = [*sklearn_maxl.__all__, "__version__"]  # what the command uses like anybody else

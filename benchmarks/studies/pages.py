@@ -159,6 +159,24 @@ def serving(rows: Rows) -> Table:
     return Table(head, body)
 
 
+def larger_than_memory(rows: Rows) -> Table:
+    """Peak memory of a fit and a prediction beyond the process before them, and their speed."""
+    body = []
+    for row in rows:
+        rates = (_images_a_second(row, call) for call in ("fit", "predict"))
+        body.append((row["megabytes"], row["way"], f"{float(row['peak']) / 2**20:.0f}", *rates))
+    head = ("MB of images", "given as", "peak memory in MB", "images a second, fit", "prediction")
+    return Table(head, body)
+
+
+def _images_a_second(row: dict[str, str], call: str) -> str:
+    """By the clock, and by the processor's time alone."""
+    clock, processor = (
+        float(row["images"]) / float(row[f"{kind}_{call}"]) for kind in ("seconds", "cpu")
+    )
+    return f"{clock:.0f} ({processor:.0f})"
+
+
 def _difference(values: np.ndarray, base: np.ndarray) -> str:
     return mean_and_error(values - base, sign="+")
 
@@ -172,6 +190,7 @@ OF_ROWS: dict[str, Callable[..., Table]] = {
     "regression_of_tables": regression_of_tables,
     "hidden_clusters": hidden_clusters,
     "serving": serving,
+    "larger_than_memory": larger_than_memory,
 }
 FILES = {"cheaper": ("cheaper", "cheaper_cost")}
 
@@ -186,6 +205,8 @@ def facts() -> dict[str, str]:
     found = {f"{name}.machine": machine_of(name) for name in OF_ROWS}
     for name in ("few_labels", "hidden_clusters"):
         found[f"{name}.seeds"] = f"{len(unique(results(name), 'seed'))}"
+    load = sorted(unique(results("larger_than_memory"), "load"), key=float)
+    found["larger_than_memory.load"] = f"{load[0]} to {load[-1]}"
     found["serving.requests"] = results("serving")[0]["requests"]
     return {**found, "every_8": against_exact(results("cheaper"), "every 8")}
 

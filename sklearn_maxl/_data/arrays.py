@@ -1,9 +1,12 @@
 """Checked input of a fit as arrays, and what is found from arrays alone."""
 
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .on_disk import OnDisk, parts
 
 # Types of what stands for a missing value, apart from NaN: Python's, and those of pandas.
 GAPS = ("NoneType", "NAType", "NaTType")
@@ -16,7 +19,23 @@ def is_gap(value: object) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
-def large_or_small(X: np.ndarray) -> NDArray[np.int64]:
+def rows_at(
+    values: np.ndarray | OnDisk | None, index: NDArray[np.int64]
+) -> np.ndarray | OnDisk | None:
+    """The rows at `index`: a copy, or their positions where they are on disk."""
+    if values is None:
+        return None
+    return values.take(index) if isinstance(values, OnDisk) else values[index]
+
+
+def largest(X: np.ndarray | OnDisk) -> np.ndarray:
+    """The largest size of the numbers of each column, or channel."""
+    axes = (0, *range(2, X.ndim))
+    of_parts = (np.maximum(x.max(axes), -x.min(axes)) for x in (X[part] for part in parts(X)))
+    return reduce(np.maximum, of_parts)
+
+
+def large_or_small(X: np.ndarray | OnDisk) -> NDArray[np.int64]:
     """Powers of two to divide columns (or channels) by before their squares are taken.
 
     0 nearly everywhere: the columns that need another one hold numbers whose squares are too
@@ -24,8 +43,7 @@ def large_or_small(X: np.ndarray) -> NDArray[np.int64]:
     """
     exponent = np.zeros(X.shape[1], np.int64)
     if X.dtype == np.float64:  # squares of other types fit into float64
-        axes = (0, *range(2, X.ndim))
-        exponent = np.frexp(np.maximum(X.max(axes), -X.min(axes)))[1].astype(np.int64)
+        exponent = np.frexp(largest(X))[1].astype(np.int64)
         exponent[np.abs(exponent) < 400] = 0
     return exponent
 
@@ -38,21 +56,21 @@ def mean_one(weight: NDArray[np.float64]) -> NDArray[np.float32]:
 class Arrays(NamedTuple):
     """Checked input of a fit, one row a sample.
 
-    `y` are classes by number, or bins of the `target` (n, m) in regression;
-    `auxiliary_labels` are those that were given to `fit`.
+    `X` may stay on disk; `y` are classes by number, or bins of the `target` (n, m) in
+    regression; `auxiliary_labels` are those that were given to `fit`.
     """
 
-    X: np.ndarray
+    X: np.ndarray | OnDisk
     y: NDArray[np.int64]
     weight: NDArray[np.float64] | None = None
     auxiliary_labels: np.ndarray | None = None
     target: NDArray[np.float32] | None = None
 
     def take(self, index: NDArray[np.int64]) -> "Arrays":
-        """The rows at `index`; no copy if that is all of them, in order."""
+        """The rows at `index`; no copy if that is all of them, in order, nor of what is on disk."""
         if np.array_equal(index, np.arange(len(self.y))):
             return self
-        return Arrays(*(None if a is None else a[index] for a in self))  # type: ignore[arg-type]
+        return Arrays(*(rows_at(values, index) for values in self))  # type: ignore[arg-type]
 
     def without_zero_weights(self) -> "Arrays":
         """The rows that count: a sample of weight 0 (in float32) is the same as none."""
@@ -66,11 +84,13 @@ def scaling_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
     return input_shape[:1] + (1,) * (len(input_shape) - 1)
 
 
-def moments(X: np.ndarray, weight: NDArray[np.float64] | None) -> tuple[np.ndarray, np.ndarray]:
+def moments(
+    X: np.ndarray | OnDisk, weight: NDArray[np.float64] | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation per feature (tables) or per channel (everything else).
 
     Computed in float64, in two passes over parts of `X` so that an image data set
-    in uint8 is never copied whole.
+    in uint8 is never copied whole, and one on disk never read whole.
 
     Returns
     -------
@@ -78,8 +98,6 @@ def moments(X: np.ndarray, weight: NDArray[np.float64] | None) -> tuple[np.ndarr
         `scale` is 1 where a feature is constant. Both are float64 where float32 would lose
         digits.
     """
-    rows = max(1, 2**20 // max(1, int(np.prod(X.shape[1:]))))
-    parts = [slice(a, a + rows) for a in range(0, len(X), rows)]
     shape = scaling_shape(X.shape[1:])
     w = np.ones(len(X)) if weight is None else weight
     total = w.sum() * np.prod(X.shape[2:])
@@ -93,9 +111,9 @@ def moments(X: np.ndarray, weight: NDArray[np.float64] | None) -> tuple[np.ndarr
         per_sample = values.reshape(*values.shape[:2], -1).sum(2)
         return w[part] @ per_sample
 
-    mean = sum(summed(scaled(p), p) for p in parts) / total
+    mean = sum(summed(scaled(p), p) for p in parts(X)) / total
     centre = mean.reshape(shape)
-    variance = sum(summed((scaled(p) - centre) ** 2, p) for p in parts) / total
+    variance = sum(summed((scaled(p) - centre) ** 2, p) for p in parts(X)) / total
     deviation = np.sqrt(variance)
     # Rounding leaves a constant feature with a deviation of a few units of its type.
     eps = np.finfo(X.dtype if X.dtype.kind == "f" else np.float32).eps

@@ -101,7 +101,7 @@ def batch_sizes(n: int, batch_size: int) -> list[int]:
 def shuffled(samples: Samples, batch_size: int, rng: np.random.RandomState) -> list[Tensor]:
     """Indices of all samples in random order, batch by batch."""
     # Drawn on the CPU, so that one seed gives the same batches on every device.
-    order = torch.from_numpy(rng.permutation(len(samples))).to(samples.X.device)
+    order = torch.from_numpy(rng.permutation(len(samples))).to(samples.y.device)
     return list(order.split(batch_sizes(len(samples), batch_size)))
 
 

@@ -21,8 +21,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from .. import backbones, labels, optimizers
-from .._data.arrays import Arrays
+from .._data.arrays import Arrays, largest
 from .._data.augment import AUGMENTATIONS
+from .._data.on_disk import OnDisk, parts
 from .._environment.interrupts import Held
 from .._environment.private_sklearn import (
     DiagramWithFit,
@@ -232,7 +233,7 @@ class BaseMAXL(
 
     @abstractmethod
     def _check_targets(
-        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
+        self, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
     ) -> tuple[Targets, NDArray[np.float64] | None]:
         """The targets' coder (`Classes` or `Bins`; `known`, if it is one) and the weights."""
 
@@ -256,6 +257,7 @@ class BaseMAXL(
         X : array-like of shape (n, n_features), (n, channels, length) or \
                 (n, channels, height, width)
             Training samples of any numeric type; uint8 images are kept as they are.
+            A memory map (`numpy.memmap`) is read as it goes, and may be larger than memory.
             With `input_shape`, rows of as many values as it holds as well. A table may be a
             sparse matrix, which is made dense: that takes 4 bytes for each value (8 where
             a column without zeros is float64) and 4 more while it trains.
@@ -377,12 +379,14 @@ class BaseMAXL(
         if hint := self._shape_warning(samples.shape[1:]):
             warnings.warn(hint, stacklevel=4)
         if samples.dtype == np.float64 and samples.ndim == 2:
-            beyond_float32 = np.abs(samples).max(axis=0) > np.finfo(np.float32).max
-            refuse_lost_numbers(samples, "X", np.flatnonzero(beyond_float32))
+            beyond_float32 = np.flatnonzero(largest(samples) > np.finfo(np.float32).max)
+            if len(beyond_float32):
+                columns = [samples[part][:, beyond_float32] for part in parts(samples)]
+                refuse_lost_numbers(np.concatenate(columns), "X", beyond_float32)
         finer, source = None, make_labels(self.auxiliary)
         if source is not None and source.needs_auxiliary_labels:
             finer = check_auxiliary_labels(auxiliary_labels, len(given), repr(self.auxiliary))
-        targets, weight = self._check_targets(samples, given, sample_weight, known)
+        targets, weight = self._check_targets(given, sample_weight, known)
         codes, target = targets.encode(given)
         arrays = Arrays(samples, codes, weight, finer, target)
         return _without_zero_weights(arrays, targets), targets
@@ -516,7 +520,7 @@ class BaseMAXL(
         refuse_not_finite(labels, samples, self._fitted.scaling)
         return labels
 
-    def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, Ints]:
+    def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray | OnDisk, Ints]:
         """Checked samples, and their classes by number."""
         check_is_fitted(self, "_fitted")
         samples, given = validate_samples(self, X, y, reset=False, **self._y_checks)

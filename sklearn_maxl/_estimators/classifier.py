@@ -300,14 +300,14 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         self._store(locals())
 
     def _check_targets(
-        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
+        self, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
     ) -> tuple[Classes, NDArray[np.float64] | None]:
         coder = known
         if not isinstance(coder, Classes):
             names = known if isinstance(known, np.ndarray) else None
             coder = Classes(y, names, type(self).__name__)
         coder.encode(y)  # unknown labels first: they have no weight
-        weight = combined_weight(X, y, coder.names, sample_weight, self.class_weight)
+        weight = combined_weight(y, coder.names, sample_weight, self.class_weight)
         return coder, weight
 
     def _keep(self, fitted: Fitted) -> Self:

@@ -162,9 +162,9 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         self._store(locals())
 
     def _check_targets(
-        self, X: np.ndarray, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
+        self, y: np.ndarray, sample_weight: ArrayLike | None, known: Known
     ) -> tuple[Bins, NDArray[np.float64] | None]:
-        weight = combined_weight(X, y, None, sample_weight, None)
+        weight = combined_weight(y, None, sample_weight, None)
         refuse_lost_numbers(y, "y")
         coder = known
         if not isinstance(coder, Bins):

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import compute_sample_weight
+from sklearn.utils import check_array, compute_sample_weight
 from sklearn.utils.validation import validate_data
 
+from .._data.on_disk import KEPT, OnDisk, is_memory_mapped, parts
 from .._environment.memory import total_memory
 from .._environment.private_sklearn import check_sample_weight
 from .contents import contents, refuse_gaps_and_dates, refuse_lazy, refuse_what_is_no_number
@@ -34,11 +35,12 @@ def validate_samples(
     float64, float32 and uint8 stay as they are, other types become float64; the
     networks take float32 after they have standardised their input. Sparse matrices become
     dense. ``n_features_in_`` is the number of values in a sample. Where the estimator's
-    ``input_shape`` is given, rows of a table become samples of that shape.
+    ``input_shape`` is given, rows of a table become samples of that shape. Memory-mapped arrays
+    are checked part by part, and not copied.
 
     Returns
     -------
-    X : array of shape (n, *input_shape)
+    X : array of shape (n, *input_shape), or OnDisk
     y : array of shape (n,), only if it was given
     """
     samples, *rest = _validated(estimator, _readable(X, estimator), y, reset, y_checks)
@@ -84,20 +86,42 @@ def _validated(
     targets: dict[str, Any] = {}
     if reset or y is not None:
         targets = {"y": checked_targets(y, numbers=y_checks.get("y_numeric", False)), **y_checks}
-    table = len(X.shape) <= 2
+    mapped, table = is_memory_mapped(X), len(X.shape) <= 2
+    in_memory: dict[str, Any] = {
+        "dtype": KEPT,
+        "order": "C",
+        "force_writeable": True,  # torch shares memory, and warns where it may not write
+    }
     validated = validate_data(
         estimator,
         X,
         **targets,
         reset=reset,
-        dtype=[np.float64, np.float32, np.uint8],
         accept_sparse=True,
         allow_nd=not table,
         ensure_2d=table,
-        order="C",
-        force_writeable=True,  # torch shares memory, and warns where it may not write
+        **({"dtype": None, "ensure_all_finite": False} if mapped else in_memory),
     )
-    return validated if targets else (validated,)
+    samples, *rest = validated if targets else (validated,)
+    return (_checked_on_disk(samples, estimator) if mapped else samples), *rest
+
+
+def _checked_on_disk(X: np.ndarray, estimator: BaseEstimator) -> OnDisk:
+    """Samples that stay in their file, after one look at all of them."""
+    samples = OnDisk(X)
+    if X.dtype.kind == "f":
+        for part in parts(samples):
+            values = check_array(
+                samples[part],
+                dtype=KEPT,
+                ensure_2d=False,
+                allow_nd=True,
+                estimator=estimator,
+                input_name="X",
+            )
+            if values.dtype == np.float64:
+                _refuse_huge(values, "X")
+    return samples
 
 
 def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
@@ -111,9 +135,11 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(map(int, shape))
 
 
-def _in_shape(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _in_shape(samples: np.ndarray | OnDisk, shape: tuple[int, ...]) -> np.ndarray | OnDisk:
     """Rows of a table as samples of a shape; what has that shape is left as it is."""
     if samples.ndim == 2 and samples.shape[1] == math.prod(shape):
+        if isinstance(samples, OnDisk):
+            return samples.in_shape(shape)
         return samples.reshape(-1, *shape)
     if samples.shape[1:] != shape:
         got = f"{samples.shape[1]} columns" if samples.ndim == 2 else f"shape {samples.shape[1:]}"
@@ -131,7 +157,8 @@ def _refuse_data_set(X: object) -> None:
     ):
         raise ValueError(
             f"X is a {type(X).__name__} of torch; pass arrays, which scikit-learn can cut into "
-            "folds, such as X, y = map(np.stack, zip(*dataset))."
+            "folds: X, y = map(np.stack, zip(*dataset)) or, for data larger than memory, X, y = "
+            "sklearn_maxl.memory_maps.from_dataset(dataset, folder)."
         )
 
 
@@ -193,15 +220,16 @@ def _refuse_huge(values: NDArray[np.float64], name: str) -> None:
         )
 
 
-def refuse_lost_numbers(values: np.ndarray, name: str, of: NDArray[np.int64] | None = None) -> None:
+def refuse_lost_numbers(
+    values: np.ndarray, name: str, numbers: NDArray[np.int64] | None = None
+) -> None:
     """Refuse a column whose largest numbers leave nothing of the differences of the others.
 
-    Standardised numbers have the seven digits of float32. `of` are the columns to look at; None
-    stands for all.
+    Standardised numbers have the seven digits of float32. `numbers` are those of the columns;
+    None stands for 0, 1, 2, ...
     """
     columns = values.reshape(len(values), -1).astype(np.float64)
-    of = np.arange(columns.shape[1]) if of is None else of
-    columns = columns[:, of]
+    numbers = np.arange(columns.shape[1]) if numbers is None else numbers
     largest = np.abs(columns).max(axis=0)
     low, high = np.percentile(columns, [25, 75], axis=0)
     size = np.where(largest > 0, largest, 1.0)
@@ -209,10 +237,11 @@ def refuse_lost_numbers(values: np.ndarray, name: str, of: NDArray[np.int64] | N
     lost = (high > low) & ((high - low) / size < 1e-6 * deviation)
     if lost.any():
         worst = int(np.where(lost, largest, 0).argmax())
+        where = _in_column(values, numbers[worst])
         raise ValueError(
-            f"{name} holds numbers as large as {largest[worst]:.3g}{_in_column(values, of[worst])}"
-            f", so far from the others that float32 can't tell those apart; correct {name}, leave "
-            "out these samples, or take logarithms."
+            f"{name} holds numbers as large as {largest[worst]:.3g}{where}, so far from the "
+            f"others that float32 can't tell those apart; correct {name}, leave out these samples, "
+            "or take logarithms."
         )
 
 
@@ -222,7 +251,7 @@ def _in_column(values: np.ndarray, number: int) -> str:
 
 
 def refuse_not_finite(
-    outputs: np.ndarray, samples: np.ndarray, scaling: tuple[np.ndarray, np.ndarray]
+    outputs: np.ndarray, samples: np.ndarray | OnDisk, scaling: tuple[np.ndarray, np.ndarray]
 ) -> None:
     """Refuse samples for which a network has no answer, and say which value may be why."""
     finite = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
@@ -241,7 +270,6 @@ def refuse_not_finite(
 
 
 def combined_weight(
-    X: np.ndarray,
     y: np.ndarray,
     classes: np.ndarray | None,
     sample_weight: ArrayLike | None,
@@ -265,7 +293,7 @@ def combined_weight(
     weight = _at_most_one(
         check_sample_weight(
             given,
-            X,
+            y,
             dtype=np.float64,
             ensure_non_negative=True,
         )

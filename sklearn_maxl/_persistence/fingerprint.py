@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from .._data.arrays import Arrays
+from .._data.on_disk import OnDisk, parts
 from .._tasks.primary import Targets
 from .._training.logbook import KeepsLogbook
 from .._training.settings import Settings
@@ -35,7 +36,7 @@ def fingerprint(
 ) -> Plain:
     """A text for every part of a fit, by the name that its user knows."""
     parts: Plain = {
-        "X": digest(arrays.X),
+        "X": digest_of_samples(arrays.X),
         "y": digest((arrays.y, arrays.target, sorted(targets.state().items()))),
         "sample_weight": digest(arrays.weight),
         "auxiliary_labels": digest(arrays.auxiliary_labels),
@@ -59,6 +60,14 @@ def surroundings(settings: Settings) -> Plain:
 def short(parts: Plain) -> str:
     """A name for a fingerprint."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def digest_of_samples(X: np.ndarray | OnDisk) -> str:
+    """A checksum of samples, the same in memory and on disk."""
+    found = hashlib.sha1(str((X.dtype.str, X.shape)).encode(), usedforsecurity=False)
+    for part in parts(X):
+        found.update(np.ascontiguousarray(X[part]).data)
+    return found.hexdigest()
 
 
 def digest(values: object) -> str:

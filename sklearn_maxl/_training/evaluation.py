@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import accuracy_score, r2_score
 from torch import Tensor
 
+from .._data.on_disk import OnDisk
 from .._data.samples import Samples, rows_at_once
 from .._environment.interrupts import let_through
 from .._maths.step import Recipe, primary_loss
@@ -17,7 +18,7 @@ from .._tasks.views import SAMPLES_FOR_GAP, primary_share
 def apply(
     function: Callable[..., Tensor],
     device: torch.device,
-    X: np.ndarray | Tensor,
+    X: np.ndarray | Tensor | OnDisk,
     *rows: np.ndarray | Tensor,
 ) -> np.ndarray:
     """Evaluate ``function(x, *rows)`` over all samples, in batches.
@@ -26,13 +27,18 @@ def apply(
     prepare: ``x``.
     """
     size = rows_at_once(tuple(X.shape[1:]))
-    outputs = []
+    outputs = np.empty(0)
     with torch.inference_mode():
         for start in range(0, len(X), size):
             let_through()
             x, *others = (torch.as_tensor(a[start : start + size]) for a in (X, *rows))
-            outputs.append(function(x, *(o.to(device) for o in others)).cpu().numpy())
-    return np.concatenate(outputs)
+            found = function(x, *(o.to(device) for o in others)).cpu().numpy()
+            if start == 0:
+                # Made once. Small arrays that are kept, one for each batch, would lie between the
+                # large ones that are freed, and memory could not be used again.
+                outputs = np.empty((len(X), *found.shape[1:]), found.dtype)
+            outputs[start : start + size] = found
+    return outputs
 
 
 def score(outputs: Tensor, samples: Samples) -> float:
@@ -48,7 +54,7 @@ def score(outputs: Tensor, samples: Samples) -> float:
 def loss(outputs: Tensor, samples: Samples, recipe: Recipe) -> float:
     """Mean primary loss."""
     with torch.inference_mode():
-        return float(primary_loss(outputs.to(samples.y.device), samples.all(), recipe))
+        return float(primary_loss(outputs.to(samples.y.device), samples.without_inputs(), recipe))
 
 
 def set_primary_share(net: MultiTaskNet, device: torch.device, samples: Samples) -> None:

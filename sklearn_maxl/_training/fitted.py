@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._data.on_disk import OnDisk
 from .._networks.trunk import Scaling
 from .._tasks.auxiliary import Hierarchy, Ints
 from .._tasks.primary import Targets
@@ -55,7 +56,7 @@ class Fitted:
         """A row for each epoch."""
         return self.net.epochs_
 
-    def soft_labels(self, X: np.ndarray, y: Ints) -> np.ndarray:
+    def soft_labels(self, X: np.ndarray | OnDisk, y: Ints) -> np.ndarray:
         """Soft labels of samples and their classes by number, shape (n, sum psi), float32."""
         assert self.hierarchy is not None
         if self.net.has_generator_:

@@ -6,10 +6,10 @@ from numbers import Real
 from typing import Any, Self, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .._data.scalars import Scalars
 from .._maths.losses import entropies
 from .._tasks.auxiliary import Hierarchy, Ints
 from . import history_html
@@ -182,7 +182,7 @@ class EpochSums:
     """What the batches of an epoch report; it stays on the device until the end."""
 
     def __init__(self) -> None:
-        self.scalars: dict[str, list[Tensor]] = {}
+        self.scalars: dict[str, Scalars] = {}
         self.counts: dict[str, list[int]] = {}
         self.sums: dict[str, Tensor] = {}
 
@@ -190,14 +190,14 @@ class EpochSums:
         """Keep batch means (scalars, with the batch's `n` samples) and add up sums (vectors)."""
         for name, value in values.items():
             if value.ndim == 0:
-                self.scalars.setdefault(name, []).append(value)
+                self.scalars.setdefault(name, Scalars()).append(value)
                 self.counts.setdefault(name, []).append(n)
             else:
                 self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def mean(self, name: str) -> float:
         """Mean of a scalar over the epoch's samples."""
-        values = torch.stack(self.scalars[name]).cpu().numpy()
+        values = self.scalars[name].all().cpu().numpy()
         return float(np.average(values, weights=self.counts[name]))
 
     def means(self) -> dict[str, float]:

@@ -19,6 +19,7 @@ from skorch.exceptions import DeviceWarning
 from torch import Tensor, nn
 
 from .._data.batches import META_BATCHES, TrainingData
+from .._data.on_disk import OnDisk
 from .._data.samples import Samples
 from .._environment.devices import available
 from .._environment.interrupts import is_of_signal, let_through, raise_later
@@ -354,7 +355,10 @@ class MAXLNet(NeuralNet):
         return self.module_.prediction(torch.as_tensor(x))
 
     def apply(
-        self, function: Callable[..., Tensor], X: np.ndarray | Tensor, *rows: np.ndarray | Tensor
+        self,
+        function: Callable[..., Tensor],
+        X: np.ndarray | Tensor | OnDisk,
+        *rows: np.ndarray | Tensor,
     ) -> np.ndarray:
         """Evaluate ``function(x, *rows)`` over all samples, in eval mode and in batches."""
         self._set_training(False)

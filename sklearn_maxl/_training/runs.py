@@ -13,7 +13,7 @@ import torch
 
 from .._data.arrays import Arrays
 from .._data.batches import TrainingData
-from .._data.samples import Samples
+from .._data.samples import Samples, stays_on_disk
 from .._networks.label_generator import make_label_generator
 from .._networks.multi_task import make_multi_task_net
 from .._networks.trunk import Scaling
@@ -119,12 +119,15 @@ def training_data(fitted: Fitted, plan: Plan) -> TrainingData:
     positions = None if labels is None else assigned(labels, plan.parts["train"], own)
     prepare = net.module_.prepare
     # A table is standardised once. Images are not: they keep their type, which may be a quarter
-    # of the size. Nor is what `augment` changes, which gets the inputs that the user knows.
-    once = prepare if len(settings.input_shape) == 1 and settings.augment is None else None
+    # of the size. Nor is what `augment` changes, which gets the inputs that the user knows, nor
+    # what is read from disk batch by batch.
+    device, table = torch.device(net.device), len(settings.input_shape) == 1
+    at_once = table and settings.augment is None and not stays_on_disk(plan.arrays.X, device)
+    once = prepare if at_once else None
     samples = {
         name: Samples.from_arrays(
             part,
-            torch.device(net.device),
+            device,
             positions if name == "train" else None,
             None if name == "validation" else once,
         )

@@ -149,7 +149,7 @@ def _outputs(
     size = max(1, AT_ONCE // len(next(iter(t.values()))))
     parts = []
     with torch.no_grad():
-        for x in data.train.X.split(size):
+        for x in data.train.parts(size):
             let_through()
             parts.append(vmap(f, in_dims=(0, None))(t, prepare(x)).cpu())
     return torch.cat(parts, dim=1).numpy()

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._data.batches import batch_size_for, batch_sizes
+from .._data.on_disk import OnDisk
 from .._data.samples import Samples, rows_at_once
+from .._data.scalars import Scalars
 from .._environment.interrupts import let_through
 from .._environment.random_state import isolated_rng
 from .._maths.at_parameters import parameters_of
@@ -78,7 +80,7 @@ def train_autoencoder(
         Mean squared error of each batch. Empty for a single sample, which there is
         nothing to tell from.
     """
-    errors, device = [], samples.device
+    errors, device = Scalars(), samples.device
     if len(samples) > 1:
         with isolated_rng(rng.randint(2**31 - 1), torch.device("cpu")):
             model = Autoencoder(encoder, tuple(samples.X.shape[1:])).to(device).train()
@@ -97,7 +99,7 @@ def train_autoencoder(
             errors.append(error.detach())
         optimizer.zero_grad()
     encoder.to(device).eval()
-    return torch.stack(errors).cpu().double().numpy() if errors else np.empty(0)
+    return errors.all().cpu().double().numpy()
 
 
 def batches(n: int, rng: np.random.RandomState) -> Iterator[NDArray[np.int64]]:
@@ -121,7 +123,7 @@ def coarse(x: Tensor) -> Tensor:
     return F.interpolate(x, sides, mode="area") if sides != tuple(x.shape[2:]) else x
 
 
-def encoded(encoder: Network, X: np.ndarray) -> Iterator[np.ndarray]:
+def encoded(encoder: Network, X: np.ndarray | OnDisk) -> Iterator[np.ndarray]:
     """Features of all samples, part by part, so that large data need little memory."""
     size = rows_at_once(X.shape[1:])
     for start in range(0, len(X), size):

@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from .._data.arrays import Arrays, mean_one, moments
+from .._data.on_disk import OnDisk
 from .._data.samples import Samples
 from .._environment.devices import available
 from .._environment.interrupts import let_through
@@ -72,7 +73,7 @@ class KMeans(Labels):
                 self.centres_[i] = cluster_centres(features, self.psi_[i], own.weight, rng)
         return self._nearest(rows.X, rows.y)
 
-    def soft_labels(self, X: np.ndarray, y: Ints) -> NDArray[np.float32]:
+    def soft_labels(self, X: np.ndarray | OnDisk, y: Ints) -> NDArray[np.float32]:
         """One-hot labels of the nearest centre of each sample's class.
 
         Parameters
@@ -131,7 +132,7 @@ class KMeans(Labels):
         if len(mean) != self.encoder_.n_features:
             raise ValueError("its centres are not of features of its encoder")
 
-    def _nearest(self, X: np.ndarray, y: Ints) -> Ints:
+    def _nearest(self, X: np.ndarray | OnDisk, y: Ints) -> Ints:
         """Position of the nearest centre of each sample's class."""
         for i in np.unique(y).tolist():
             if i not in self.centres_:
@@ -158,7 +159,7 @@ class KMeans(Labels):
         self.feature_scaling_ = feature_moments(features, some.weight)
         self.encoder_ = encoder.cpu()
 
-    def _features(self, X: np.ndarray) -> Iterator[Floats]:
+    def _features(self, X: np.ndarray | OnDisk) -> Iterator[Floats]:
         """What is clustered, of all samples, part by part."""
         assert self.encoder_ is not None
         device = available(self._device)

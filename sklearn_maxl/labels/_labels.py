@@ -26,6 +26,7 @@ class LabelInput:
     rows : Arrays
         All samples of the fit, also those that it holds out: ``X`` (n, ...), ``y`` (n,) by
         the number of the class, ``weight`` (n,) or None, ``auxiliary_labels`` (n,) or None.
+        Of a memory-mapped ``X``, an index of rows reads those; another one reads all.
     frame : Frame
         What makes a trunk like that of the multi-task network.
     device : str, default="cpu"

@@ -37,7 +37,8 @@ def check_samples(
     estimator: BaseMAXL, X: ArrayLike, y: ArrayLike
 ) -> tuple[np.ndarray, NDArray[np.int64]]:
     """Samples as the networks take them, and the number of each one's primary class, or bin."""
-    return estimator._labelled(X, y)
+    samples, codes = estimator._labelled(X, y)
+    return np.asarray(samples), codes
 
 
 def auxiliary_labels(
