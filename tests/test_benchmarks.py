@@ -9,7 +9,14 @@ from benchmarks.common.means import mean_and_error
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import column
 from benchmarks.common.tables import Table
-from benchmarks.studies import cheaper, full_data, pages, paper_table1, regression_of_tables
+from benchmarks.studies import (
+    cheaper,
+    full_data,
+    pages,
+    paper_table1,
+    regression_of_tables,
+    scaling,
+)
 from benchmarks.studies import cifar100_hierarchy as cifar
 
 
@@ -194,3 +201,14 @@ def test_the_service_has_a_row_for_each_setting():
     row |= {"p50": "1.26", "p90": "2", "p99": "3", "max": "4", "cpu": "1.5", "per_second": "99.6"}
     (cells,) = pages.serving([{**row, "failed": "0"}]).body
     assert cells == ("4", "1", "every 0.5 s", "1.3", "3.0", "4.0", "1.5", "100", "0", "1.0")
+
+
+def test_two_processes_are_compared_with_one_within_a_round():
+    row = {"width": "1.0", "batch_size": "64", "least": "100", "load": "0.5"}
+    times = [(0, 1, 3.0), (0, 2, 2.0), (1, 1, 4.0), (1, 2, 2.0)]
+    rows = [
+        {**row, "round": str(i), "processes": str(k), "seconds": str(t), "bytes": "101"}
+        for i, k, t in times
+    ]
+    (cells,) = scaling.table(rows).body
+    assert cells == ("1.0", "64", "3.500", "2.000", "1.75", "1.50 to 2.00", "1.010", "0.5")

@@ -281,6 +281,8 @@ class BaseMAXL(
             If `X`, `y` or a parameter can't be used, or if training diverges.
         torch.OutOfMemoryError
             If the device has too little memory.
+        RuntimeError
+            If several processes train together and another one has ended.
         KeyboardInterrupt
             If the user interrupts it. After an epoch of the training has ended the estimator is
             fitted all the same, with what was learned; else it is as before.
