@@ -27,6 +27,7 @@ ORDER = [
     "serve_load.py",
     "method_on_one_page.py",
     "options.py",
+    "many_processes.py",
     "torchvision_backbone.py",
 ]
 

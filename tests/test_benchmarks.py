@@ -16,6 +16,7 @@ from benchmarks.studies import (
     pages,
     paper_table1,
     regression_of_tables,
+    scaling,
 )
 from benchmarks.studies import cifar100_hierarchy as cifar
 
@@ -221,3 +222,14 @@ def test_the_memory_of_a_process_is_told_without_its_files(tmp_path):
     read = larger_than_memory.anonymous()
     held = np.array(images)
     assert larger_than_memory.anonymous() - read > held.nbytes / 2 > read - before
+
+
+def test_two_processes_are_compared_with_one_within_a_round():
+    row = {"width": "1.0", "batch_size": "64", "least": "100", "load": "0.5"}
+    times = [(0, 1, 3.0), (0, 2, 2.0), (1, 1, 4.0), (1, 2, 2.0)]
+    rows = [
+        {**row, "round": str(i), "processes": str(k), "seconds": str(t), "bytes": "101"}
+        for i, k, t in times
+    ]
+    (cells,) = scaling.table(rows).body
+    assert cells == ("1.0", "64", "3.500", "2.000", "1.75", "1.50 to 2.00", "1.010", "0.5")

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._environment.ranks import ALONE, Ranks
+from .._maths.parts import Part
 from .._maths.step import Batch
 from .._tasks.auxiliary import Hierarchy
 from .augment import Augment
@@ -31,6 +33,9 @@ class TrainingData:
         the samples are prepared already.
     hierarchy : Hierarchy or None
         The auxiliary classes, and the views in which the auxiliary task sees samples.
+    ranks : Ranks
+        The processes that train together. All have all samples, and cut each batch into as many
+        parts; one has its part.
     """
 
     train: Samples
@@ -39,27 +44,43 @@ class TrainingData:
     augment: Augment | None = None
     prepare: Prepare | None = None
     hierarchy: Hierarchy | None = None
+    ranks: Ranks = ALONE
 
     def __len__(self) -> int:
         return len(self.train)
 
     def batch(self, index: Tensor, rng: np.random.RandomState) -> Batch:
         """Training samples, augmented: every pass of a step sees the same ones."""
-        batch = self.train.batch(index)
+        own, batch = self._part(self.train, index)
         if self.augment is not None:
-            batch = replace(batch, x=self.augment(batch.x, rng))
+            batch = replace(batch, x=self.augment(batch.x, self.ranks.own_rng(rng)))
         batch = self._prepared(batch)
         h = self.hierarchy
         if h is None or h.views is None:
             return batch
         # Drawn on the CPU: one seed gives the same views on every device.
-        v = torch.from_numpy(rng.randint(h.n_views, size=len(batch))).to(batch.y.device)
+        # For the whole batch, so that as many processes as there may be see the same ones.
+        drawn = rng.randint(h.n_views, size=batch.n_whole)[own]
+        v = torch.from_numpy(drawn).to(batch.y.device)
         return replace(batch, view=h.views.each(batch.x, v), block=h.block(batch.y, v))
 
     def meta_batch(self, index: Tensor) -> Batch:
         """Samples for the meta loss, not augmented: they stand for what comes after training."""
         assert self.meta is not None
-        return self._prepared(self.meta.batch(index))
+        return self._prepared(self._part(self.meta, index)[1])
+
+    def _part(self, samples: Samples, index: Tensor) -> tuple[slice, Batch]:
+        """Which rows of a batch are here, and those rows.
+
+        A batch of fewer rows than there are ranks is whole on those that are left none, and counts
+        nothing there: networks see no batch without rows.
+        """
+        if not self.ranks.several:
+            return slice(None), samples.batch(index)
+        own = self.ranks.rows(len(index))
+        part = Part(own.stop - own.start, len(index))
+        own = own if part.rows else slice(None)
+        return own, replace(samples.batch(index[own]), part=part)
 
     def _prepared(self, batch: Batch) -> Batch:
         return batch if self.prepare is None else replace(batch, x=self.prepare(batch.x))

@@ -32,10 +32,12 @@ from .._environment.private_sklearn import (
     StrOptions,
     fit_context,
 )
+from .._environment.ranks import ranks_of_program
 from .._environment.short_names import Shorthand, refuse_inner_parameters
 from .._environment.threads import MAX_THREADS
 from .._environment.torch_state import own_torch
 from .._persistence.checkpoint import logbook_of
+from .._persistence.same_fit import common_seed
 from .._persistence.save_load import load, save
 from .._tasks.auxiliary import Ints, resolve_psi
 from .._tasks.primary import Targets
@@ -46,6 +48,7 @@ from .._training.history import History, share_in_use
 from .._training.log import show_log
 from .._training.memory import out_of_memory_explained
 from .._training.net import MAXLNet
+from .._training.over_ranks import settings_of_rank
 from .._training.plan import make_plan
 from .._training.progress import NEEDED_AFTERWARDS, CallbackSupportMixin, fit_task
 from .._training.schedules import SCHEDULES, constant
@@ -280,6 +283,8 @@ class BaseMAXL(
             If `X`, `y` or a parameter can't be used, or if training diverges.
         torch.OutOfMemoryError
             If the device has too little memory.
+        RuntimeError
+            If several processes train together and another one has ended.
         KeyboardInterrupt
             If the user interrupts it. After an epoch of the training has ended the estimator is
             fitted all the same, with what was learned; else it is as before.
@@ -293,23 +298,28 @@ class BaseMAXL(
         """
         again = self.warm_start and hasattr(self, "_fitted")
         with Held(), own_torch(self.n_threads), attributes_kept_on_failure(self):
-            show_log(self.verbose)
+            ranks = ranks_of_program()
             known = self._fitted.targets if again else None
-            arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
-            settings = self._settings(arrays, targets)
-            if again:
-                settings = self._going_on(settings)
+            with ranks.ending_together():
+                arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
+                settings = self._settings(arrays, targets)
+                if again:
+                    settings = self._going_on(settings)
+                seed = 0 if again else own_seed(self.random_state)
+            net = self.net_ if again else None
+            seed = common_seed(ranks, self, settings, arrays, targets, seed, net)
+            settings = settings_of_rank(settings, ranks)
+            show_log(settings.verbose)
             epochs = trials.epochs_of_trainings(settings, arrays.y)
             told: dict[str, object] = {"X": X, "y": y, "sample_weight": sample_weight}
             explained = out_of_memory_explained(settings, len(arrays.y))
-            with explained, fit_task(self, told, type(self)._keep, epochs) as task:
+            with explained, fit_task(self, told, type(self)._keep, epochs, ranks) as task:
                 if again:
-                    fitted = runs.warm_start(self._fitted, settings, arrays, task)
+                    fitted = runs.warm_start(self._fitted, settings, arrays, task, ranks)
                 else:
-                    seed = own_seed(self.random_state)
-                    with logbook_of(self, settings, arrays, targets, seed) as logbook:
+                    with logbook_of(self, settings, arrays, targets, seed, ranks) as logbook:
                         plan = make_plan(settings, arrays, targets, logbook.seed(seed))
-                        fitted = trials.fit(settings, plan, task, logbook)
+                        fitted = trials.fit(settings, plan, task, logbook, ranks)
                     _warn_of_collapse(fitted)
                 return self._keep(fitted)
 
@@ -346,24 +356,33 @@ class BaseMAXL(
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         fitted = getattr(self, "_fitted", None)
         with Held(), own_torch(self.n_threads), attributes_kept_on_failure(self):
-            show_log(self.verbose)
+            ranks = ranks_of_program()
             known = classes if fitted is None else fitted.targets
-            arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
-            settings = self._settings(arrays, targets, planned=False)
-            if isinstance(self.psi, str) and settings.labels and settings.labels.numbered_by_psi:
-                raise ValueError(
-                    "partial_fit does not support psi='auto'; give a number, or use fit."
-                )
-            if isinstance(self.auxiliary, str) and self.auxiliary == "auto":
-                raise ValueError(
-                    "partial_fit does not support auxiliary='auto'; name a source, or use fit."
-                )
+            with ranks.ending_together():
+                arrays, targets = self._check(X, y, sample_weight, auxiliary_labels, known)
+                settings = self._settings(arrays, targets, planned=False)
+                self._refuse_trials(settings)
+                seed = 0 if fitted is not None else own_seed(self.random_state)
+            net = None if fitted is None else fitted.net
+            seed = common_seed(ranks, self, settings, arrays, targets, seed, net)
+            settings = settings_of_rank(settings, ranks)
+            show_log(settings.verbose)
             with out_of_memory_explained(settings, len(arrays.y)):
                 if fitted is not None:
                     hold = settings.schedule is constant
-                    return self._keep(runs.train_part(fitted, arrays, hold_rates=hold))
-                plan = make_plan(settings, arrays, targets, own_seed(self.random_state))
-                return self._keep(runs.run(settings, plan, epochs=1))
+                    more = runs.train_part(fitted, arrays, hold_rates=hold, ranks=ranks)
+                    return self._keep(more)
+                plan = make_plan(settings, arrays, targets, seed)
+                return self._keep(runs.run(settings, plan, epochs=1, ranks=ranks))
+
+    def _refuse_trials(self, settings: Settings) -> None:
+        """Refuse what only `fit` can decide."""
+        if isinstance(self.psi, str) and settings.labels and settings.labels.numbered_by_psi:
+            raise ValueError("partial_fit does not support psi='auto'; give a number, or use fit.")
+        if isinstance(self.auxiliary, str) and self.auxiliary == "auto":
+            raise ValueError(
+                "partial_fit does not support auxiliary='auto'; name a source, or use fit."
+            )
 
     def _check(
         self,

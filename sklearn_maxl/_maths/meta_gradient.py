@@ -28,6 +28,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .at_parameters import Parameters, detached
 from .forward_rules import FastForwardRules
+from .parts import Totals, summed_backwards, whole, with_values
 from .virtual_step import Slope
 
 # The level of forward-mode AD and the choice of attention kernels belong to the
@@ -56,6 +57,9 @@ class MetaProblem:
     virtual_step: Callable[[Parameters], tuple[dict[str, Tensor], dict[str, Slope]]]
     """G -> (t+, slope)."""
     G: Parameters
+    total: Totals = whole
+    """Sums over the processes that have the other parts of the batches. What is above is then what
+    this part adds; but ``G``, the virtual step's place and ``v`` are of all."""
 
 
 class ForwardModeError(NotImplementedError):
@@ -83,6 +87,7 @@ def label_gradient(
     G: Parameters,
     virtual_step: Callable[[Parameters], tuple[dict[str, Tensor], dict[str, Slope]]],
     derivative: Callable[..., list[Tensor]] | None = None,
+    total: Totals = whole,
 ) -> tuple[Tensor, Tensor]:
     """``M`` and ``dM/dY``, exact and at first-order cost.
 
@@ -90,13 +95,16 @@ def label_gradient(
     ``dG/dY_k = grad terms_k(t)``, and by the chain rule ``dM/dY_k = <grad terms_k(t), slope *
     grad M(t+)>``: directional derivatives of the terms, all by one forward-mode pass. No
     second-order graph is built.
+
+    Of a part of a batch, ``grad M(t+)`` is summed over all of them. What follows needs nothing
+    from elsewhere: a label weighs the losses of its own sample alone.
     """
     with torch.no_grad():
         t_plus, slope = virtual_step(G)
     t_plus = detached(t_plus)
     moved = [t_plus[name] for name in slope]
     M = meta_loss(t_plus)
-    v = torch.autograd.grad(M, moved, allow_unused=True, materialize_grads=True)
+    v = total(torch.autograd.grad(M, moved, allow_unused=True, materialize_grads=True))
     u = {name: s * v_p for (name, s), v_p in zip(slope.items(), v, strict=True)}
     (dM_dY,) = (derivative or directional_derivative)(lambda t: (terms(t),), t, u)
     return M.detach(), dM_dY
@@ -108,7 +116,9 @@ def exact(problem: MetaProblem) -> tuple[Tensor, Tensor]:
     def terms(t: Parameters) -> Tensor:
         return problem.coefficient * problem.auxiliary_losses(t)
 
-    return label_gradient(terms, problem.meta_loss, problem.t, problem.G, problem.virtual_step)
+    return label_gradient(
+        terms, problem.meta_loss, problem.t, problem.G, problem.virtual_step, total=problem.total
+    )
 
 
 def check_forward_mode(problem: MetaProblem) -> None:
@@ -123,7 +133,7 @@ def check_forward_mode(problem: MetaProblem) -> None:
     ForwardModeError
     """
     dL_pri, dl = directional_derivative(problem.losses, problem.t, problem.G)
-    along_G = dL_pri + (problem.coefficient * problem.Y * dl).sum()
+    (along_G,) = problem.total([dL_pri + (problem.coefficient * problem.Y * dl).sum()])
     expected = sum(((g**2).sum() for g in problem.G.values()), start=torch.zeros_like(along_G))
     if not torch.isclose(along_G, expected, rtol=0.01, atol=1e-12):
         raise ForwardModeError("an operator that loses its forward-mode derivative")
@@ -138,9 +148,9 @@ def double_backward(problem: MetaProblem) -> tuple[Tensor, Tensor]:
         gradients = torch.autograd.grad(
             L, list(problem.t.values()), create_graph=True, allow_unused=True
         )
-        G = dict(zip(problem.t, gradients, strict=True))
-        t_plus, _ = problem.virtual_step({name: g for name, g in G.items() if g is not None})
-        M = problem.meta_loss(t_plus)
+        G = {n: g for n, g in zip(problem.t, gradients, strict=True) if g is not None}
+        t_plus, _ = problem.virtual_step(with_values(problem.total, G, problem.G))
+        M = problem.meta_loss(summed_backwards(problem.total, t_plus))
         (dM_dY,) = torch.autograd.grad(M, Y, materialize_grads=True, allow_unused=True)
     return M.detach(), dM_dY
 

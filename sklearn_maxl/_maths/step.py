@@ -6,7 +6,7 @@ outputs, auxiliary logits)``: `AtParameters` in a fit; whatever `torch.func.vmap
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -25,6 +25,7 @@ from .losses import (
     weighted_mean,
 )
 from .meta_gradient import MetaGradient, MetaProblem, training_gradient
+from .parts import Part, Totals, along, of_whole, summed, whole
 from .virtual_step import VirtualStep
 
 Network = Callable[..., tuple[Tensor, Tensor]]
@@ -39,6 +40,8 @@ class Batch:
     positions (n,) int64 of the labels in the block of the class, target (n, m): each may be
     None, target is so in classification. Where the auxiliary task has views, `view` are the
     samples as it sees them and `block` (n,) the numbers of the pairs of class and view.
+    `part` is None where these are all samples of the batch. Else others are elsewhere, and losses
+    are what these samples add to the mean over all.
     """
 
     x: Tensor
@@ -48,9 +51,15 @@ class Batch:
     target: Tensor | None = None
     view: Tensor | None = None
     block: Tensor | None = None
+    part: Part | None = None
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def n_whole(self) -> int:
+        """Samples of the whole batch."""
+        return len(self) if self.part is None else self.part.of
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -121,8 +130,10 @@ def primary_loss(outputs: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
     """``L_pri`` of a batch."""
     if batch.target is None:
         gamma, smoothing = recipe.focal_gamma, recipe.label_smoothing
-        return classification_loss(outputs, batch.y, batch.weight, gamma, smoothing)
-    return regression_loss(outputs, batch.target, batch.weight, recipe.regression)
+        loss = classification_loss(outputs, batch.y, batch.weight, gamma, smoothing)
+    else:
+        loss = regression_loss(outputs, batch.target, batch.weight, recipe.regression)
+    return of_whole(loss, batch.part)
 
 
 def training_loss(
@@ -134,7 +145,7 @@ def training_loss(
     if A is None:
         return primary, {"primary_loss": primary.detach()}
     losses = (A * focal_losses(auxiliary_logits, recipe.focal_gamma)).sum(-1)
-    auxiliary = weighted_mean(losses, batch.weight)
+    auxiliary = of_whole(weighted_mean(losses, batch.weight), batch.part)
     L = primary + recipe.auxiliary_weight * auxiliary
     return L, {"primary_loss": primary.detach(), "auxiliary_loss": auxiliary.detach()}
 
@@ -161,6 +172,8 @@ def meta_loss(f: Network, t: Parameters, batch: Batch, recipe: Recipe) -> Tensor
 def coefficient_of(batch: Batch, recipe: Recipe) -> float | Tensor:
     """What an auxiliary loss ``l_nk`` is multiplied by: w, 1/N and the sample's weight."""
     w = recipe.auxiliary_weight / len(batch)
+    if batch.part is not None:
+        w *= batch.part.rows / batch.part.of
     return w if batch.weight is None else w * batch.weight.unsqueeze(1)
 
 
@@ -180,11 +193,13 @@ def meta_problem(
     virtual_step: VirtualStep,
     replay: Callable[[], None] = lambda: None,
     shared: bool = True,
+    total: Totals = whole,
 ) -> MetaProblem:
     """Write one step as functions of the parameters, each on the same random numbers.
 
     With `shared`, ``f``'s ``.grad`` is ``G``, as `multi_task_step` left it;
-    without, ``G`` is computed here and nothing of ``f`` changes.
+    without, ``G`` is computed here and nothing of ``f`` changes. `total` gives sums over the
+    processes that have the other parts of the batches.
     """
 
     def losses(t: Parameters) -> tuple[Tensor, Tensor]:
@@ -205,7 +220,7 @@ def meta_problem(
     if shared:
         G = {name: p.grad for name, p in t.items() if p.grad is not None}
     else:
-        G = training_gradient(losses, t, coefficient * A)
+        G = summed(total, training_gradient(losses, t, coefficient * A))
     return MetaProblem(
         t=t,
         Y=A,
@@ -215,6 +230,7 @@ def meta_problem(
         meta_loss=meta,
         virtual_step=virtual_step,
         G=G,
+        total=total,
     )
 
 
@@ -225,14 +241,24 @@ def generator_step(
     recipe: Recipe,
     scale: float,
     meta_gradient: MetaGradient,
+    part: Part | None = None,
 ) -> Record:
     """Line 3: the generator's gradient of ``scale L_pri(t+) + R`` in its ``.grad``.
 
-    ``task`` carries the graph of the generator, `problem` is the step it was made for.
+    ``task`` carries the graph of the generator, `problem` is the step it was made for. Of a part
+    of a batch it is what the part adds.
     """
+    others = None
+    if part is not None:
+        weight = weight_of_part(task.Y, weight, part)
+        own = label_sums(task.Y, weight)
+        total, found = along(problem.total, own)
+        problem = replace(problem, total=total)
     M, dM_dA = meta_gradient(problem)
     dM_dA = scale * dM_dA
-    dR_dY = regulariser_gradient(task.Y, weight, recipe)
+    if part is not None:
+        others = found() - own
+    dR_dY = regulariser_gradient(task.Y, weight, recipe, others)
     torch.autograd.backward([task.targets, task.Y], [dM_dA, dR_dY])
     Y, s = task.detach()
     dM_dY = dM_dA if s is None else s.unsqueeze(1) * dM_dA
@@ -257,11 +283,34 @@ def regulariser(Y: Tensor, weight: Tensor | None, recipe: Recipe) -> Tensor:
     return sum(terms, start=Y.new_zeros(()))
 
 
-def regulariser_gradient(Y: Tensor, weight: Tensor | None, recipe: Recipe) -> Tensor:
-    """``dR/dY``; zeros without any term."""
+def regulariser_gradient(
+    Y: Tensor, weight: Tensor | None, recipe: Recipe, others: Tensor | None = None
+) -> Tensor:
+    """``dR/dY``; zeros without any term.
+
+    The samples of other parts of the batch count by their `label_sums`: one sample more stands
+    for them, with their mean label and all of their weight. That is exact for terms of the mean
+    label and for means over samples.
+    """
     Y = Y.detach().requires_grad_()
-    R = regulariser(Y, weight, recipe)
+    if others is None or weight is None:
+        R = regulariser(Y, weight, recipe)
+    else:
+        mass, total = others[:-1].clamp_min(0), others[-1:].clamp_min(0)
+        mean = mass / total.clamp_min(torch.finfo(total.dtype).tiny)
+        R = regulariser(torch.cat([Y, mean.unsqueeze(0)]), torch.cat([weight, total]), recipe)
     return torch.autograd.grad(R, Y)[0] if R.requires_grad else torch.zeros_like(Y)
+
+
+def weight_of_part(Y: Tensor, weight: Tensor | None, part: Part) -> Tensor:
+    """Weights of the samples of a part: 0 where none of them count."""
+    w = Y.new_ones(len(Y)) if weight is None else weight
+    return w * (part.rows / len(Y))
+
+
+def label_sums(Y: Tensor, weight: Tensor) -> Tensor:
+    """What other parts of a batch need of the labels: their weighted sum, the sum of weights."""
+    return torch.cat([weight @ Y.detach(), weight.sum().unsqueeze(0)])
 
 
 def gradient_similarity(
@@ -281,17 +330,19 @@ def gradient_similarity(
     return F.cosine_similarity(primary, auxiliary, dim=0, eps=torch.finfo(primary.dtype).tiny)
 
 
-def label_statistics(task: SoftLabels) -> Record:
+def label_statistics(task: SoftLabels, part: Part | None = None) -> Record:
     """What the history needs of the labels: the mass of each auxiliary class, the mean entropy.
 
-    Where weights are learned, their mean and the mean of their squares too.
+    Where weights are learned, their mean and the mean of their squares too. Of a part of a batch
+    it is what the part adds.
     """
-    statistics = {"label_mass": task.Y.sum(0), "label_entropy": entropies(task.Y).mean()}
+    mass = task.Y.sum(0)
+    if part is not None:
+        mass = mass * (part.rows / len(task.Y))
+    means = {"label_entropy": entropies(task.Y).mean()}
     if task.s is not None:
-        statistics.update(
-            generated_weight=task.s.mean(), squared_generated_weight=(task.s**2).mean()
-        )
-    return statistics
+        means.update(generated_weight=task.s.mean(), squared_generated_weight=(task.s**2).mean())
+    return {"label_mass": mass, **{name: of_whole(mean, part) for name, mean in means.items()}}
 
 
 def norm_at_logits(Y: Tensor, dY: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from .._data.arrays import Arrays
+from .._environment.ranks import ALONE, Ranks
 from .._tasks.primary import Targets
 from .._training.early_stopping import BestState
 from .._training.fitted import Fitted
@@ -28,7 +29,7 @@ from .container import read_aloud
 from .fingerprint import fingerprint, short, surroundings
 from .fitted import labels_to_plain
 from .json_values import Plain, decode, field
-from .kept_files import KeptFiles, own_folder
+from .kept_files import KeptFiles, own_folder_of
 from .training_state import (
     part,
     restore_best,
@@ -42,7 +43,12 @@ MAX_SEED = 2**31
 
 @contextmanager
 def logbook_of(
-    estimator: BaseEstimator, settings: Settings, arrays: Arrays, targets: Targets, seed: int
+    estimator: BaseEstimator,
+    settings: Settings,
+    arrays: Arrays,
+    targets: Targets,
+    seed: int,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Logbook]:
     """The logbook that a callback of an estimator keeps; a blank one where none does."""
     keeper = keeper_among(settings.callbacks)
@@ -50,7 +56,7 @@ def logbook_of(
         yield BLANK
         return
     told = {"settings": settings, "arrays": arrays, "targets": targets, "seed": seed}
-    with keeper.logbook(estimator=estimator, **told) as logbook:
+    with keeper.logbook(estimator=estimator, ranks=ranks, **told) as logbook:
         yield logbook
 
 
@@ -64,12 +70,16 @@ def kept_in(
     arrays: Arrays,
     targets: Targets,
     seed: int,
+    ranks: Ranks = ALONE,
 ) -> Iterator["FileLogbook"]:
     """The logbook of one fit in a folder for many."""
     same_again = estimator.random_state is not None
-    parts = fingerprint(estimator, settings, arrays, targets, seed if same_again else None)
-    with own_folder(parent, f"{type(estimator).__name__}-{short(parts)}") as files:
-        logbook = FileLogbook(files, parts, settings, seed, every_n_epochs, every_seconds)
+    own = seed if same_again else None
+    # Of rank 0, which alone has the callbacks that write.
+    parts = ranks.of_first(lambda: fingerprint(estimator, settings, arrays, targets, own))
+    with own_folder_of(ranks, parent, f"{type(estimator).__name__}-{short(parts)}") as files:
+        around = surroundings(settings, ranks)
+        logbook = FileLogbook(files, parts, around, settings, seed, every_n_epochs, every_seconds)
         yield logbook
         logbook.close(same_again)
 
@@ -82,6 +92,8 @@ class FileLogbook(Logbook):
     files : KeptFiles
     fingerprint : dict
         What tells this fit from others.
+    surroundings : dict
+        What it runs on.
     settings : Settings
     seed : int
         Of a fit that begins.
@@ -94,13 +106,14 @@ class FileLogbook(Logbook):
         self,
         files: KeptFiles,
         fingerprint: Plain,
+        surroundings: Plain,
         settings: Settings,
         seed: int,
         every_n_epochs: int,
         every_seconds: float,
     ):
         self._files, self._fingerprint, self._verbose = files, fingerprint, settings.verbose
-        self._surroundings = surroundings(settings)
+        self._surroundings = surroundings
         self._every_n_epochs, self._every_seconds = every_n_epochs, every_seconds
         self._seed = seed
         self._trials: dict[str, Tensor] = {}
@@ -176,7 +189,7 @@ class FileLogbook(Logbook):
 
     def close(self, same_again: bool) -> None:
         """The fit has ended: keep its end, where the same call would find nothing else."""
-        if not self._over:  # Ctrl-C
+        if not self._over or not self._files.writes:  # Ctrl-C
             return
         if same_again and not self._asked_to_stop:
             self._files.keep_newest()
@@ -186,6 +199,8 @@ class FileLogbook(Logbook):
     # Files
 
     def _write(self, net: MAXLNet | None = None, best: BestState[State] | None = None) -> None:
+        if not self._files.writes:
+            return
         header: Plain = {
             "fingerprint": self._fingerprint,
             "surroundings": self._surroundings,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from .._data.arrays import Arrays
 from .._data.on_disk import OnDisk, parts
+from .._environment.ranks import ALONE, Ranks
 from .._tasks.primary import Targets
 from .._training.logbook import KeepsLogbook
 from .._training.settings import Settings
@@ -50,11 +51,12 @@ def fingerprint(
     return parts
 
 
-def surroundings(settings: Settings) -> Plain:
+def surroundings(settings: Settings, ranks: Ranks = ALONE) -> Plain:
     """What a fit runs on, as far as bits depend on it."""
     threads = torch.get_num_threads() if settings.n_threads is None else settings.n_threads
     packages = {name: version(name) for name in PACKAGES}
-    return {**packages, "device": settings.device.type, "n_threads": str(threads)}
+    device, count = settings.device.type, str(ranks.count)
+    return {**packages, "device": device, "n_threads": str(threads), "ranks": count}
 
 
 def short(parts: Plain) -> str:

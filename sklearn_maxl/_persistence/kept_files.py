@@ -7,12 +7,13 @@ that is killed. Whoever holds the lock is alone.
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
 from torch import Tensor
 
+from .._environment.ranks import Ranks
 from . import container
 from .json_values import Plain
 
@@ -53,6 +54,22 @@ def own_folder(parent: Path, name: str) -> Iterator["KeptFiles"]:
         lock.release()
 
 
+@contextmanager
+def own_folder_of(ranks: Ranks, parent: Path, name: str) -> Iterator["KeptFiles"]:
+    """The same for all ranks: rank 0 has the folder, reads for all and writes alone."""
+    if not ranks.several:
+        with own_folder(parent, name) as files:
+            yield files
+        return
+    with ExitStack() as folder:
+
+        def read() -> tuple[KeptFiles, Parts | None]:
+            files = folder.enter_context(own_folder(parent, name))
+            return files, files.read()
+
+        yield FilesOfFirst(*ranks.of_first(read), writes=ranks.number == 0)
+
+
 class KeptFiles:
     """The files in a folder whose lock is held.
 
@@ -60,6 +77,9 @@ class KeptFiles:
     ----------
     folder : Path
     """
+
+    writes = True
+    """Whether this process is to write."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -133,3 +153,21 @@ class KeptFiles:
         """Remove both; the older one first, from which nobody is to go on."""
         self.previous.unlink(missing_ok=True)
         self.newest.unlink(missing_ok=True)
+
+
+class FilesOfFirst(KeptFiles):
+    """The files of rank 0, as one of the ranks has them; what was `found` in them is known to all.
+
+    Parameters
+    ----------
+    files : KeptFiles
+    found : tuple or None
+    writes : bool
+    """
+
+    def __init__(self, files: KeptFiles, found: Parts | None, writes: bool):
+        vars(self).update(vars(files))
+        self.found, self.writes = found, writes
+
+    def read(self) -> Parts | None:
+        return self.found

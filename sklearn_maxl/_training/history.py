@@ -195,6 +195,19 @@ class EpochSums:
             else:
                 self.sums[name] = self.sums[name] + value if name in self.sums else value
 
+    def of_part(self) -> dict[str, Tensor]:
+        """What parts of the same batches add to: all but norms, which add by their squares."""
+        scalars = {name: torch.stack(values) for name, values in self.scalars.items()}
+        squares = {n: v.square() if n in NORMS else v for n, v in scalars.items()}
+        return {**squares, **self.sums}
+
+    def become(self, totals: Mapping[str, Tensor]) -> None:
+        """Take the sums of what `of_part` gives in several processes for what was recorded."""
+        for name in self.scalars:
+            values = totals[name].sqrt() if name in NORMS else totals[name]
+            self.scalars[name] = list(values.unbind())
+        self.sums = {name: totals[name] for name in self.sums}
+
     def mean(self, name: str) -> float:
         """Mean of a scalar over the epoch's samples."""
         values = self.scalars[name].all().cpu().numpy()
@@ -205,6 +218,7 @@ class EpochSums:
         return {name: self.mean(name) for name in self.scalars}
 
 
+NORMS = ("meta_gradient_norm", "regulariser_gradient_norm")
 LOSSES = ("primary_loss", "auxiliary_loss", "meta_loss")
 
 

@@ -59,7 +59,8 @@ class KeepsLogbook(Callback):
         Parameters
         ----------
         **fit : dict
-            ``estimator``, its ``settings``, and the ``arrays`` and ``targets`` of the fit.
+            ``estimator``, its ``settings``, and the ``arrays``, ``targets`` and ``ranks`` of
+            the fit.
         """
         raise NotImplementedError
 

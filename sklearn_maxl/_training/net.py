@@ -39,6 +39,7 @@ from .early_stopping import BestState
 from .history import EpochSums, History, copy_of_rows, summary
 from .log import epoch_line, logger
 from .logbook import BLANK, Logbook
+from .over_ranks import check_networks, join_epoch
 from .progress import UNTOLD, Task
 from .schedules import Rates
 from .settings import Settings
@@ -190,6 +191,7 @@ class MAXLNet(NeuralNet):
         """
         self.check_data(X)
         settings = self.settings
+        check_networks(self.networks(), X, settings.batch_size_of(len(X)))
         if not hasattr(self, "random_numbers_"):
             self.random_numbers_ = RandomNumbers.of(
                 self.module_, getattr(self, "generator_", None), X.train, self.random_state
@@ -214,11 +216,13 @@ class MAXLNet(NeuralNet):
                 if best is not None:
                     stop |= best.stop(self.epochs_[-1]["validation_score"])
                 stop |= epoch.end() and not settings.is_trial
+                stop = any(X.ranks.gathered(stop))
                 logbook.epoch(self, best, stop)
                 if stop:
                     break
         except KeyboardInterrupt as interruption:
-            if settings.is_trial or self.epochs_.n_epochs == before:
+            # Other ranks may be at another step, and what is not the same is not kept.
+            if settings.is_trial or X.ranks.several or self.epochs_.n_epochs == before:
                 raise
             raise_later(interruption)
             self._drop_unfinished_row()
@@ -233,6 +237,7 @@ class MAXLNet(NeuralNet):
             self.set_primary_share(X.train)
         else:
             self.load_state(best.state)
+        self.epochs_[:] = X.ranks.of_first(lambda: list(self.epochs_))  # their times differ
         if self.verbose and self.module_.views is not None and self.module_.primary_share > 0:
             logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
@@ -259,6 +264,7 @@ class MAXLNet(NeuralNet):
     def _run_epoch(self, data: TrainingData, last: int) -> None:
         """Train for an epoch, then read what it was like."""
         start, sums = time.perf_counter(), self.take_steps(data)
+        join_epoch(sums, self._moving_buffers(), data.ranks)
         if data.validation is not None:
             self.set_primary_share(data.train)  # the validation score is of what predicts now
         number, means = self.epochs_.n_epochs + 1, sums.means()
@@ -282,8 +288,9 @@ class MAXLNet(NeuralNet):
             self.optimizer_,
             self.recipe_,
             self.meta_gradient_,
-            self.random_numbers_,
+            self.random_numbers_.on(data.ranks),
             PRECISIONS[self.settings.precision],
+            data.ranks,
         )
         try:
             for kind in PASSES[learned.alternation if learned else "batch"]:
@@ -303,9 +310,9 @@ class MAXLNet(NeuralNet):
                 self.notify("on_batch_begin", batch=train, training=True, kind=kind)
             with small_batch_explained(len(train), self.settings.batch_size):
                 record = self._take_step(kind, train, meta)
-            sums.add(record, len(train))
+            sums.add(record, train.n_whole)
             if self.callbacks_:
-                self.history.record_batch("train_batch_size", len(train))
+                self.history.record_batch("train_batch_size", train.n_whole)
                 loss = record.get("primary_loss", record.get("meta_loss"))
                 told = {} if loss is None else {"loss": loss}
                 self.notify("on_batch_end", batch=train, training=True, y_pred=None, **told)
@@ -336,8 +343,21 @@ class MAXLNet(NeuralNet):
 
     def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Parameters of both networks, as skorch's callbacks find them by name."""
-        for network in (self.module_, *([self.generator_] if self.has_generator_ else [])):
+        for network in self.networks():
             yield from self._named_parameters(network)
+
+    def networks(self) -> list[nn.Module]:
+        """The multi-task network and, where labels are learned, their generator."""
+        return [self.module_, *([self.generator_] if self.has_generator_ else [])]
+
+    def _moving_buffers(self) -> list[Tensor]:
+        """Running statistics of both networks."""
+        return [
+            buffer
+            for network in self.networks()
+            for name, buffer in network.named_buffers()
+            if name not in getattr(network, "constant_buffers", ())
+        ]
 
     def _named_parameters(self, network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
         prefix = "" if network is self.module_ else "generator."
@@ -401,7 +421,7 @@ class MAXLNet(NeuralNet):
     def _move(self, device: torch.device) -> None:
         self.device = str(device)
         if hasattr(self, "module_"):
-            for network in (self.module_, *([self.generator_] if self.has_generator_ else [])):
+            for network in self.networks():
                 network.to(device)
             for optimizer in self.optimizers():  # what they keep follows the weights
                 optimizer.load_state_dict(optimizer.state_dict())

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator
 
+from .._environment.ranks import ALONE, Ranks
+
 if TYPE_CHECKING:
     from .fitted import Fitted
 
@@ -120,6 +122,7 @@ def fit_task(
     told: Mapping[str, object],
     keep: Callable[[BaseEstimator, "Fitted"], BaseEstimator],
     epochs_of_trainings: list[int],
+    ranks: Ranks = ALONE,
 ) -> Iterator[Task]:
     """A fit as a task, of trainings of so many epochs each at most.
 
@@ -131,8 +134,10 @@ def fit_task(
     keep : callable
         (estimator, what a fit leaves behind) -> the estimator, fitted.
     epochs_of_trainings : list of int
+    ranks : Ranks
+        Rank 0 alone tells.
     """
-    if not getattr(estimator, "_skl_callbacks", None):
+    if ranks.number or not getattr(estimator, "_skl_callbacks", None):
         yield UNTOLD
         return
     epochs, only = epochs_of_trainings, len(epochs_of_trainings) == 1

@@ -14,6 +14,7 @@ import torch
 from .._data.arrays import Arrays
 from .._data.batches import TrainingData
 from .._data.samples import Samples, stays_on_disk
+from .._environment.ranks import ALONE, Ranks
 from .._networks.label_generator import make_label_generator
 from .._networks.multi_task import make_multi_task_net
 from .._networks.trunk import Scaling
@@ -35,11 +36,12 @@ def run(
     epochs: int | None = None,
     task: Task = UNTOLD,
     logbook: Logbook = BLANK,
+    ranks: Ranks = ALONE,
 ) -> Fitted:
     """Train fresh networks, for as many epochs as the settings say or as are given here."""
     fitted = fresh(settings, plan)
     logbook.start(fitted)
-    train(fitted, plan, epochs or settings.max_epochs, task, logbook)
+    train(fitted, plan, epochs or settings.max_epochs, task, logbook, ranks)
     return fitted
 
 
@@ -98,10 +100,15 @@ def make_net(
 
 
 def train(
-    fitted: Fitted, plan: Plan, epochs: int, task: Task = UNTOLD, logbook: Logbook = BLANK
+    fitted: Fitted,
+    plan: Plan,
+    epochs: int,
+    task: Task = UNTOLD,
+    logbook: Logbook = BLANK,
+    ranks: Ranks = ALONE,
 ) -> None:
-    """Train a net on the plan's samples, for some epochs more."""
-    net, data = fitted.net, training_data(fitted, plan)
+    """Train a net on the plan's samples, for some epochs more, with all `ranks`."""
+    net, data = fitted.net, training_data(fitted, plan, ranks)
 
     def snapshot() -> Fitted:
         now = copy.deepcopy(net)
@@ -111,7 +118,7 @@ def train(
     net.train_for(data, epochs, task.fitted_by(snapshot), logbook)
 
 
-def training_data(fitted: Fitted, plan: Plan) -> TrainingData:
+def training_data(fitted: Fitted, plan: Plan, ranks: Ranks = ALONE) -> TrainingData:
     """The plan's samples with their labels, on the net's device."""
     net, labels, settings = fitted.net, fitted.labels, fitted.settings
     # Labels draw from a stream of their own, so that they do not shift the batches.
@@ -138,6 +145,7 @@ def training_data(fitted: Fitted, plan: Plan) -> TrainingData:
         augment=settings.augment,
         prepare=prepare if once is None else None,
         hierarchy=net.hierarchy,
+        ranks=ranks,
     )
 
 
@@ -156,7 +164,13 @@ def assigned(labels: Labels, rows: Arrays, rng: np.random.RandomState) -> Ints |
     return found.astype(np.int64)
 
 
-def warm_start(fitted: Fitted, settings: Settings, arrays: Arrays, task: Task = UNTOLD) -> Fitted:
+def warm_start(
+    fitted: Fitted,
+    settings: Settings,
+    arrays: Arrays,
+    task: Task = UNTOLD,
+    ranks: Ranks = ALONE,
+) -> Fitted:
     """Train what was fitted for another `max_epochs`, with new settings.
 
     What was fitted is copied, so that a training that fails loses nothing.
@@ -169,11 +183,11 @@ def warm_start(fitted: Fitted, settings: Settings, arrays: Arrays, task: Task = 
     fresh.take_over(net)
     fresh.module_.temperature.fill_(settings.temperature)
     more = replace(fitted, settings=settings, labels=labels, net=fresh)
-    train(more, plan, settings.max_epochs, task)
+    train(more, plan, settings.max_epochs, task, ranks=ranks)
     return more
 
 
-def train_part(fitted: Fitted, arrays: Arrays, *, hold_rates: bool) -> Fitted:
+def train_part(fitted: Fitted, arrays: Arrays, *, hold_rates: bool, ranks: Ranks = ALONE) -> Fitted:
     """Train what was fitted for one epoch on other samples, with the settings that it has."""
     net, labels = copy.deepcopy((fitted.net, fitted.labels))
     # There is no part to hold out, and nobody knows which epoch is the last.
@@ -183,5 +197,5 @@ def train_part(fitted: Fitted, arrays: Arrays, *, hold_rates: bool) -> Fitted:
     net.keep_rows(ROWS_OF_STREAM - 1)
     more = replace(fitted, settings=net.settings, labels=labels, net=net)
     plan = make_plan(net.settings, arrays, fitted.targets, fitted.seed, net.random_state)
-    train(more, plan, 1)
+    train(more, plan, 1, ranks=ranks)
     return more

@@ -17,8 +17,10 @@ from torch.optim import Optimizer
 
 from .._data.samples import Samples
 from .._environment.random_state import isolated_rng, seed_rng
+from .._environment.ranks import ALONE, Ranks
 from .._maths.at_parameters import AtParameters
 from .._maths.meta_gradient import MetaGradient, MetaProblem
+from .._maths.parts import Part, Totals, whole
 from .._maths.step import (
     Batch,
     Recipe,
@@ -51,10 +53,18 @@ class RandomNumbers:
     rng : numpy.random.RandomState
         Where a step's seed comes from.
     device : torch.device
+    ranks : Ranks
+        Each draws numbers of its own.
     """
 
-    def __init__(self, needed: bool, rng: np.random.RandomState, device: torch.device):
-        self.needed, self.rng, self.device = needed, rng, device
+    def __init__(
+        self,
+        needed: bool,
+        rng: np.random.RandomState,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+    ):
+        self.needed, self.rng, self.device, self.ranks = needed, rng, device, ranks
 
     @classmethod
     def of(
@@ -71,13 +81,17 @@ class RandomNumbers:
             needed |= draws_random_numbers(generator, two.x, two.y)
         return cls(needed, rng, samples.device)
 
+    def on(self, ranks: Ranks) -> "RandomNumbers":
+        """The same, on one of several ranks."""
+        return RandomNumbers(self.needed, self.rng, self.device, ranks)
+
     @contextmanager
     def of_a_step(self) -> Iterator[Replay]:
         """Run a step on random numbers of its own; the yielded function starts them again."""
         if not self.needed:
             yield lambda: None
             return
-        seed = self.rng.randint(2**31 - 1)
+        seed = self.ranks.own_seed(self.rng.randint(2**31 - 1))
         with isolated_rng(seed, self.device):
             yield lambda: seed_rng(seed + 1, self.device)
 
@@ -98,6 +112,8 @@ class Step:
     random_numbers : RandomNumbers
     precision : torch.dtype or None
         Type that `torch.autocast` computes in.
+    ranks : Ranks
+        The processes that have the other parts of the batches: gradients are sums over all.
     """
 
     def __init__(
@@ -109,8 +125,9 @@ class Step:
         meta_gradient: MetaGradient,
         random_numbers: RandomNumbers,
         precision: torch.dtype | None = None,
+        ranks: Ranks = ALONE,
     ):
-        self.module, self.generator = module, generator
+        self.module, self.generator, self.ranks = module, generator, ranks
         self.optimizer, self.recipe, self.meta_gradient = optimizer, recipe, meta_gradient
         self.random_numbers = random_numbers
         self.f = AtParameters(module, module.outputs, precision)
@@ -134,9 +151,12 @@ class Step:
             task = self.auxiliary_task(train, learn_labels)
             replay()  # the same random numbers with an auxiliary task as without
             if task is None:
-                return self.multi_task_gradients(train, None)
+                record = self.multi_task_gradients(train, None)
+                self._join(self.f)
+                return record
             record = self.multi_task_gradients(train, task.targets.detach())
-            record.update(label_statistics(task.detach()))
+            self._join(self.f)
+            record.update(label_statistics(task.detach(), train.part))
             if learn_labels:
                 record.update(self.label_gradients(train, meta, task, replay, shared=True))
             return record
@@ -171,13 +191,32 @@ class Step:
         self.g.clear_gradients()
         A = task.targets.detach()
         problem = meta_problem(
-            self.f, train, meta, A, self.recipe, self.virtual_step, replay, shared
+            self.f, train, meta, A, self.recipe, self.virtual_step, replay, shared, self._total
         )
-        return self.generator_gradient(problem, task, train.weight)
+        record = self.generator_gradient(problem, task, train.weight, train.part)
+        self._join(self.g)
+        return record
 
     def generator_gradient(
-        self, problem: MetaProblem, task: SoftLabels, weight: Tensor | None
+        self,
+        problem: MetaProblem,
+        task: SoftLabels,
+        weight: Tensor | None,
+        part: Part | None = None,
     ) -> Record:
         """Line 3, for the step that is written as a problem."""
         scale = scale_of(self.recipe, self.optimizer)
-        return generator_step(problem, task, weight, self.recipe, scale, self.meta_gradient)
+        return generator_step(problem, task, weight, self.recipe, scale, self.meta_gradient, part)
+
+    # With others
+
+    @property
+    def _total(self) -> Totals:
+        return self.ranks.total if self.ranks.several else whole
+
+    def _join(self, network: AtParameters) -> None:
+        """Make the gradients of a network those of the whole batch."""
+        if self.ranks.several:
+            gradients = [p.grad for p in network.t.values() if p.grad is not None]
+            for gradient, total in zip(gradients, self.ranks.total(gradients), strict=True):
+                gradient.copy_(total)

@@ -21,6 +21,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch.nn import functional as F
 
 from .._data.samples import Samples
+from .._environment.ranks import ALONE, Ranks
 from .._tasks.auxiliary import Ints
 from ..labels import Learned, Uniform
 from . import evaluation
@@ -164,19 +165,37 @@ def epochs_of_trainings(settings: Settings, y: Ints) -> list[int]:
     return [*(0 for q in questions if q.candidates(settings)), settings.max_epochs]
 
 
-def fit(settings: Settings, plan: Plan, task: Task, logbook: Logbook = BLANK) -> Fitted:
-    """Decide what is undecided, then train."""
+def fit(
+    settings: Settings, plan: Plan, task: Task, logbook: Logbook = BLANK, ranks: Ranks = ALONE
+) -> Fitted:
+    """Decide what is undecided, then train.
+
+    Every rank makes the same trials by itself, and all have to find the same.
+    """
     asked_for = [question.setting for question in QUESTIONS]
     names = sorted({*settings.undecided} - {"temperature"}, key=asked_for.index)
     settings, found = decide(settings, plan, task, logbook)
+    check_same_found(found, ranks)
     decided = ", ".join(
         f"{name}={getattr(settings, name)}" for name in names if name != "auxiliary"
     )
     name = f"training with {decided}" if decided else "training"
     with task.training(name, settings.max_epochs) as training:
-        fitted = run(settings, plan, task=training, logbook=logbook)
+        fitted = run(settings, plan, task=training, logbook=logbook, ranks=ranks)
     fitted.history.trials = found
     return fitted
+
+
+def check_same_found(found: Found, ranks: Ranks) -> None:
+    """Refuse to train together what trials have made different."""
+    first, *others = ranks.gathered(found)
+    differ = [number for number, theirs in enumerate(others, start=1) if theirs != first]
+    if differ:
+        raise ValueError(
+            f"Trials found something else on rank {differ[0]} than on rank 0, whose machine rounds "
+            "otherwise; use machines of one kind, or give max_epochs, temperature, auxiliary and "
+            "psi a value instead of 'auto'."
+        )
 
 
 def decide(

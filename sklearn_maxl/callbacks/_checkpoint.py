@@ -80,8 +80,8 @@ class Checkpoint(KeepsLogbook):
         Parameters
         ----------
         **fit : dict
-            ``estimator``, its ``settings``, and the ``arrays``, ``targets`` and ``seed`` of
-            the fit.
+            ``estimator``, its ``settings``, and the ``arrays``, ``targets``, ``seed`` and
+            ``ranks`` of the fit.
 
         Returns
         -------
