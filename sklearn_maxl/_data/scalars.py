@@ -1,5 +1,7 @@
 """Numbers that batches report, kept on their device until somebody reads them."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,13 @@ class Scalars:
     def __init__(self) -> None:
         self._values = torch.empty(0)
         self._n = 0
+
+    @classmethod
+    def of(cls, values: Tensor) -> Self:
+        """Those of a tensor of shape (n,)."""
+        scalars = cls()
+        scalars._values, scalars._n = values, len(values)
+        return scalars
 
     def append(self, value: Tensor) -> None:
         """Keep a tensor of one number; those of one object have one type and device."""

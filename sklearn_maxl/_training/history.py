@@ -197,7 +197,7 @@ class EpochSums:
 
     def of_part(self) -> dict[str, Tensor]:
         """What parts of the same batches add to: all but norms, which add by their squares."""
-        scalars = {name: torch.stack(values) for name, values in self.scalars.items()}
+        scalars = {name: values.all() for name, values in self.scalars.items()}
         squares = {n: v.square() if n in NORMS else v for n, v in scalars.items()}
         return {**squares, **self.sums}
 
@@ -205,7 +205,7 @@ class EpochSums:
         """Take the sums of what `of_part` gives in several processes for what was recorded."""
         for name in self.scalars:
             values = totals[name].sqrt() if name in NORMS else totals[name]
-            self.scalars[name] = list(values.unbind())
+            self.scalars[name] = Scalars.of(values)
         self.sums = {name: totals[name] for name in self.sums}
 
     def mean(self, name: str) -> float:
