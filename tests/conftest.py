@@ -1,6 +1,8 @@
 """Settings and data of all tests."""
 
 import os
+import signal
+from collections.abc import Iterator
 
 # Read once, when scipy is imported: without it scikit-learn skips its array-API check.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -35,3 +37,11 @@ def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images of one channel: (200, 1, 8, 8), uint8, ten classes."""
     X, y = load_digits(return_X_y=True)
     return X[:200].reshape(-1, 1, 8, 8).astype(np.uint8), y[:200]
+
+
+@pytest.fixture
+def ctrl_c_is_heard() -> Iterator[None]:
+    """A process that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

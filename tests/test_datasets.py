@@ -231,7 +231,7 @@ class Encoded:
         (Malicious(), "__builtin__.exec"),
         (Encoded(), "_codecs.encode"),
         ([np.float64], "numpy.float64"),
-        (Exception("x"), "exceptions.Exception"),
+        (KeyError, "exceptions.KeyError"),
         (getattr, "__builtin__.getattr"),
     ],
 )

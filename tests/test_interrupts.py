@@ -41,12 +41,7 @@ LABELS = ["maxl", "uniform", "random", "kmeans", "human", None]
 KEPT = "Training interrupted by user; keeping what was learned"
 
 
-@pytest.fixture(autouse=True)
-def ctrl_c_is_heard():
-    """A process that was started in the background ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("ctrl_c_is_heard")
 
 
 @contextmanager

@@ -282,6 +282,7 @@ def test_what_is_memory_mapped(iris, mapped):
         assert not is_memory_mapped(other)
 
 
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_ends_a_look_at_the_file(iris, mapped, read, monkeypatch):
     original = OnDisk.__getitem__
 

@@ -141,9 +141,9 @@ def rows_of_parts(monkeypatch):
     """The numbers of the rows in each part of each training; X has them in its first column."""
     seen, train = [], runs.train
 
-    def spy(fitted, plan, *rest):
+    def spy(fitted, plan, *rest, **ranks):
         seen.append({name: set(part.X[:, 0].tolist()) for name, part in plan.parts.items()})
-        return train(fitted, plan, *rest)
+        return train(fitted, plan, *rest, **ranks)
 
     monkeypatch.setattr(runs, "train", spy)
     return seen
