@@ -56,6 +56,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"[/\\](plot_\w+|export|options|method_on_one_page)\.py$",
     "within_subsection_order": "_gallery.place",
+    "parallel": 2,  # examples at a time
     "reset_modules": ("matplotlib", "_gallery.reset_random"),
     "reset_argv": "_gallery.arguments",
     "doc_module": ("sklearn_maxl",),
