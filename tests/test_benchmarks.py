@@ -16,7 +16,6 @@ from benchmarks.studies import (
     pages,
     paper_table1,
     regression_of_tables,
-    scaling,
 )
 from benchmarks.studies import cifar100_hierarchy as cifar
 
@@ -232,5 +231,5 @@ def test_two_processes_are_compared_with_one_within_a_round():
         {**row, "round": str(i), "processes": str(k), "seconds": str(t), "bytes": "101"}
         for i, k, t in times
     ]
-    (cells,) = scaling.table(rows).body
+    (cells,) = pages.scaling(rows).body
     assert cells == ("1.0", "64", "3.500", "2.000", "1.75", "1.50 to 2.00", "1.010", "0.5")

@@ -169,6 +169,25 @@ def larger_than_memory(rows: Rows) -> Table:
     return Table(head, body)
 
 
+def scaling(rows: Rows) -> Table:
+    """Seconds of a step by one process and by two, their ratio within a round, and bytes."""
+    body = []
+    for width in unique(rows, "width"):
+        for size in unique(rows, "batch_size"):
+            one, two = (where(rows, width=width, batch_size=size, processes=str(k)) for k in (1, 2))
+            if one and two:
+                ratios = numbers(one, "seconds") / numbers(two, "seconds")
+                seconds = [f"{np.median(numbers(own, 'seconds')):.3f}" for own in (one, two)]
+                more = numbers(two, "bytes").mean() / numbers(two, "least").mean()
+                load = f"{numbers(one + two, 'load').max():.1f}"
+                spread = f"{ratios.min():.2f} to {ratios.max():.2f}"
+                ends = (f"{np.median(ratios):.2f}", spread, f"{more:.3f}", load)
+                body.append((width, size, *seconds, *ends))
+    head = ("width", "rows of a batch", "one process", "two", "times as fast", "in rounds",
+            "bytes / least", "load")  # fmt: skip
+    return Table(head, body)
+
+
 def _images_a_second(row: dict[str, str], call: str) -> str:
     """By the clock, and by the processor's time alone."""
     clock, processor = (
@@ -191,6 +210,7 @@ OF_ROWS: dict[str, Callable[..., Table]] = {
     "hidden_clusters": hidden_clusters,
     "serving": serving,
     "larger_than_memory": larger_than_memory,
+    "scaling": scaling,
 }
 FILES = {"cheaper": ("cheaper", "cheaper_cost")}
 

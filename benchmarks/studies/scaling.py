@@ -22,24 +22,18 @@ import numpy as np
 import torch
 
 from benchmarks.common.resume import resume
-from benchmarks.common.rows import RESULTS, Rows, numbers, unique, where
-from benchmarks.common.tables import Table
+from benchmarks.common.rows import RESULTS
+from benchmarks.studies import pages
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.backbones import VGG16
 from sklearn_maxl.labels import Learned
 
 KEYS = ["width", "batch_size", "round", "processes"]
 VALUES = ["seconds", "bytes", "least", "load"]
-WIDTHS, BATCH_SIZES, ROUNDS = (0.25, 1.0), (64, 256), range(3)
+SIZES, ROUNDS = ((0.25, 64), (0.25, 256), (1.0, 64)), range(3)  # width, rows of a batch
 STEPS = 2  # of an epoch
 SMOKE = [(0.02, 8, 0, k) for k in (1, 2)]
-RUNS = [
-    (width, size, number, k)
-    for width in WIDTHS
-    for size in BATCH_SIZES
-    for number in ROUNDS
-    for k in (1, 2)
-]
+RUNS = [(width, size, number, k) for width, size in SIZES for number in ROUNDS for k in (1, 2)]
 
 
 def fit(rank: int, n: int, width: float, size: int, folder: str) -> None:
@@ -93,32 +87,13 @@ def run(width: float, size: int, number: int, n: int) -> tuple:
     return f"{found['seconds']:.3f}", found["bytes"], found["least"], f"{load:.1f}"
 
 
-def table(rows: Rows) -> Table:
-    """Seconds of a step by one process and by two, their ratio within a round, and bytes."""
-    body = []
-    for width in unique(rows, "width"):
-        for size in unique(rows, "batch_size"):
-            one, two = (where(rows, width=width, batch_size=size, processes=str(k)) for k in (1, 2))
-            if one and two:
-                ratios = numbers(one, "seconds") / numbers(two, "seconds")
-                seconds = [f"{np.median(numbers(own, 'seconds')):.3f}" for own in (one, two)]
-                more = numbers(two, "bytes").mean() / numbers(two, "least").mean()
-                load = f"{numbers(one + two, 'load').max():.1f}"
-                spread = f"{ratios.min():.2f} to {ratios.max():.2f}"
-                ends = (f"{np.median(ratios):.2f}", spread, f"{more:.3f}", load)
-                body.append((width, size, *seconds, *ends))
-    head = ("width", "rows of a batch", "one process", "two", "times as fast", "in rounds",
-            "bytes / least", "load")  # fmt: skip
-    return Table(head, body)
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="tiny, into a file that is discarded")
     smoke = parser.parse_args(arguments).smoke
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scaling.csv" if smoke else RESULTS / "scaling.csv"
-        print(table(resume(path, KEYS, VALUES, SMOKE if smoke else RUNS, run, 1)).text())
+        print(pages.scaling(resume(path, KEYS, VALUES, SMOKE if smoke else RUNS, run, 1)).text())
 
 
 if __name__ == "__main__":
