@@ -25,7 +25,7 @@ from sklearn_maxl import MAXLClassifier
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (3, 128, 128)  # of uint8: 49 kB an image
-MEGABYTES = (128, 256, 512)
+MEGABYTES = (256, 1024, 4096)
 WAYS = ("in memory", "memory map")
 KEYS = ["megabytes", "way"]
 VALUES = [
