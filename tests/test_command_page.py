@@ -1,9 +1,10 @@
 """What the page "From a file to predictions" shows is what the command writes."""
 
-import importlib.util
 import itertools
 import re
 from pathlib import Path
+
+import scripts
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -17,9 +18,7 @@ def words(text):
 
 def test_the_session_is_up_to_date(tmp_path):
     """With one epoch: the numbers are another machine's anyway."""
-    spec = importlib.util.spec_from_file_location("_command", DOCS / "_command.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = scripts.load(DOCS / "_command.py")
     now, shown = module.session(tmp_path, "--epochs", "1"), module.SESSION.read_text("utf-8")
     assert words(now).replace("0 epoch,", "0 epochs,") == words(shown)
     assert "epochs (" in shown

@@ -1,6 +1,5 @@
 """Searches and comparisons on Dask's workers: the bits of serial ones, whoever is killed."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
 from distributed import get_worker
 from joblib import parallel_config
 from sklearn.datasets import load_digits, load_iris
@@ -56,10 +56,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("dask_search", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load(EXAMPLE)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
 """The loop that the docs show, against the estimator's own fit: the same bits."""
 
 import copy
-import importlib.util
 from pathlib import Path
 
 import pytest
+import scripts
 import torch
 from skorch.callbacks import Callback
 from torch import nn
@@ -18,10 +18,7 @@ FILE = Path(__file__).parent.parent / "examples" / "method_on_one_page.py"
 
 @pytest.fixture(scope="module")
 def page():
-    spec = importlib.util.spec_from_file_location("method_on_one_page", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load(FILE)
 
 
 class Recorder(Callback):

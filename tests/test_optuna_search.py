@@ -1,6 +1,5 @@
 """The study of the examples: scores that Optuna is told, pruning, and a study after a kill."""
 
-import importlib.util
 import signal
 import sqlite3
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+import scripts
 from optuna.trial import TrialState
 
 FILE = Path(__file__).parents[1] / "examples" / "optuna_search.py"
@@ -30,10 +30,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("optuna_search", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load(FILE)
 
 
 def one_trial(example, pruner):

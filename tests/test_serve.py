@@ -1,7 +1,6 @@
 """The service of the examples: what it answers, what it refuses, and that it drops no request."""
 
 import http.client
-import importlib.util
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scripts
 from sklearn.datasets import load_iris
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
@@ -31,9 +31,7 @@ def quick(cls=MAXLClassifier, **params):
 
 @pytest.fixture(scope="module")
 def serve():
-    spec = importlib.util.spec_from_file_location("serve", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = scripts.load(FILE)
     module.PATIENCE = module.Handler.timeout = 2.0
     module.LOOK_EVERY = 0.02
     return module
@@ -344,9 +342,7 @@ def test_a_signal_ends_it_after_the_request_in_flight(saved, number):
 def test_the_load_of_many_clients_is_measured(saved, tmp_path):
     path = tmp_path / "served.safetensors"
     path.write_bytes((saved[0] / "0.safetensors").read_bytes())
-    spec = importlib.util.spec_from_file_location("serve_load", FILE.with_name("serve_load.py"))
-    load = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(load)
+    load = scripts.load(FILE.with_name("serve_load.py"))
     load.X = X  # the served classifier is of these
     found = load.measure(path, n_clients=2, n_requests=20, n_rows=3, replace_every=0.2)
     assert 0 < found["p50"] <= found["p90"] <= found["p99"] <= found["max"]

@@ -36,19 +36,19 @@ def fingerprint(
     estimator: BaseEstimator, settings: Settings, arrays: Arrays, targets: Targets, seed: int | None
 ) -> Plain:
     """A text for every part of a fit, by the name that its user knows."""
-    parts: Plain = {
+    told: Plain = {
         "X": digest_of_samples(arrays.X),
         "y": digest((arrays.y, arrays.target, sorted(targets.state().items()))),
         "sample_weight": digest(arrays.weight),
         "auxiliary_labels": digest(arrays.auxiliary_labels),
         "random_state": str(seed),
         "estimator": as_text([type(estimator), settings.step_class]),
-        "callbacks": as_text([told for told in map(_told, settings.callbacks or ()) if told]),
+        "callbacks": as_text([one for one in map(_told, settings.callbacks or ()) if one]),
     }
     for name, value in estimator.get_params(deep=False).items():
         if name not in ELSEWHERE:
-            parts[name] = as_text(value)
-    return parts
+            told[name] = as_text(value)
+    return told
 
 
 def surroundings(settings: Settings, ranks: Ranks = ALONE) -> Plain:
