@@ -237,7 +237,8 @@ class MAXLNet(NeuralNet):
             self.set_primary_share(X.train)
         else:
             self.load_state(best.state)
-        self.epochs_[:] = X.ranks.of_first(lambda: list(self.epochs_))  # their times differ
+        if X.ranks.several:  # their times differ
+            self.epochs_[:] = X.ranks.of_first(lambda: list(self.epochs_))
         if self.verbose and self.module_.views is not None and self.module_.primary_share > 0:
             logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
