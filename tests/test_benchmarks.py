@@ -178,13 +178,13 @@ def test_every_cheap_variant_fits_and_without_a_switch_it_is_the_packages_step(m
 
 def test_a_number_to_predict_has_noise_that_a_seed_draws():
     (X, y), (_, same), (_, other) = (regression_of_tables.data("friedman1", s) for s in (0, 0, 1))
-    assert X.shape == (3200, 10)
+    assert X.shape == (4000, 10)
     np.testing.assert_array_equal(y, same)
     assert abs(np.corrcoef(y, other)[0, 1]) < 0.1
 
 
 def test_methods_of_regression_are_compared_on_the_same_problems():
-    keys = {"data_set": "a", "seed": "0"}
+    keys = {"n": "200", "data_set": "a", "seed": "0", "seconds": "1.5"}
     rows = [
         {**keys, "method": "auxiliary=None", "r2": "0.5"},
         {**keys, "method": "other", "r2": "0.7"},
@@ -192,8 +192,8 @@ def test_methods_of_regression_are_compared_on_the_same_problems():
         {**keys, "seed": "1", "method": "other", "r2": "0.5"},
     ]
     first, second = pages.regression_of_tables(rows).body
-    assert first == ("auxiliary=None", "0.300", "", "2")
-    assert second == ("other", "0.600", "+0.300 ± 0.100", "2")
+    assert first == ("200", "auxiliary=None", "0.300", "", "1.5", "2")
+    assert second == ("200", "other", "0.600", "+0.300 ± 0.100", "1.5", "2")
 
 
 def test_the_service_has_a_row_for_each_setting():

@@ -68,11 +68,11 @@ def batch(n=7, weighted=True, n_targets=0):
 
 def features_by_hand(trunk, k, x):
     """Features of one member, by layers that know nothing of members."""
-    for layer in trunk:
-        if not isinstance(layer, nn.ReLU):
-            r, s, bias = layer.r[k, 0], layer.s[k, 0], layer.bias[k, 0]
-            own = s[:, None] * layer.weight * r[None, :]  # its matrix
-            x = torch.relu(x @ own.T + bias)
+    for i, layer in enumerate(layer for layer in trunk if not isinstance(layer, nn.ReLU)):
+        own = layer.weight  # its matrix
+        if i == 0:
+            own = layer.s[k, 0][:, None] * own * layer.r[k, 0][None, :]
+        x = torch.relu(x @ own.T + layer.bias[k, 0])
     return x
 
 
@@ -105,7 +105,7 @@ def test_shapes(sizes, members, n):
     assert n_members(trunk) == members
     assert trunk(torch.zeros(n, 2, 3)).shape == (members, n, sizes[-1])
     shared = sum(a * b for a, b in itertools.pairwise([6, *sizes]))
-    own = sum(a + 2 * b for a, b in itertools.pairwise([6, *sizes]))
+    own = 6 + sizes[0] + sum(sizes)  # factors of the first layer, and biases
     assert sum(p.numel() for p in trunk.parameters()) == shared + members * own
 
 
@@ -115,8 +115,8 @@ def test_members_differ_from_the_start_by_signs():
     first, second = (layer for layer in trunk if not isinstance(layer, nn.ReLU))
     assert set(first.r.unique().tolist()) == {-1.0, 1.0}
     assert len(first.r.flatten(1).unique(dim=0)) == 4
-    for factor in (first.s, second.r, second.s):
-        assert torch.equal(factor, torch.ones_like(factor))
+    assert torch.equal(first.s, torch.ones_like(first.s))
+    assert not hasattr(second, "s")
     for layer in (first, second):
         assert layer.bias.flatten(1).unique(dim=0).shape[0] == 4
         assert layer.weight.abs().max() <= layer.in_features**-0.5

@@ -60,10 +60,33 @@ def test_the_default_networks():
         assert isinstance(DEFAULTS[kind].for_samples(10**6).backbone, ConvNet)
 
 
-def test_labels_are_smooth_where_it_is_asked_for():
-    assert settings().recipe.label_smoothing == 0
-    assert settings(label_smoothing=0.1).recipe.label_smoothing == 0.1
-    assert settings(regression=True).recipe.label_smoothing == 0
+def test_the_network_of_tables_that_predicts_numbers():
+    for n in (0, 500, 10**6):
+        trunk = DEFAULTS["table", "numbers"].for_samples(n).backbone
+        assert trunk.get_params() == Members(dropout=0.0, periodic=True).get_params()
+
+
+@pytest.mark.parametrize(("n", "expected"), [(0, 0.1), (499, 0.1), (500, 0), (10**6, 0)])
+def test_labels_of_few_rows_are_smooth(n, expected):
+    assert settings(n_samples=n).recipe.label_smoothing == expected
+    assert settings(IMAGE, n_samples=n).recipe.label_smoothing == 0
+    assert settings(regression=True, n_samples=n).recipe.label_smoothing == 0
+    assert settings(n_samples=n, planned=False).recipe.label_smoothing == 0
+    for asked in (0.0, 0.3):
+        assert settings(n_samples=n, label_smoothing=asked).recipe.label_smoothing == asked
+
+
+def members_in_trials(n, regression=False, **parameters):
+    return settings(TABLE, regression, n, **parameters).of_trial().backbone(TABLE).n_members
+
+
+def test_trials_of_many_rows_have_fewer_members():
+    assert [members_in_trials(n) for n in (0, 499, 500, 10**6)] == [8, 8, 4, 4]
+    assert [members_in_trials(n, regression=True) for n in (0, 10**6)] == [4, 4]
+    assert members_in_trials(1000, backbone=Members(n_members=2)) == 2
+    assert members_in_trials(1000, backbone="members") == 4
+    plain = settings(n_samples=1000, backbone=MLP())
+    assert plain.of_trial().backbone is plain.backbone
 
 
 def test_other_samples_need_a_backbone_of_their_own():
@@ -161,7 +184,7 @@ def test_a_users_own_network_is_known_as_such():
     def own(input_shape):
         return torch.nn.Linear(4, 2)
 
-    of_backbone = {"backbone", "single"}
+    of_backbone = {"backbone", "of_trials", "single"}
     assert settings(backbone=own).user_code == {*of_backbone, "generator"}
     assert settings(backbone=own, auxiliary=Learned("mlp")).user_code == of_backbone
     assert settings(auxiliary=Learned(own)).user_code == {"generator"}

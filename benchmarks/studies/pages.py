@@ -134,14 +134,15 @@ def hidden_clusters(rows: Rows) -> Table:
 def regression_of_tables(rows: Rows) -> Table:
     """Mean R2 of each method, and the difference to the network without an auxiliary task."""
     first = "auxiliary=None"
-    plain = {(r["data_set"], r["seed"]): float(r["r2"]) for r in where(rows, method=first)}
+    plain = {(r["n"], r["data_set"], r["seed"]): float(r["r2"]) for r in where(rows, method=first)}
     body = []
-    for (method,), mine in grouped(rows, "method").items():
+    for (n, method), mine in grouped(rows, "n", "method").items():
         own = numbers(mine, "r2")
-        minus = own - [plain[r["data_set"], r["seed"]] for r in mine]
+        minus = own - [plain[n, r["data_set"], r["seed"]] for r in mine]
         difference = "" if method == first else mean_and_error(minus, 1, sign="+", digits=3)
-        body.append((method, f"{own.mean():.3f}", difference, f"{len(own)}"))
-    return Table(("", "R2", "minus auxiliary=None", "runs"), body)
+        seconds = f"{numbers(mine, 'seconds').mean():.1f}"
+        body.append((n, method, f"{own.mean():.3f}", difference, seconds, f"{len(own)}"))
+    return Table(("rows", "", "R2", "minus auxiliary=None", "seconds", "runs"), body)
 
 
 def serving(rows: Rows) -> Table:

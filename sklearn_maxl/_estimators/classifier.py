@@ -43,9 +43,10 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **Task.** Trunk of the multi-task network: "mlp", "members", "convnet", "vgg16" or
         "resnet50". "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), and "members"
         for the rows of tables (2-D `X`): several networks with shared weights, whose predictions
-        are averaged. To classify 500 rows and more, the members also get waves of each number,
-        and a dropout of 0.2, which is 0.1 from 2,000 rows on and in regression. This was chosen on
-        the data sets for tuning (``python -m benchmarks.evidence tune``). A backbone is an object
+        are averaged. In regression, and to classify 500 rows and more, the members also get waves
+        of each number. Their dropout is 0.3, 0.2 from 500 rows on, 0.1 from 2,000 rows on, and none
+        in regression. This was chosen on the data sets for tuning (``python -m
+        benchmarks.studies.defaults_of_tables``, ``regression_of_tables``). A backbone is an object
         of `sklearn_maxl.backbones`, whose parameters a grid search reaches
         (``backbone__hidden_layer_sizes``). A callable maps the shape of one sample to a
         `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features). A module is copied in
@@ -54,10 +55,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         Exponent of the focal loss of both tasks; 0 is cross-entropy, 2 the
         paper's. Cross-entropy is the default because single-task training is at
         least as good with it when labels are few (``python -m benchmarks.studies.few_labels``).
-    label_smoothing : float, default=0.0
+    label_smoothing : float or "auto", default="auto"
         Share of each primary label that is spread evenly over all classes [3]_, from 0 to less
-        than 1. 0 is the paper's. With 0.1 and ``auxiliary=None`` small tables gained up to
-        half a point, with lower log-losses (``python -m benchmarks.evidence``).
+        than 1. "auto": 0.1 for the rows of tables where fewer than 500 train, which gained
+        accuracy and had better probabilities on the sets for tuning
+        (``python -m benchmarks.studies.defaults_of_tables``), else 0, as in the paper.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, in both losses.
     input_shape : tuple of int, default=None
@@ -139,10 +141,11 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     max_epochs : int or "auto", default="auto"
         Passes over the training set. All are run unless `early_stopping` is set. "auto" is 100 for
         images and signals. For the rows of tables it starts from 20, or from 32 to classify 500
-        rows and more, or from 30 in regression. That becomes more if it would be fewer than 96
-        steps (in regression 120), and fewer if it would be more than 4,000. Before its own
+        rows and more, or from 60 in regression. That becomes more if it would be fewer than 96
+        steps (in regression 240), and fewer if it would be more than 4,000. Before its own
         training, a fit tries this number and a third of it, which noisy tables need. The trials
-        have no auxiliary task, and are trained all at once if the networks are the package's own.
+        have no auxiliary task and, to save time, no more than four members in regression and from
+        500 rows on. They are trained all at once if the networks are the package's own.
         Each is trained without one of five stratified folds and predicts its rows; one fold is held
         out of 600 rows and more, two of fewer. Numbers stay in if their accuracy is at most half a
         standard error (of the difference) below the best. Of these, the one with the least log-loss
@@ -258,7 +261,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMAXL._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "temperature": [Interval(Real, 1e-6, 1e6, closed="both"), StrOptions({"auto"})],
         "views": [StrOptions({"auto", *VIEWS}), None],
     }
@@ -271,7 +274,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         backbone: Backbone = "auto",
         *,
         focal_gamma: float = 0.0,
-        label_smoothing: float = 0.0,
+        label_smoothing: float | str = "auto",
         class_weight: Mapping[Any, float] | str | None = None,
         input_shape: Sequence[int] | None = None,
         auxiliary: str | Labels | None = "maxl",

@@ -9,6 +9,7 @@ PAPER: dict[str, object] = {
     "auxiliary_weight": 1.0,
     "views": None,
     "focal_gamma": 2.0,
+    "label_smoothing": 0.0,
     "optimizer": "sgd",
     "lr": 0.01,
     "schedule": "halving",

@@ -38,14 +38,17 @@ EVERY_KIND = BatchRule()
 class Defaults:
     """What "auto" is for one kind of samples and targets.
 
-    From `many` training samples on, `of_many` takes the place of all of it.
+    From `many` training samples on, `of_many` takes the place of all of it. Trials have
+    `members_in_trials` members at most, or as many as the fit.
     """
 
     backbone: object
     optimizer: MakeOptimizer
     lr: float
+    label_smoothing: float = 0.0
     views: str | None = None
     has_trials: bool = False
+    members_in_trials: int | None = None
     batches: BatchRule = EVERY_KIND
     epochs: int = 100
     least_steps: int = 0
@@ -71,26 +74,38 @@ class Defaults:
 # Chosen on the data sets for tuning (`python -m benchmarks.evidence tune`, and for the network of
 # tables `python -m benchmarks.studies.defaults_of_tables`). The weight decay is the one with the
 # best probabilities: networks see few rows many times and grow surer than they should. Numbers
-# have the same network of tables (`python -m benchmarks.studies.regression_of_tables`) and, for
-# images and signals, Adam's usual rate.
+# have the network that was best for them (`python -m benchmarks.studies.regression_of_tables`) and,
+# for images and signals, Adam's usual rate.
 OF_FEW_ROWS = Defaults(
     Members(),
     AdamW(weight_decay=0.1),
     0.015,
+    label_smoothing=0.1,
     has_trials=True,
     batches=BatchRule(part=8, least=64, most=256),
     epochs=20,
     least_steps=96,
     most_steps=4000,
 )
-OF_500_ROWS = replace(OF_FEW_ROWS, backbone=Members(dropout=0.2, periodic=True), epochs=32)
+OF_500_ROWS = replace(
+    OF_FEW_ROWS,
+    backbone=Members(dropout=0.2, periodic=True),
+    label_smoothing=0.0,
+    epochs=32,
+    members_in_trials=4,
+)
 OF_2000_ROWS = replace(OF_500_ROWS, backbone=Members(dropout=0.1, periodic=True))
 DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): replace(
         OF_FEW_ROWS, of_many=replace(OF_500_ROWS, of_many=OF_2000_ROWS, many=2000), many=500
     ),
     ("table", "numbers"): replace(
-        OF_FEW_ROWS, backbone=Members(dropout=0.1), epochs=30, least_steps=120
+        OF_FEW_ROWS,
+        backbone=Members(dropout=0.0, periodic=True),
+        label_smoothing=0.0,
+        members_in_trials=4,
+        epochs=60,
+        least_steps=240,
     ),
     ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
     ("signal", "numbers"): Defaults(ConvNet(), Adam(), 0.001),
@@ -112,10 +127,10 @@ class Settings:
         Shape of one sample.
     n_samples : int
         In the training set that this was resolved for; 0 where none was at hand.
-    backbone, single, generator : callable
-        Makers of the trunks. `single` makes one network where `backbone` makes several members,
-        for all that needs one, and is the same everywhere else.
-        `generator` is None unless labels are learned.
+    backbone, of_trials, single, generator : callable
+        Makers of the trunks. Where `backbone` makes several members, `of_trials` may make fewer
+        of them, and `single` makes one network, for all that needs one; both are the same
+        everywhere else. `generator` is None unless labels are learned.
     user_code : frozenset of str
         Which of them run a user's own code.
     labels : Labels or None
@@ -143,6 +158,7 @@ class Settings:
     input_shape: tuple[int, ...]
     n_samples: int
     backbone: Build
+    of_trials: Build
     single: Build
     generator: Build | None
     user_code: frozenset[str]
@@ -177,8 +193,9 @@ class Settings:
 
     def of_trial(self, **changes: Any) -> Self:
         """The settings of a trial: with changes, without callbacks and without log lines."""
-        quiet = {"is_trial": True, "callbacks": None, "verbose": 0, "temperature": 1.0}
-        return replace(self, **{**quiet, **changes})
+        trial = {"is_trial": True, "backbone": self.of_trials, "temperature": 1.0}
+        quiet = {"callbacks": None, "verbose": 0}
+        return replace(self, **{**trial, **quiet, **changes})
 
     def batch_size_of(self, n_samples: int) -> int:
         """Samples in a batch of a training set of so many."""
@@ -204,24 +221,25 @@ def resolve(
 ) -> Settings:
     """Settings from the parameters of an estimator: the one place that answers every "auto".
 
-    ============== ==================================================================
-    parameter      what "auto" is
-    ============== ==================================================================
-    `backbone`     `DEFAULTS`, by the shape of a sample and the kind of targets; for the
-                   rows of tables by their number, too
-    `optimizer`    the same
-    `views`        the same
-    `lr`           the same
-    `temperature`  1; to classify the rows of tables, a fit then finds it on held-out
-                   rows (`trials`)
-    `auxiliary`    "maxl", until a fit tries three sources on held-out samples (`trials`)
-    `psi`          5, until a fit tries four numbers on held-out samples (`trials`)
-    `schedule`     "cosine" where the end of training is planned, else "constant"
-    `batch_size`   by the number of samples (`BatchRule`)
-    `max_epochs`   100; for the rows of tables by their number (`Defaults.max_epochs`),
-                   and a fit then tries that and a third of it
-    `device`       the current accelerator where there is one, else the CPU
-    ============== ==================================================================
+    ================= ==================================================================
+    parameter         what "auto" is
+    ================= ==================================================================
+    `backbone`        `DEFAULTS`, by the shape of a sample and the kind of targets; for the
+                      rows of tables by their number, too
+    `optimizer`       the same
+    `views`           the same
+    `lr`              the same
+    `label_smoothing` the same, by the number of rows; 0 where training has no planned end
+    `temperature`     1; to classify the rows of tables, a fit then finds it on held-out
+                      rows (`trials`)
+    `auxiliary`       "maxl", until a fit tries three sources on held-out samples (`trials`)
+    `psi`             5, until a fit tries four numbers on held-out samples (`trials`)
+    `schedule`        "cosine" where the end of training is planned, else "constant"
+    `batch_size`      by the number of samples (`BatchRule`)
+    `max_epochs`      100; for the rows of tables by their number (`Defaults.max_epochs`),
+                      and a fit then tries that and a third of it
+    `device`          the current accelerator where there is one, else the CPU
+    ================= ==================================================================
 
     Parameters
     ----------
@@ -269,14 +287,18 @@ def resolve(
         schedule = SCHEDULES[unplanned.get(schedule, schedule)]
     own = {"backbone": _or_auto(parameters["backbone"], auto.backbone)}
     own["single"] = with_members(own["backbone"], 1)
+    own["of_trials"] = own["backbone"]
+    if auto.members_in_trials is not None:
+        own["of_trials"] = with_members(own["backbone"], auto.members_in_trials)
     if learned is not None:
         given = learned.generator
         own["generator"] = (
             own["single"] if given is None else with_members(_or_auto(given, auto.backbone), 1)
         )
     trunks = {name: _trunk(value, name, input_shape) for name, value in own.items()}
-    if own["single"] is own["backbone"]:
-        trunks["single"] = trunks["backbone"]
+    for name in ("of_trials", "single"):
+        if own[name] is own["backbone"]:
+            trunks[name] = trunks["backbone"]
     device, precision = resolve_device(parameters["device"]), parameters["precision"]
     check_precision(precision, PRECISIONS[precision], device)
     asked = parameters["optimizer"]
@@ -291,13 +313,14 @@ def resolve(
         "input_shape": input_shape,
         "n_samples": n_samples,
         "backbone": trunks["backbone"],
+        "of_trials": trunks["of_trials"],
         "single": trunks["single"],
         "generator": trunks.get("generator"),
         "user_code": frozenset(name for name, value in own.items() if is_of_user(value)),
         "labels": labels,
         "psi": psi,
         "views": None if labels is None else _views(parameters.get("views"), auto, input_shape),
-        "recipe": _recipe(parameters, learned),
+        "recipe": _recipe(parameters, learned, auto.label_smoothing if planned else 0.0),
         "optimizer": auto.optimizer if asked == "auto" else make_optimizer(asked),
         "lr": lr,
         "temperature": float(temperature),
@@ -351,10 +374,11 @@ def _views(views: str | None, auto: Defaults, input_shape: tuple[int, ...]) -> V
     return None if name is None else VIEWS[name](input_shape)
 
 
-def _recipe(parameters: Mapping[str, Any], learned: Learned | None) -> Recipe:
+def _recipe(parameters: Mapping[str, Any], learned: Learned | None, smoothing: float) -> Recipe:
+    asked = parameters.get("label_smoothing", 0.0)  # a regressor has none
     recipe = Recipe(
         focal_gamma=parameters["focal_gamma"],
-        label_smoothing=parameters.get("label_smoothing", 0.0),  # a regressor has none
+        label_smoothing=smoothing if isinstance(asked, str) else asked,
         auxiliary_weight=parameters["auxiliary_weight"],
         regression=parameters.get("loss", "squared_error"),
     )

@@ -19,11 +19,11 @@ class Members(BaseEstimator):
 
     Each of the `n_members` networks has all layers of an :class:`MLP`. The members share the
     weight matrix of each layer. Each member has its own factors for the inputs and outputs of
-    a layer, its own biases and its own heads [1]_. All members see the same samples. They are
-    trained by the mean of their losses, and predict the mean of their probabilities, or of
-    their numbers. So an ensemble costs little more memory than one network. On tables it was
-    more accurate than one, with better probabilities [2]_, and it is ``backbone="auto"`` there
-    (``python -m benchmarks.studies.defaults_of_tables``).
+    the first layer [1]_, its own biases and its own heads. All members see the same samples.
+    They are trained by the mean of their losses, and predict the mean of their probabilities,
+    or of their numbers. So an ensemble costs little more memory than one network. On tables it
+    was more accurate than one, with better probabilities [2]_, and it is ``backbone="auto"``
+    there (``python -m benchmarks.studies.defaults_of_tables``).
 
     The label generator and ``auxiliary="kmeans"`` train a single network with the same layers.
 
@@ -38,7 +38,8 @@ class Members(BaseEstimator):
     periodic : bool, default=False
         Whether the first layer gets a sum of learned waves of each number beside the number
         itself [3]_, the same for all members. So it can learn thresholds, as decision trees have
-        them. A few hundred rows don't show where those are, so there are no waves by default.
+        them. The classes of a few hundred rows don't show where those are, so there are no
+        waves by default.
 
     References
     ----------
@@ -132,7 +133,8 @@ class MemberTrunk(nn.Sequential):
             layers.append(Periodic(width))
             width *= 2
         for i, size in enumerate(sizes):
-            layers += [SharedLinear(width, size, n_members, first=i == 0), nn.ReLU()]
+            linear = SharedLinear if i else FirstLinear
+            layers += [linear(width, size, n_members), nn.ReLU()]
             if dropout:
                 layers.append(MemberDropout(dropout))
             width = size
@@ -148,31 +150,41 @@ class MemberTrunk(nn.Sequential):
 
 
 class SharedLinear(nn.Module):
-    """A layer of all members: ``(x * r) W + b``, times ``s``; ``W`` is the same for all.
+    """A layer of all members: ``x W + b``; ``W`` is the same for all."""
 
-    In the first layer the factors ``r`` start as signs drawn at random, so that members differ
-    from the start; all other factors start as 1 (TabM, section 3.3).
-    """
-
-    def __init__(self, in_features: int, out_features: int, n_members: int, first: bool):
+    def __init__(self, in_features: int, out_features: int, n_members: int):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.n_members = n_members
         bound = 1 / math.sqrt(in_features)
         self.weight = nn.Parameter(torch.empty(out_features, in_features).uniform_(-bound, bound))
-        r = torch.ones(n_members, 1, in_features)
-        if first:
-            r = torch.randint(2, r.shape).to(r) * 2 - 1
-        self.r = nn.Parameter(r)
-        self.s = nn.Parameter(torch.ones(n_members, 1, out_features))
         self.bias = nn.Parameter(torch.empty(n_members, 1, out_features).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
-        """From (n, in_features) or (n_members, n, in_features) to (n_members, n, out_features)."""
-        return torch.addcmul(self.bias, F.linear(x * self.r, self.weight), self.s)
+        """From (n_members, n, in_features) to (n_members, n, out_features)."""
+        return F.linear(x, self.weight) + self.bias
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, n_members={self.n_members}"
+
+
+class FirstLinear(SharedLinear):
+    """The first layer of all members: ``(x * r) W``, times ``s``, plus ``b``.
+
+    The factors ``r`` start as signs drawn at random, so that members differ from the start; ``s``
+    starts as 1 (TabM, section 3.3). BatchEnsemble has factors in the other layers, too, where they
+    cost more time than they are worth, as TabM's authors found (their "mini" variant).
+    """
+
+    def __init__(self, in_features: int, out_features: int, n_members: int):
+        super().__init__(in_features, out_features, n_members)
+        signs = torch.randint(2, (n_members, 1, in_features)) * 2 - 1
+        self.r = nn.Parameter(signs.to(self.weight))
+        self.s = nn.Parameter(torch.ones(n_members, 1, out_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From (n, in_features) to (n_members, n, out_features)."""
+        return torch.addcmul(self.bias, F.linear(x * self.r, self.weight), self.s)
 
 
 class MemberDropout(nn.Dropout):
