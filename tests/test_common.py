@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
@@ -28,8 +29,15 @@ NEEDS_PARTIAL_FIT = dict.fromkeys(
 )
 
 
+# A matrix product may round a row by its place among the others: by up to 4e-7 of its value, seen
+# with the kernels for AVX2, where this check allows 1e-7. With AVX-512 it has to pass.
+HAS_AVX512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
+BY_PLACE = {"check_methods_sample_order_invariance": "float32 does not hold its 1e-7 everywhere"}
+
+
 def expected_failures(estimator):
-    return {**EXPECTED_FAILURE, **(NEEDS_PARTIAL_FIT if estimator.psi == "auto" else {})}
+    no_partial_fit = NEEDS_PARTIAL_FIT if estimator.psi == "auto" else {}
+    return {**EXPECTED_FAILURE, **no_partial_fit, **({} if HAS_AVX512 else BY_PLACE)}
 
 
 class HumanClassifier(MAXLClassifier):
@@ -64,7 +72,9 @@ ESTIMATORS = [
 ]
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+@parametrize_with_checks(
+    ESTIMATORS, expected_failed_checks=expected_failures, xfail_strict=HAS_AVX512
+)
 def test_passes_the_checks_of_scikit_learn(estimator, check):
     try:
         check(estimator)
@@ -81,7 +91,7 @@ ROUNDED = {"check_methods_subset_invariance": "float32 does not hold its 1e-7 ev
 
 @parametrize_with_checks(
     [MAXLRegressor(loss="huber", n_bins=3, auxiliary="uniform", **NUMBERS)],
-    expected_failed_checks=lambda estimator: {**EXPECTED_FAILURE, **ROUNDED},
+    expected_failed_checks=lambda estimator: {**expected_failures(estimator), **ROUNDED},
     xfail_strict=False,
 )
 def test_a_regressor_passes_the_checks_but_for_rounding(estimator, check):
