@@ -32,7 +32,7 @@ from .._environment.private_sklearn import (
     StrOptions,
     fit_context,
 )
-from .._environment.ranks import ranks_of_program
+from .._environment.ranks import Ranks, ranks_of_program
 from .._environment.short_names import Shorthand, refuse_inner_parameters
 from .._environment.threads import MAX_THREADS
 from .._environment.torch_state import own_torch
@@ -43,12 +43,12 @@ from .._tasks.auxiliary import Ints, resolve_psi
 from .._tasks.primary import Targets
 from .._training import runs, trials
 from .._training.about import about
+from .._training.call import Call
 from .._training.fitted import Fitted, gives_soft_labels
 from .._training.history import History, share_in_use
 from .._training.log import show_log
 from .._training.memory import out_of_memory_explained
 from .._training.net import MAXLNet
-from .._training.over_ranks import settings_of_rank
 from .._training.plan import make_plan
 from .._training.progress import NEEDED_AFTERWARDS, CallbackSupportMixin, fit_task
 from .._training.schedules import SCHEDULES, constant
@@ -306,10 +306,9 @@ class BaseMAXL(
                 if again:
                     settings = self._going_on(settings)
                 seed = 0 if again else own_seed(self.random_state)
-            net = self.net_ if again else None
-            seed = common_seed(ranks, self, settings, arrays, targets, seed, net)
-            settings = settings_of_rank(settings, ranks)
-            show_log(settings.verbose)
+                call = Call(self, settings, arrays, targets, seed)
+            call = _begun(call, ranks, self.net_ if again else None)
+            settings = call.settings
             epochs = trials.epochs_of_trainings(settings, arrays.y)
             told: dict[str, object] = {"X": X, "y": y, "sample_weight": sample_weight}
             explained = out_of_memory_explained(settings, len(arrays.y))
@@ -317,8 +316,8 @@ class BaseMAXL(
                 if again:
                     fitted = runs.warm_start(self._fitted, settings, arrays, task, ranks)
                 else:
-                    with logbook_of(self, settings, arrays, targets, seed, ranks) as logbook:
-                        plan = make_plan(settings, arrays, targets, logbook.seed(seed))
+                    with logbook_of(call, ranks) as logbook:
+                        plan = make_plan(settings, arrays, targets, logbook.seed(call.seed))
                         fitted = trials.fit(settings, plan, task, logbook, ranks)
                     _warn_of_collapse(fitted)
                 return self._keep(fitted)
@@ -363,16 +362,15 @@ class BaseMAXL(
                 settings = self._settings(arrays, targets, planned=False)
                 self._refuse_trials(settings)
                 seed = 0 if fitted is not None else own_seed(self.random_state)
-            net = None if fitted is None else fitted.net
-            seed = common_seed(ranks, self, settings, arrays, targets, seed, net)
-            settings = settings_of_rank(settings, ranks)
-            show_log(settings.verbose)
+                call = Call(self, settings, arrays, targets, seed)
+            call = _begun(call, ranks, None if fitted is None else fitted.net)
+            settings = call.settings
             with out_of_memory_explained(settings, len(arrays.y)):
                 if fitted is not None:
                     hold = settings.schedule is constant
                     more = runs.train_part(fitted, arrays, hold_rates=hold, ranks=ranks)
                     return self._keep(more)
-                plan = make_plan(settings, arrays, targets, seed)
+                plan = make_plan(settings, arrays, targets, call.seed)
                 return self._keep(runs.run(settings, plan, epochs=1, ranks=ranks))
 
     def _refuse_trials(self, settings: Settings) -> None:
@@ -744,6 +742,16 @@ class BaseMAXL(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _begun(call: Call, ranks: Ranks, net: MAXLNet | None) -> Call:
+    """A training begins: the call as this rank makes it, which may log now.
+
+    `net` is what it goes on from.
+    """
+    call = call.on(ranks, common_seed(ranks, call, net))
+    show_log(call.settings.verbose)
+    return call
 
 
 def _without_zero_weights(arrays: Arrays, targets: Targets) -> Arrays:

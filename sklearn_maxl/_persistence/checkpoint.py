@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from .._data.arrays import Arrays
 from .._environment.ranks import ALONE, Ranks
-from .._tasks.primary import Targets
+from .._training.call import Call
 from .._training.early_stopping import BestState
 from .._training.fitted import Fitted
 from .._training.log import logger
@@ -42,21 +41,13 @@ MAX_SEED = 2**31
 
 
 @contextmanager
-def logbook_of(
-    estimator: BaseEstimator,
-    settings: Settings,
-    arrays: Arrays,
-    targets: Targets,
-    seed: int,
-    ranks: Ranks = ALONE,
-) -> Iterator[Logbook]:
+def logbook_of(call: Call, ranks: Ranks = ALONE) -> Iterator[Logbook]:
     """The logbook that a callback of an estimator keeps; a blank one where none does."""
-    keeper = keeper_among(settings.callbacks)
+    keeper = keeper_among(call.settings.callbacks)
     if keeper is None:
         yield BLANK
         return
-    told = {"settings": settings, "arrays": arrays, "targets": targets, "seed": seed}
-    with keeper.logbook(estimator=estimator, ranks=ranks, **told) as logbook:
+    with keeper.logbook(call, ranks) as logbook:
         yield logbook
 
 
@@ -65,23 +56,18 @@ def kept_in(
     parent: Path,
     every_n_epochs: int,
     every_seconds: float,
-    estimator: BaseEstimator,
-    settings: Settings,
-    arrays: Arrays,
-    targets: Targets,
-    seed: int,
+    call: Call,
     ranks: Ranks = ALONE,
 ) -> Iterator["FileLogbook"]:
     """The logbook of one fit in a folder for many."""
-    same_again = estimator.random_state is not None
-    own = seed if same_again else None
     # Of rank 0, which alone has the callbacks that write.
-    parts = ranks.of_first(lambda: fingerprint(estimator, settings, arrays, targets, own))
-    with own_folder_of(ranks, parent, f"{type(estimator).__name__}-{short(parts)}") as files:
-        around = surroundings(settings, ranks)
-        logbook = FileLogbook(files, parts, around, settings, seed, every_n_epochs, every_seconds)
+    parts = ranks.of_first(lambda: fingerprint(call))
+    with own_folder_of(ranks, parent, f"{type(call.estimator).__name__}-{short(parts)}") as files:
+        around = surroundings(call.settings, ranks)
+        how_often = (every_n_epochs, every_seconds)
+        logbook = FileLogbook(files, parts, around, call.settings, call.seed, *how_often)
         yield logbook
-        logbook.close(same_again)
+        logbook.close(call.is_repeatable)
 
 
 class FileLogbook(Logbook):

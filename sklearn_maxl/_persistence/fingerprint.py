@@ -17,10 +17,9 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from .._data.arrays import Arrays
 from .._data.on_disk import OnDisk, parts
 from .._environment.ranks import ALONE, Ranks
-from .._tasks.primary import Targets
+from .._training.call import Call
 from .._training.logbook import KeepsLogbook
 from .._training.settings import Settings
 from .json_values import NotPlainError, Plain, encode
@@ -32,16 +31,15 @@ ELSEWHERE = {"callbacks", "device", "n_threads", "random_state", "verbose", "war
 PACKAGES = ("sklearn_maxl", "torch", "numpy", "scikit-learn")
 
 
-def fingerprint(
-    estimator: BaseEstimator, settings: Settings, arrays: Arrays, targets: Targets, seed: int | None
-) -> Plain:
+def fingerprint(call: Call) -> Plain:
     """A text for every part of a fit, by the name that its user knows."""
+    estimator, arrays, targets, settings = call.estimator, call.arrays, call.targets, call.settings
     told: Plain = {
         "X": digest_of_samples(arrays.X),
         "y": digest((arrays.y, arrays.target, sorted(targets.state().items()))),
         "sample_weight": digest(arrays.weight),
         "auxiliary_labels": digest(arrays.auxiliary_labels),
-        "random_state": str(seed),
+        "random_state": str(call.seed if call.is_repeatable else None),
         "estimator": as_text([type(estimator), settings.step_class]),
         "callbacks": as_text([one for one in map(_told, settings.callbacks or ()) if one]),
     }

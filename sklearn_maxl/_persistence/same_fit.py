@@ -2,27 +2,15 @@
 
 from collections import Counter
 
-from sklearn.base import BaseEstimator
-
-from .._data.arrays import Arrays
 from .._environment.ranks import Ranks
-from .._tasks.primary import Targets
+from .._training.call import Call
 from .._training.logbook import keeper_among
 from .._training.net import MAXLNet
-from .._training.settings import Settings
 from .fingerprint import as_text, fingerprint, surroundings
 from .json_values import Plain
 
 
-def common_seed(
-    ranks: Ranks,
-    estimator: BaseEstimator,
-    settings: Settings,
-    arrays: Arrays,
-    targets: Targets,
-    seed: int,
-    net: MAXLNet | None = None,
-) -> int:
+def common_seed(ranks: Ranks, call: Call, net: MAXLNet | None = None) -> int:
     """The seed of rank 0, where all ranks have the same fit; their `net` is what it goes on from.
 
     Raises
@@ -31,15 +19,15 @@ def common_seed(
         On every rank, and names one whose data or parameters are not those of most.
     """
     if not ranks.several:
-        return seed
-    given = None if estimator.random_state is None else seed
+        return call.seed
+    around = surroundings(call.settings)
     parts: Plain = {
-        **fingerprint(estimator, settings, arrays, targets, given),
-        **{f"{name} (its version or kind)": v for name, v in surroundings(settings).items()},
-        "callbacks.Checkpoint": str(keeper_among(settings.callbacks) is not None),
+        **fingerprint(call),
+        **{f"{name} (its version or kind)": v for name, v in around.items()},
+        "callbacks.Checkpoint": str(keeper_among(call.settings.callbacks) is not None),
         "what was fitted before": "" if net is None else as_text([*map(as_text, net.networks())]),
     }
-    told = ranks.gathered((parts, seed))
+    told = ranks.gathered((parts, call.seed))
     check_same([theirs for theirs, _ in told])
     return told[0][1]
 

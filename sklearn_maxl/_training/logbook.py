@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 
+from .._environment.ranks import Ranks
 from .early_stopping import BestState
 
 if TYPE_CHECKING:
+    from .call import Call
     from .fitted import Fitted
     from .net import MAXLNet
 
@@ -53,15 +55,8 @@ BLANK = Logbook()
 class KeepsLogbook(Callback):
     """A callback that keeps the logbook of a fit."""
 
-    def logbook(self, **fit: Any) -> AbstractContextManager[Logbook]:
-        """The logbook, open for the time of the fit.
-
-        Parameters
-        ----------
-        **fit : dict
-            ``estimator``, its ``settings``, and the ``arrays``, ``targets`` and ``ranks`` of
-            the fit.
-        """
+    def logbook(self, call: "Call", ranks: Ranks) -> AbstractContextManager[Logbook]:
+        """The logbook, open for the time of the fit."""
         raise NotImplementedError
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from skorch.callbacks import Callback, EarlyStopping, LoadInitState, LRScheduler, ParamMapper
 
+from .._environment.ranks import Ranks
 from .._persistence.checkpoint import kept_in
+from .._training.call import Call
 from .._training.logbook import KeepsLogbook, Logbook
 
 # Callbacks of skorch that change the training by what they keep to themselves, and what does the
@@ -74,14 +76,15 @@ class Checkpoint(KeepsLogbook):
         self.every_n_epochs = every_n_epochs
         self.every_seconds = every_seconds
 
-    def logbook(self, **fit: Any) -> AbstractContextManager[Logbook]:
+    def logbook(self, call: Call, ranks: Ranks) -> AbstractContextManager[Logbook]:
         """The logbook, open for the time of a fit, which calls this itself.
 
         Parameters
         ----------
-        **fit : dict
-            ``estimator``, its ``settings``, and the ``arrays``, ``targets``, ``seed`` and
-            ``ranks`` of the fit.
+        call : Call
+            The estimator, its settings and data.
+        ranks : Ranks
+            The processes that train together.
 
         Returns
         -------
@@ -94,9 +97,9 @@ class Checkpoint(KeepsLogbook):
             If a parameter can't be used, or another callback keeps what training depends on.
         """
         self._check()
-        refuse_lost_states(fit["settings"].callbacks)
+        refuse_lost_states(call.settings.callbacks or [])
         seconds = 0.0 if self.every_seconds is None else float(self.every_seconds)
-        return kept_in(Path(self.folder), int(self.every_n_epochs), seconds, **fit)
+        return kept_in(Path(self.folder), int(self.every_n_epochs), seconds, call, ranks)
 
     def _check(self) -> None:
         if not isinstance(self.folder, str | os.PathLike) or not str(self.folder):
