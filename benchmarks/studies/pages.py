@@ -145,6 +145,26 @@ def regression_of_tables(rows: Rows) -> Table:
     return Table(("rows", "", "R2", "minus auxiliary=None", "seconds", "runs"), body)
 
 
+def labels_across(rows: Rows) -> Table:
+    """Each way to share out a tenth of a label, minus hard labels and minus even shares."""
+    found = {(r["n"], r["data_set"], r["seed"], r["arm"]): r for r in rows}
+    body = []
+    for (n, arm), mine in grouped(rows, "n", "arm").items():
+        cells = [f"{100 * numbers(mine, 'accuracy').mean():.2f}"]
+        for base in ("hard labels", "evenly"):
+            pairs = [(r, found[n, r["data_set"], r["seed"], base]) for r in mine]
+            gain, loss = (
+                np.array([float(own[name]) - float(other[name]) for own, other in pairs])
+                for name in ("accuracy", "log_loss")
+            )
+            cells.append("" if arm == base else mean_and_error(gain, sign="+"))
+            cells.append("" if arm == base else mean_and_error(loss, 1, sign="+", digits=3))
+        body.append((n, arm, *cells, f"{len(mine)}"))
+    head = ("rows", "a tenth of each label goes to other classes", "accuracy in %",
+            "minus hard labels", "log-loss", "minus evenly", "log-loss", "runs")  # fmt: skip
+    return Table(head, body)
+
+
 def serving(rows: Rows) -> Table:
     """Milliseconds of an answer, with so many clients and rows."""
     body = []
@@ -208,6 +228,7 @@ OF_ROWS: dict[str, Callable[..., Table]] = {
     "cifar100_hierarchy": cifar100_hierarchy,
     "full_data": full_data,
     "regression_of_tables": regression_of_tables,
+    "labels_across": labels_across,
     "hidden_clusters": hidden_clusters,
     "serving": serving,
     "larger_than_memory": larger_than_memory,
