@@ -210,7 +210,7 @@ def test_every_section_has_its_rows_its_figure_and_its_tables(tmp_path):
     from benchmarks.common.figures import draw
 
     run, results = cases.Run(smoke=True), tmp_path / "speed.csv"
-    sections = ("arms", "reference", "single", "scaling", "predict")
+    sections = ("arms", "reference", "single", "defaults", "scaling", "predict")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for section in sections:

@@ -9,6 +9,8 @@ Sections:
 - ``reference``: one epoch beside the paper's authors' two scripts (`reference_steps`);
 - ``single``: a fit with ``auxiliary=None`` beside a bare torch loop, skorch and
   scikit-learn's `MLPClassifier`, construction and checks of the input included;
+- ``defaults``: a fit of a small table with all defaults, and without some of its parts, beside
+  scikit-learn's `MLPClassifier`;
 - ``scaling``: samples, features, classes, size of a batch, width;
 - ``predict``: `predict_proba` beside the bare network;
 - ``import``: importing the package beside importing what it needs.
@@ -32,6 +34,7 @@ import sklearn
 from benchmarks.common.machine import in_detail
 from benchmarks.speed.arms import arms
 from benchmarks.speed.cases import Run
+from benchmarks.speed.defaults import defaults
 from benchmarks.speed.imports import importing
 from benchmarks.speed.predict import predict
 from benchmarks.speed.reference import reference
@@ -44,6 +47,7 @@ SECTIONS: dict[str, Callable[[Run], list[Row]]] = {
     "arms": arms,
     "reference": reference,
     "single": single,
+    "defaults": defaults,
     "scaling": scaling,
     "predict": predict,
     "import": importing,

@@ -55,6 +55,8 @@ LIMITS = (
           "median_ratio", 1.10, "at most 1.10 times a bare loop on images"),
     Limit("single", "MLP .*digits", "MAXLClassifier(auxiliary=None)", "bare torch loop",
           "median_ratio", 1.25, "at most 1.25 times a bare loop on a small table"),
+    Limit("defaults", "", "MAXLClassifier()", "MLPClassifier()", "median_ratio", 4.0,
+          "a small table, all defaults: at most 4 times ``MLPClassifier()``"),
     Limit("scaling", "samples", "None|maxl", "None", "peak_mb", 1536,
           "at most 1.5 GB (1,536 MB) beyond the data"),
     Limit("import", "", "import sklearn_maxl", "", "median_ratio", 1.1,
