@@ -34,7 +34,11 @@ class Mixup(Step):
         other = torch.from_numpy(rng.permutation(len(train)))
         mixed = replace(train, x=share * train.x + (1 - share) * train.x[other])
         outputs, _ = self.f(self.f.t, *mixed.inputs)
-        own, others = (F.cross_entropy(*flat(outputs, y)) for y in (train.y, train.y[other]))
+        smoothing = self.recipe.label_smoothing
+        own, others = (
+            F.cross_entropy(*flat(outputs, y), label_smoothing=smoothing)
+            for y in (train.y, train.y[other])
+        )
         loss = share * own + (1 - share) * others
         loss.backward()
         return {"primary_loss": loss.detach()}

@@ -56,7 +56,8 @@ EXPLAINED = {
     "auxiliary head, without turning the image",
     "uniform": "``auxiliary='uniform', views=None``: auxiliary labels that say nothing",
     "maxl, no views": "``views=None``: learned labels alone",
-    "label smoothing": "plain network, the settings of the default, smoothing 0.1",
+    "label smoothing": "plain network, the settings of the default, smoothing 0.1 (on tables with "
+    "fewer than 500 rows that is the default)",
     "mixup": "plain network, the settings of the default, alpha 0.2",
 }
 # What decides on images, and what a reader who knows no arms calls it.
