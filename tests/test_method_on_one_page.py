@@ -58,6 +58,7 @@ def test_the_loop_on_the_page_is_the_estimators_fit_to_the_bit(
         auxiliary=Learned(every=1, optimizer=generator_optimizer, entropy_weight=0.3),
         optimizer=optimizer,
         lr=0.02,
+        label_smoothing=0.0,
         schedule="constant",
         max_epochs=3,
         callbacks=[("recorder", recorder)],
