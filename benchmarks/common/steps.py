@@ -22,7 +22,5 @@ def auxiliary_term(
 
 def gradient(loss: Tensor, t: Parameters) -> dict[str, Tensor]:
     """Gradient of one of two losses of the same pass; zeros where the loss does not reach."""
-    values = torch.autograd.grad(
-        loss, list(t.values()), retain_graph=True, allow_unused=True, materialize_grads=True
-    )
+    values = torch.autograd.grad(loss, list(t.values()), retain_graph=True, materialize_grads=True)
     return dict(zip(t, values, strict=True))

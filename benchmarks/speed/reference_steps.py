@@ -134,7 +134,7 @@ class Reference:
             for p, weight, d in zip(moved, self.weights, G, strict=True):
                 p.copy_(weight - self.lr * d)
         M = self.primary(self.virtual(x)[0], y)
-        v = torch.autograd.grad(M, moved, allow_unused=True, materialize_grads=True)
+        v = torch.autograd.grad(M, moved, materialize_grads=True)
         epsilon = 0.01 / torch.linalg.vector_norm(torch.cat([d.flatten() for d in v]))
         above = self.gradient_at_shift(x, y, Y, v, epsilon)
         below = self.gradient_at_shift(x, y, Y, v, -epsilon)

@@ -104,7 +104,7 @@ def label_gradient(
     t_plus = detached(t_plus)
     moved = [t_plus[name] for name in slope]
     M = meta_loss(t_plus)
-    v = total(torch.autograd.grad(M, moved, allow_unused=True, materialize_grads=True))
+    v = total(torch.autograd.grad(M, moved, materialize_grads=True))
     u = {name: s * v_p for (name, s), v_p in zip(slope.items(), v, strict=True)}
     (dM_dY,) = (derivative or directional_derivative)(lambda t: (terms(t),), t, u)
     return M.detach(), dM_dY
@@ -151,7 +151,7 @@ def double_backward(problem: MetaProblem) -> tuple[Tensor, Tensor]:
         G = {n: g for n, g in zip(problem.t, gradients, strict=True) if g is not None}
         t_plus, _ = problem.virtual_step(with_values(problem.total, G, problem.G))
         M = problem.meta_loss(summed_backwards(problem.total, t_plus))
-        (dM_dY,) = torch.autograd.grad(M, Y, materialize_grads=True, allow_unused=True)
+        (dM_dY,) = torch.autograd.grad(M, Y, materialize_grads=True)
     return M.detach(), dM_dY
 
 
@@ -249,7 +249,7 @@ def derivative_by_two_backward_passes(
         if not pairs:
             return [torch.zeros_like(f)]
         along = torch.stack([(a * b).sum() for a, b in pairs]).sum()
-        (df,) = torch.autograd.grad(along, c, allow_unused=True, materialize_grads=True)
+        (df,) = torch.autograd.grad(along, c, materialize_grads=True)
     return [df]
 
 

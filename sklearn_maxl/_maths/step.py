@@ -323,7 +323,7 @@ def gradient_similarity(
     L_pri, losses = training_losses(f, t, batch, recipe)
     primary, auxiliary = (
         torch.cat([g.flatten() for g in torch.autograd.grad(
-            loss, trunk, retain_graph=True, allow_unused=True, materialize_grads=True
+            loss, trunk, retain_graph=True, materialize_grads=True
         )])
         for loss in (L_pri, (coefficient_of(batch, recipe) * A * losses).sum())
     )  # fmt: skip
