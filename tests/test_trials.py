@@ -32,7 +32,6 @@ from sklearn_maxl._training.trials import (
     MARGIN,
     N_FOLDS,
     PSI,
-    SHORT,
     SPREAD,
     TEMPERATURES,
     Score,
@@ -132,7 +131,10 @@ def test_the_result_is_bitwise_that_of_the_length_chosen(auxiliary, settings):
 def test_the_lengths_are_that_of_the_fit_and_a_third_of_it(n):
     settings = resolve(of_any_length(max_epochs=n).get_params(deep=False), (4,), False)
     candidates = lengths(settings)
-    assert list(candidates) == ([n] if n == 1 else [n, max(1, n // SHORT)])
+    assert list(candidates) == ([n] if n == 1 else [n, max(1, n // 3)])
+    in_regression = lengths(replace(settings, shorter=(3, 9)))
+    assert set(in_regression) == {n, max(1, n // 3), max(1, n // 9)}
+    assert list(in_regression) == sorted(in_regression, reverse=True)
     for length, candidate in candidates.items():
         single = {"labels": None, "views": None, "generator": None}
         assert candidate == replace(settings, is_trial=True, max_epochs=length, **single)
@@ -257,9 +259,10 @@ EVERYTHING = {"psi": "auto", "auxiliary": "auto"}
 )  # fmt: skip
 def test_what_is_tried(estimator, data, epochs, asked):
     estimator = clone(estimator).fit(*data)
-    assert estimator.n_iter_ in (LENGTHS if epochs is None else [epochs])
-    assert list(tried(estimator, "max_epochs")) == (LENGTHS if epochs is None else [])
     regression = isinstance(estimator, MAXLRegressor)
+    several = [*LENGTHS, LENGTHS[0] // 9] if regression else LENGTHS
+    assert estimator.n_iter_ in (several if epochs is None else [epochs])
+    assert list(tried(estimator, "max_epochs")) == (several if epochs is None else [])
     settings = resolve(estimator.get_params(deep=False), estimator.input_shape_, regression, 150)
     assert ("max_epochs" in settings.undecided) == (epochs is None)
     assert len(epochs_of_trainings(settings, Y)) == asked + 1

@@ -44,10 +44,10 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         "resnet50". "auto" is "convnet" for signals (3-D `X`) and images (4-D `X`), and "members"
         for the rows of tables (2-D `X`): several networks with shared weights, whose predictions
         are averaged. In regression, and to classify 500 rows and more, the members also get waves
-        of each number. Their dropout is 0.3, 0.2 from 500 rows on, 0.1 from 2,000 rows on, and none
-        in regression. This was chosen on the data sets for tuning (``python -m
-        benchmarks.studies.defaults_of_tables``, ``regression_of_tables``). A backbone is an object
-        of `sklearn_maxl.backbones`, whose parameters a grid search reaches
+        of each number. Their dropout is 0.3, 0.2 from 500 rows on and 0.1 from 2,000 rows on; in
+        regression 0.1, and none from 500 rows on. This was chosen on the data sets for tuning
+        (``python -m benchmarks.studies.defaults_of_tables``, and ``.regression_of_tables``). A
+        backbone is an object of `sklearn_maxl.backbones`, whose parameters a grid search reaches
         (``backbone__hidden_layer_sizes``). A callable maps the shape of one sample to a
         `torch.nn.Module` that maps (n, \\*input_shape) to (n, n_features). A module is copied in
         every fit and never changed itself.
@@ -143,9 +143,10 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         images and signals. For the rows of tables it starts from 20, or from 32 to classify 500
         rows and more, or from 60 in regression. That becomes more if it would be fewer than 96
         steps (in regression 240), and fewer if it would be more than 4,000. Before its own
-        training, a fit tries this number and a third of it, which noisy tables need. The trials
-        have no auxiliary task and, to save time, no more than four members in regression and from
-        500 rows on. They are trained all at once if the networks are the package's own.
+        training, a fit tries this number and a third of it (in regression also a ninth), which
+        noisy tables need. The trials have no auxiliary task and, to save time, no more than four
+        members in regression and from 500 rows on. They are trained all at once if the networks
+        are the package's own.
         Each is trained without one of five stratified folds and predicts its rows; one fold is held
         out of 600 rows and more, two of fewer. Numbers stay in if their accuracy is at most half a
         standard error (of the difference) below the best. Of these, the one with the least log-loss

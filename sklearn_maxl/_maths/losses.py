@@ -71,8 +71,8 @@ def classification_loss(
     logits: Tensor, y: Tensor, weight: Tensor | None, gamma: float, smoothing: float = 0.0
 ) -> Tensor:
     """``L_pri`` of classification: the weighted mean of `primary_losses`."""
-    if gamma == 0 and weight is None:  # the common case in one fused operation
-        return F.cross_entropy(*flat(logits, y), label_smoothing=smoothing)
+    if gamma == 0 and weight is None and smoothing == 0:  # the common case, in one operation
+        return F.cross_entropy(*flat(logits, y))
     return weighted_mean(primary_losses(logits, y, gamma, smoothing), weight)
 
 

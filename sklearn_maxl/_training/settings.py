@@ -39,7 +39,8 @@ class Defaults:
     """What "auto" is for one kind of samples and targets.
 
     From `many` training samples on, `of_many` takes the place of all of it. Trials have
-    `members_in_trials` members at most, or as many as the fit.
+    `members_in_trials` members at most, or as many as the fit, and are made with the epochs
+    divided by each of `shorter`, too.
     """
 
     backbone: object
@@ -49,6 +50,7 @@ class Defaults:
     views: str | None = None
     has_trials: bool = False
     members_in_trials: int | None = None
+    shorter: tuple[int, ...] = (3,)
     batches: BatchRule = EVERY_KIND
     epochs: int = 100
     least_steps: int = 0
@@ -95,17 +97,23 @@ OF_500_ROWS = replace(
     members_in_trials=4,
 )
 OF_2000_ROWS = replace(OF_500_ROWS, backbone=Members(dropout=0.1, periodic=True))
+NUMBERS_OF_FEW_ROWS = replace(
+    OF_FEW_ROWS,
+    backbone=Members(dropout=0.1, periodic=True),
+    label_smoothing=0.0,
+    members_in_trials=4,
+    shorter=(3, 9),
+    epochs=60,
+    least_steps=240,
+)
 DEFAULTS: dict[tuple[str, str], Defaults] = {
     ("table", "classes"): replace(
         OF_FEW_ROWS, of_many=replace(OF_500_ROWS, of_many=OF_2000_ROWS, many=2000), many=500
     ),
     ("table", "numbers"): replace(
-        OF_FEW_ROWS,
-        backbone=Members(dropout=0.0, periodic=True),
-        label_smoothing=0.0,
-        members_in_trials=4,
-        epochs=60,
-        least_steps=240,
+        NUMBERS_OF_FEW_ROWS,
+        of_many=replace(NUMBERS_OF_FEW_ROWS, backbone=Members(dropout=0.0, periodic=True)),
+        many=500,
     ),
     ("signal", "classes"): Defaults(ConvNet(), Adam(), 0.003),
     ("signal", "numbers"): Defaults(ConvNet(), Adam(), 0.001),
@@ -146,6 +154,8 @@ class Settings:
         Part of the training that is over -> factor of the learning rates.
     undecided : tuple of str
         What held-out trials still have to decide, answered by `trials.QUESTIONS`.
+    shorter : tuple of int
+        What the epochs are divided by for the other lengths that trials try.
     is_trial : bool
         Whether this is one of those trials. Nothing cuts a trial short: it would be compared
         with whole ones.
@@ -183,6 +193,7 @@ class Settings:
     callbacks: list[Entry] | None
     verbose: int
     undecided: tuple[str, ...] = ()
+    shorter: tuple[int, ...] = ()
     is_trial: bool = False
     step_class: type[Step] = Step
 
@@ -330,6 +341,7 @@ def resolve(
         "max_epochs": max_epochs,
         "device": device,
         "undecided": tuple(undecided),
+        "shorter": auto.shorter,
         "step_class": step_class,
     }
     same = {f.name for f in fields(Settings)} & parameters.keys() - answers.keys()

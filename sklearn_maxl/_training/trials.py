@@ -42,7 +42,6 @@ Found = list[dict[str, object]]
 N_FOLDS = 5
 ENOUGH = 120  # rows that are predicted, at least: with many, fewer of the folds are held out
 MARGIN = 0.5  # standard errors that an accuracy may be lower by and still count as equal
-SHORT = 3  # what the epochs are divided by for the other length that is tried
 PSI = (5, 2, 10, 3)  # the paper's numbers (its Table 1); the first as above
 SHARE_OF_PSI = 0.5  # of the fit's epochs, for the trainings without one fold of all of PSI
 SPREAD = 0.3  # standard deviation of the logarithm of temperatures, before any row is seen
@@ -82,17 +81,17 @@ class Question:
 
 
 def lengths(settings: Settings) -> dict[object, Settings]:
-    """The epochs of the fit, and a third of them, with which noise is not learned by heart.
+    """The epochs of the fit, and fewer of them, with which noise is not learned by heart.
 
     Without an auxiliary task: the trials are the same for every `auxiliary`, so that what
     differs between two estimators with other auxiliary labels is the labels' doing.
     """
-    several = {settings.max_epochs, max(1, settings.max_epochs // SHORT)}
+    several = {max(1, settings.max_epochs // k) for k in (1, *settings.shorter)}
     return {n: single_task(settings, max_epochs=n) for n in sorted(several, reverse=True)}
 
 
 def the_fit_itself(settings: Settings) -> dict[object, Settings]:
-    """The network of the fit without an auxiliary task: with fewer members it would be surer."""
+    """The network of the fit without an auxiliary task."""
     return {settings.temperature: single_task(settings)}
 
 
