@@ -123,7 +123,7 @@ GradientSimilarityDisplay.from_estimator(clf)
 X, y = load_diabetes(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 for loss in ("squared_error", "huber"):
-    reg = MAXLRegressor(loss=loss, max_epochs=40, random_state=0).fit(X_train, y_train)
+    reg = MAXLRegressor(loss=loss, random_state=0).fit(X_train, y_train)
     print(f"{'regression, loss=' + loss:46} R2 {reg.score(X_test, y_test):.3f}")
 
 plt.show()

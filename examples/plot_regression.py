@@ -22,7 +22,7 @@ X, y = load_diabetes(return_X_y=True)
 # -----------
 # Each prediction is made by a fit that did not see the patient.
 
-reg = MAXLRegressor(max_epochs=30, random_state=0)
+reg = MAXLRegressor(random_state=0)
 predicted = cross_val_predict(reg, X, y, cv=5)
 
 fig, ax = plt.subplots(figsize=(4.8, 4.4), layout="constrained")
