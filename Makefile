@@ -53,10 +53,10 @@ doctest:  ## Run the examples in docstrings, docs and README
 	$(BIN)python -m pytest -n 2 --doctest-glob="*.rst" --doctest-glob="README.md" docs README.md
 
 docs:  ## Run the examples and build docs/_build/html; needs no network
-	$(BIN)sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(BIN)sphinx-build -W --keep-going -j 2 -b html docs docs/_build/html
 
 pages:  ## The same without running examples: quick, but without what they print and draw
-	$(BIN)sphinx-build -W --keep-going -D plot_gallery=0 -b html docs docs/_build/html
+	$(BIN)sphinx-build -W --keep-going -j 2 -D plot_gallery=0 -b html docs docs/_build/html
 
 hooks:  ## Run lint, types, spelling and hygiene before every commit
 	$(BIN)pre-commit install
