@@ -254,7 +254,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
     >>> clf = MAXLClassifier(max_epochs=20, random_state=0).fit(X, y)
     >>> clf.predict(X[:2])
     array([0, 0])
-    >>> clf.predict_proba(X[[0, 83]]).round(1)  # a clear case, and one between two classes
+    >>> clf.predict_proba(X[[0, 119]]).round(1)  # a clear case, and one between two classes
     array([[1. , 0. , 0. ],
            [0. , 0.3, 0.7]])
     """
