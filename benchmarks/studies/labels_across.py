@@ -9,7 +9,6 @@ network is the default of tables without an auxiliary task, and every arm makes 
 Tables for tuning with four classes and more; the table is in docs/choosing.rst.
 """
 
-import argparse
 from itertools import product
 from typing import Any, ClassVar
 
@@ -136,7 +135,7 @@ class Meta(Across):
 
 
 class MetaOfOnline(Online, Meta):
-    """Online label smoothing for the first third of the epochs, then the meta-gradient."""
+    """Online label smoothing for the first 40 steps, then the meta-gradient."""
 
     def learn(self, S: Tensor, train: Batch, losses: Tensor, replay: Any) -> None:
         steps = self.kept["steps"] = self.kept.get("steps", 0) + 1
@@ -178,9 +177,6 @@ def run(name: str, n: int, arm: str, seed: int) -> tuple:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=2)
-    a = parser.parse_args()
     runs = [
         (name, n, arm, seed)
         for n, seeds in SEEDS_OF.items()
@@ -188,7 +184,7 @@ def main() -> None:
     ]
     keys = ["data_set", "n", "arm", "seed"]
     values = ["accuracy", "log_loss", "calibration_error", "seconds", "version"]
-    study("labels_across", keys, values, runs, run, a.jobs)
+    study("labels_across", keys, values, runs, run)
 
 
 if __name__ == "__main__":

@@ -248,7 +248,7 @@ def resolve(
     `schedule`        "cosine" where the end of training is planned, else "constant"
     `batch_size`      by the number of samples (`BatchRule`)
     `max_epochs`      100; for the rows of tables by their number (`Defaults.max_epochs`),
-                      and a fit then tries that and a third of it
+                      and a fit then tries fewer, too (`Defaults.shorter`)
     `device`          the current accelerator where there is one, else the CPU
     ================= ==================================================================
 
