@@ -1,0 +1,84 @@
+"""Where classes are coarse: do finer labels help if the auxiliary head predicts as well?
+
+    SKLEARN_MAXL_DATA=folder python -m benchmarks.studies.coarse_classes
+
+The classes of a table are put together into two coarse ones, by whether their number is even. The
+true classes are then finer labels; the arm "the true classes" is given them, and shows what
+there is to be won. A fit is asked in three ways: its primary head, its auxiliary head, and the mean
+of both in log-probabilities. The table is in docs/learned.rst.
+"""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax
+
+from benchmarks.evidence.arms import Fit
+from benchmarks.evidence.fits import fitted_scores
+from benchmarks.evidence.rivals import Reading, as_it_predicts
+from benchmarks.evidence.sets import Split, split
+from benchmarks.studies.study import study
+from sklearn_maxl import MAXLClassifier
+from sklearn_maxl.labels import Learned
+
+SETS = [
+    *((name, 200) for name in ("vehicle", "segmentation", "mfeat-factors", "digits", "letter")),
+    *((name, 1000) for name in ("segmentation", "mfeat-factors", "letter")),
+]
+SEEDS = range(160, 170)
+FOUND = Learned(every=1, meta_scale="inverse_lr", information_weight=0.1)
+ARMS: dict[str, Any] = {
+    "no auxiliary labels": None,
+    "evenly spread": "uniform",
+    "learned": "maxl",
+    "learned, information_weight=0.1": FOUND,
+    "k-means": "kmeans",
+    "the true classes": "human",
+}
+
+
+def auxiliary_head(clf: MAXLClassifier, X: np.ndarray) -> np.ndarray:
+    """The mass of each class's block of auxiliary classes."""
+    starts = np.cumsum(clf.psi_) - clf.psi_
+    return np.add.reduceat(clf.predict_auxiliary(X), starts, axis=1)
+
+
+def both_heads(clf: MAXLClassifier, X: np.ndarray) -> np.ndarray:
+    """The mean of both heads, in log-probabilities."""
+    tiny = np.finfo(np.float32).tiny
+    logs = [np.log(head(clf, X).clip(tiny)) for head in (as_it_predicts, auxiliary_head)]
+    return np.exp(log_softmax(np.mean(logs, axis=0), axis=1))
+
+
+HEADS: dict[str, Reading] = {
+    "primary": as_it_predicts,
+    "auxiliary": auxiliary_head,
+    "both": both_heads,
+}
+
+
+def coarse(name: str, n: int, seed: int) -> Split:
+    """The rows of a decision, classes by whether their number is even."""
+    data = split(name, n, seed, "validation")
+    return Split(data.X, data.y % 2, data.X_test, data.y_test % 2, finer=data.y)
+
+
+def run(name: str, n: int, arm: str, seed: int) -> Any:
+    readings: dict[str, Callable[..., np.ndarray]] = HEADS
+    if ARMS[arm] is None:
+        readings = {"primary": as_it_predicts}
+    fit = Fit({"auxiliary": ARMS[arm]}, readings)
+    return fitted_scores(coarse(name, n, seed), fit, {}, seed)
+
+
+def main() -> None:
+    keys = ["data_set", "n", "arm", "seed"]
+    values = ["head", "accuracy", "log_loss", "calibration_error", "seconds", "version"]
+    runs = [(name, n, arm, seed) for seed, (name, n), arm in product(SEEDS, SETS, ARMS)]
+    study("coarse_classes", keys, values, runs, run)
+
+
+if __name__ == "__main__":
+    main()
