@@ -23,13 +23,17 @@ FOLDS = 10  # seeds of the report with test samples of their own
 
 @dataclass(frozen=True)
 class Split:
-    """Arrays of one run; `finer` are the human's auxiliary labels of the training samples."""
+    """Arrays of one run; `finer` are the human's auxiliary labels of the training samples.
+
+    `others` are samples that are neither trained nor scored on, without their classes.
+    """
 
     X: np.ndarray
     y: np.ndarray
     X_test: np.ndarray
     y_test: np.ndarray
     finer: np.ndarray | None = None
+    others: np.ndarray | None = None
 
 
 def small(X: np.ndarray) -> np.ndarray:
@@ -195,9 +199,9 @@ def split(name: str, n: int, seed: int, part: str) -> Split:
     labels = y if finer is None else finer
     if part == "validation":
         rows, rest = drawn(rows, min(n, 3 * len(rows) // 4), labels, seed)
-        X_test, y_test = X[rest[:MAX_TEST]], y[rest[:MAX_TEST]]
+        X_test, y_test, others = X[rest[:MAX_TEST]], y[rest[:MAX_TEST]], rest[MAX_TEST:]
     elif has_test_set(name):
-        rows, _ = drawn(rows, n, labels, seed)
+        rows, others = drawn(rows, n, labels, seed)
         X_test, y_test, _ = whole(name, "test")
         mine = own_tenth(len(y_test), seed)
         X_test, y_test = X_test[mine], y_test[mine]
@@ -205,8 +209,9 @@ def split(name: str, n: int, seed: int, part: str) -> Split:
         mine = own_tenth(len(rows), seed)
         rest, rows = rows[mine], np.delete(rows, mine)
         X_test, y_test = X[rest[:MAX_TEST]], y[rest[:MAX_TEST]]
-        rows, _ = drawn(rows, min(n, len(rows)), labels, seed)
-    return Split(X[rows], y[rows], X_test, y_test, None if finer is None else finer[rows])
+        rows, others = drawn(rows, min(n, len(rows)), labels, seed)
+    finer = None if finer is None else finer[rows]
+    return Split(X[rows], y[rows], X_test, y_test, finer, X[others])
 
 
 def drawn(rows: np.ndarray, n: int, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
