@@ -43,10 +43,10 @@ from benchmarks.package import (
 from benchmarks.studies.study import study
 from sklearn_maxl.functional import label_gradient
 
-SETS_OF = {
+SEEDS_OF = {
     ("digits-images", 200): range(10),
-    ("fashion-mnist", 500): range(10),
-    ("cifar100-20", 2500): range(5),
+    ("fashion-mnist", 500): range(5),
+    ("cifar100-20", 2500): range(3),
 }
 MOST = 10_000  # images without a class
 # Of the running mean; 0.99, and leaving out labels below 0.9, were no better on other images of
@@ -153,18 +153,18 @@ class Second(Pseudo):
         (group,) = optimizer.param_groups
         group["lr"] = self.optimizer.param_groups[0]["lr"]
         optimizer.zero_grad()
-        self.by_what_they_do(train, x, group["lr"])
+        self.by_what_they_do(train, x)
         F.cross_entropy(second.primary_of(train.x), train.y).backward()
         optimizer.step()
 
-    def by_what_they_do(self, train: Batch, x: Tensor, lr: float) -> None:
+    def by_what_they_do(self, train: Batch, x: Tensor) -> None:
         """Leave a gradient of the labels."""
 
 
 class MetaLabels(Second):
     """The second network learns by the meta-gradient as well."""
 
-    def by_what_they_do(self, train: Batch, x: Tensor, lr: float) -> None:
+    def by_what_they_do(self, train: Batch, x: Tensor) -> None:
         def terms(t: Parameters) -> Tensor:
             return -self.share / len(x) * torch.log_softmax(self.f(t, x)[0], 1)
 
@@ -172,8 +172,8 @@ class MetaLabels(Second):
             return F.cross_entropy(self.f(t, train.x)[0], train.y)
 
         found = label_gradient(terms, meta_loss, dict(self.f.t), self.optimizer)
-        if lr:
-            self.kept["labels"].backward(found.gradient / lr)
+        # Divided by the learning rate it was two points worse on other images of Fashion-MNIST.
+        self.kept["labels"].backward(found.gradient)
 
 
 def without_kept(module: MultiTaskNet) -> MultiTaskNet:
@@ -224,7 +224,7 @@ def main() -> None:
     values = ["reading", "accuracy", "log_loss", "calibration_error", "seconds", "version"]
     runs = [
         (name, n, arm, seed)
-        for (name, n), seeds in SETS_OF.items()
+        for (name, n), seeds in SEEDS_OF.items()
         for seed, arm in product(seeds, ARMS)
     ]
     study("unlabelled", keys, values, runs, run)
