@@ -255,7 +255,7 @@ def test_a_fit_leaves_the_object_that_it_was_given_alone():
     human = Human()
     fitted = fitted_copy(human, task(arrays([0, 1], ["ant", "oak"]), 2, 2))
     assert fitted.known_
-    assert vars(human) == {}
+    assert vars(human) == {"predicts": True}
 
 
 def test_human_labels_become_positions_in_the_block_of_their_class():

@@ -14,6 +14,7 @@ from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl.backbones import ConvNet
 
 TABLE, CLASSES = load_iris(return_X_y=True)
+HALVES = np.arange(150) % 2
 NUMBERS, TARGET = load_diabetes(return_X_y=True)
 DIGITS = load_digits()
 IMAGES, KINDS = DIGITS.images[:60, None].astype(np.float32), DIGITS.target[:60]
@@ -55,6 +56,10 @@ def with_share(share):
 CASES = {
     "table": lambda: (classifier().fit(TABLE, CLASSES), TABLE),
     "no auxiliary task": lambda: (classifier(auxiliary=None).fit(TABLE, CLASSES), TABLE),
+    "human labels": lambda: (
+        classifier(auxiliary="human").fit(TABLE, CLASSES, auxiliary_labels=HALVES),
+        TABLE,
+    ),
     "own network": lambda: (classifier(backbone=OwnNetwork()).fit(TABLE, CLASSES), TABLE),
     "partial fits": lambda: (
         classifier().partial_fit(TABLE, CLASSES, [0, 1, 2, 3]).partial_fit(TABLE, CLASSES),

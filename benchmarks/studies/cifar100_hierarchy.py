@@ -62,7 +62,8 @@ def classifier(network: str, preset: str, epochs: int, arm: str | None) -> MAXLC
     settings = {"backbone": NETWORKS[network], "max_epochs": epochs}
     if preset == "default":
         return MAXLClassifier(auxiliary=labels_of(arm), **EARLIER, **settings)
-    labels = {} if arm == "maxl" else {"auxiliary": arm}  # a preset has its own way to learn
+    # A preset has its own way to learn.
+    labels = {} if arm == "maxl" else {"auxiliary": labels_of(arm)}
     return MAXLClassifier.from_preset(preset, **labels, **settings)
 
 

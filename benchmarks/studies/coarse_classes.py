@@ -3,12 +3,12 @@
     SKLEARN_MAXL_DATA=folder python -m benchmarks.studies.coarse_classes
 
 The classes of a table are put together into two coarse ones, by whether their number is even. The
-true classes are then finer labels; the arm "the true classes" is given them, and shows what
-there is to be won. A fit is asked in three ways: its primary head, its auxiliary head, and the mean
-of both in log-probabilities. The table is in docs/learned.rst.
+true classes are then finer labels; arms that are given them show what there is to be won, labels
+drawn at random what there is to be lost. A fit is asked in three ways: its primary head, at the
+temperature that trials have found; its auxiliary head; and the mean of both in log-probabilities.
+In the last arm the package decides, as `Human` has it. The tables are in docs/learned.rst.
 """
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -21,7 +21,7 @@ from benchmarks.evidence.rivals import Reading, as_it_predicts
 from benchmarks.evidence.sets import TUNED_ON, Split, split
 from benchmarks.studies.study import study
 from sklearn_maxl import MAXLClassifier
-from sklearn_maxl.labels import Learned
+from sklearn_maxl.labels import Human, Learned
 
 SETS = [
     *((name, 200) for name in ("vehicle", "segmentation", "mfeat-factors")),  # for tuning
@@ -40,7 +40,9 @@ ARMS: dict[str, Any] = {
     "learned": "maxl",
     "learned, information_weight=0.1": FOUND,
     "k-means": "kmeans",
-    "the true classes": "human",
+    "drawn at random": "random",
+    "the true classes": Human(predicts=False),
+    "the true classes, by default": Human(),
 }
 
 
@@ -71,10 +73,11 @@ def coarse(name: str, n: int, seed: int) -> Split:
 
 
 def run(name: str, n: int, arm: str, seed: int) -> Any:
-    readings: dict[str, Callable[..., np.ndarray]] = HEADS
-    if ARMS[arm] is None:
-        readings = {"primary": as_it_predicts}
-    fit = Fit({"auxiliary": ARMS[arm]}, readings)
+    labels = ARMS[arm]
+    readings: dict[str, Reading] = HEADS
+    if labels is None or getattr(labels, "predicts", False):
+        readings = {"primary" if labels is None else "default": as_it_predicts}
+    fit = Fit({"auxiliary": labels}, readings)
     return fitted_scores(coarse(name, n, seed), fit, {}, seed)
 
 

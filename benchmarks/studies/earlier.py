@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks.package import BatchRule
-from sklearn_maxl.labels import Labels, Learned
+from sklearn_maxl.labels import Human, Labels, Learned
 
 EARLIER_RATES = {"lr": 0.001, "schedule": "constant", "optimizer": "adam"}
 EARLIER = {**EARLIER_RATES, "views": None, "temperature": 1.0}
@@ -15,5 +15,8 @@ def earlier_on_tables(n_samples: int) -> dict[str, Any]:
 
 
 def labels_of(arm: str | None) -> str | Labels | None:
-    """What `auxiliary` is for an arm: labels that are learned, are so in every step."""
-    return Learned(every=1) if arm == "maxl" else arm
+    """What `auxiliary` is for an arm.
+
+    Labels that are learned, are so in every step; the primary head predicts, whatever the labels.
+    """
+    return {"maxl": Learned(every=1), "human": Human(predicts=False)}.get(str(arm), arm)

@@ -132,8 +132,7 @@ class RunningMean(Pseudo):
                 p.lerp_(q, new)
             for p, q in zip(mean.buffers(), self.module.buffers(), strict=True):
                 p.copy_(q)
-            seen = [mean.features(view) for view in mean.views.all(x)]
-            return torch.softmax(mean._joint(seen), 1)
+            return torch.softmax(mean.joint_of(x), 1)
 
 
 class Second(Pseudo):

@@ -72,8 +72,9 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         **Auxiliary labels.** Where they come from. "maxl", short for ``Learned()``: the label
         generator. "uniform": spread evenly over the auxiliary classes of the sample's
         class, nothing learned. "random": drawn once per sample. "kmeans": clusters within
-        each class, of the features of an autoencoder. "human": given to `fit`. None: no
-        auxiliary task, a plain network. All are trained for the same number of epochs. With
+        each class, of the features of an autoencoder. "human": given to `fit`;
+        the auxiliary head predicts then (`labels.Human`). None: no auxiliary task, a plain
+        network. All are trained for the same number of epochs. With
         the object, a grid search reaches its parameters (``auxiliary__entropy_weight``).
         "auto": held-out samples decide between "maxl", "uniform" and None, by whole
         trainings with each of them and the rule of `max_epochs`.
@@ -120,7 +121,8 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
         with the least log-loss on the rows that the trials of `max_epochs` hold out, or those of
         `auxiliary` if that is "auto". Few rows are a poor measure, so a number far from 1 has to
         be worth it: its logarithm is taken to have a standard deviation of 0.3 before any row is
-        seen. "auto" is 1 for images and signals, in `partial_fit`, and if no class has five rows.
+        seen. "auto" is 1 for images and signals, in `partial_fit`, if no class has five rows,
+        and where human labels have the auxiliary head predict.
         ``temperature_`` has the number.
     schedule : {"auto", "constant", "halving", "cosine"} or callable, default="auto"
         Learning rates of both optimizers over the epochs. A callable gets the part of

@@ -14,8 +14,11 @@ class MultiTaskNet(Network):
 
     The primary outputs are logits of the classes, or predicted targets. Without a
     `hierarchy` there is no auxiliary head and its logits are None. Where the hierarchy has
-    views, the auxiliary logits are those of a view of each sample, and `primary_share` is the
-    primary head's say in a `prediction`, which reads every view.
+    views, the auxiliary logits are those of a view of each sample.
+
+    With `both_heads`, and always with views, a `prediction` is the auxiliary head's, by the mean
+    over the views, and the primary head has a say in it of `primary_share`. Else it is the
+    primary head's alone.
 
     Where the trunk has members, both outputs have an axis of them in front. `primary`,
     `prediction`, `joint` and `auxiliary` say what the members say together: the mean of their
@@ -37,6 +40,7 @@ class MultiTaskNet(Network):
         n_outputs: int,
         hierarchy: Hierarchy | None,
         numbers: bool = False,
+        both_heads: bool = False,
     ):
         super().__init__(standardize, trunk, n_features)
         self.members, self.numbers = n_members(trunk), numbers
@@ -50,7 +54,8 @@ class MultiTaskNet(Network):
             mask = torch.as_tensor(hierarchy.mask)
         self.register_buffer("mask", mask)
         self.register_buffer("temperature", torch.ones(()))
-        if hierarchy is not None and self.views is not None:
+        self.both_heads = hierarchy is not None and (both_heads or self.views is not None)
+        if hierarchy is not None and self.both_heads:
             self.register_buffer("primary_share", torch.tensor(0.5))
             # Made here, because torch.export can't follow NumPy; no buffer, because psi says it.
             self.columns = torch.from_numpy(hierarchy.columns)
@@ -78,14 +83,14 @@ class MultiTaskNet(Network):
         return self.together(self.primary_head(self.features(z)))
 
     def prediction(self, x: Tensor) -> Tensor:
-        """What inference needs: primary outputs or, with views, what both heads say together.
+        """What inference needs: primary outputs, or what both heads say together.
 
         Until the auxiliary head knows the classes, the primary head has a share in the
         log-probabilities.
         """
-        if self.views is None:
+        if not self.both_heads:
             return self.primary(x) / self.temperature
-        seen = self._features_of_views(x)
+        seen = self._features_of_views(self.prepare(x))
         own = torch.log_softmax(self.together(self.primary_head(seen[0])), dim=1)
         # A share of 0 is no special case: what is exported can't branch on the value of a tensor.
         together = torch.lerp(self._joint(seen), own, self.primary_share.to(own))
@@ -100,11 +105,14 @@ class MultiTaskNet(Network):
 
         That probability is the mass of the class's block among the blocks of the view.
         """
-        return self._joint(self._features_of_views(x))
+        return self.joint_of(self.prepare(x))
 
-    def _features_of_views(self, x: Tensor) -> list[Tensor]:
-        assert self.views is not None
-        return [self.features(view) for view in self.views.all(self.prepare(x))]
+    def joint_of(self, z: Tensor) -> Tensor:
+        """The same for prepared samples."""
+        return self._joint(self._features_of_views(z))
+
+    def _features_of_views(self, z: Tensor) -> list[Tensor]:
+        return [self.features(seen) for seen in ([z] if self.views is None else self.views.all(z))]
 
     def _joint(self, seen: list[Tensor]) -> Tensor:
         assert self.auxiliary_head is not None
@@ -152,7 +160,11 @@ def block_sums(logits: Tensor, columns: Tensor) -> Tensor:
 
 
 def make_multi_task_net(
-    frame: Frame, n_outputs: int, hierarchy: Hierarchy | None, numbers: bool = False
+    frame: Frame,
+    n_outputs: int,
+    hierarchy: Hierarchy | None,
+    numbers: bool = False,
+    both_heads: bool = False,
 ) -> MultiTaskNet:
     """The multi-task network with fresh weights, on the CPU; `numbers` are what it predicts."""
-    return MultiTaskNet(*frame.make(), n_outputs, hierarchy, numbers)
+    return MultiTaskNet(*frame.make(), n_outputs, hierarchy, numbers, both_heads)

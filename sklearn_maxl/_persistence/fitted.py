@@ -305,7 +305,7 @@ def _take_out(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _check_share(tensors: Mapping[str, Tensor]) -> None:
-    """Refuse a say of the primary head that is no share; only networks with views have one."""
+    """Refuse a say of the primary head that is no share; it is there where both heads predict."""
     share = tensors.get("module.primary_share")
     if share is not None and (share.shape or not 0 <= share <= 1):
         raise ValueError("the share of its primary head is not one from 0 to 1")

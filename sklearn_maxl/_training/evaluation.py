@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import accuracy_score, r2_score
 from torch import Tensor
 
+from .._data.batches import TrainingData
 from .._data.on_disk import OnDisk
 from .._data.samples import Samples, rows_at_once
 from .._environment.interrupts import let_through
@@ -57,12 +58,14 @@ def loss(outputs: Tensor, samples: Samples, recipe: Recipe) -> float:
         return float(primary_loss(outputs.to(samples.y.device), samples.without_inputs(), recipe))
 
 
-def set_primary_share(net: MultiTaskNet, device: torch.device, samples: Samples) -> None:
-    """Set how much the primary head counts in predictions, by how well the views are learned."""
-    if net.views is not None:
-        some = samples.evenly(SAMPLES_FOR_GAP)
+def set_primary_share(net: MultiTaskNet, device: torch.device, data: TrainingData) -> None:
+    """Set how much the primary head counts in predictions, by what the auxiliary head knows."""
+    if net.both_heads:
+        some = data.train.evenly(SAMPLES_FOR_GAP)
+        heads: list[Callable[[Tensor], Tensor]] = [net.joint_of, net.primary_of]
+        if data.prepare is not None:  # the samples are not prepared yet
+            heads = [net.joint, net.primary]
         joint, primary = (
-            score(torch.from_numpy(apply(head, device, some.X)), some)
-            for head in (net.joint, net.primary)
+            score(torch.from_numpy(apply(head, device, some.X)), some) for head in heads
         )
         net.primary_share.fill_(primary_share(joint, primary))

@@ -234,12 +234,12 @@ class MAXLNet(NeuralNet):
                 stacklevel=2,
             )
         if best is None:
-            self.set_primary_share(X.train)
+            self.set_primary_share(X)
         else:
             self.load_state(best.state)
         if X.ranks.several:  # their times differ
             self.epochs_[:] = X.ranks.of_first(lambda: list(self.epochs_))
-        if self.verbose and self.module_.views is not None and self.module_.primary_share > 0:
+        if self.verbose and self.module_.both_heads and self.module_.primary_share > 0:
             logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
 
@@ -267,7 +267,7 @@ class MAXLNet(NeuralNet):
         start, sums = time.perf_counter(), self.take_steps(data)
         join_epoch(sums, self._moving_buffers(), data.ranks)
         if data.validation is not None:
-            self.set_primary_share(data.train)  # the validation score is of what predicts now
+            self.set_primary_share(data)  # the validation score is of what predicts now
         number, means = self.epochs_.n_epochs + 1, sums.means()
         check_not_diverged(number, means, self._states(), self.settings)
         score = None if data.validation is None else self.score_on(data.validation)
@@ -385,10 +385,10 @@ class MAXLNet(NeuralNet):
         self._set_training(False)
         return evaluation.apply(function, torch.device(self.device), X, *rows)
 
-    def set_primary_share(self, samples: Samples) -> None:
-        """Set how much the primary head counts in predictions, by what it knows of samples."""
+    def set_primary_share(self, data: TrainingData) -> None:
+        """Set how much the primary head counts in predictions, by what both know of samples."""
         self._set_training(False)
-        evaluation.set_primary_share(self.module_, torch.device(self.device), samples)
+        evaluation.set_primary_share(self.module_, torch.device(self.device), data)
 
     def score_on(self, samples: Samples) -> float:
         """Accuracy, or R2 in regression."""

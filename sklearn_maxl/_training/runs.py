@@ -79,7 +79,10 @@ def make_net(
     """The skorch net, which has not made its networks yet."""
     hierarchy = None if labels is None else Hierarchy(labels.psi_, settings.views)
     frame = settings.frame("backbone", scaling)
-    module = partial(make_multi_task_net, frame, targets.n_outputs, hierarchy, targets.regression)
+    both_heads = labels is not None and labels.predicts and not targets.regression
+    module = partial(
+        make_multi_task_net, frame, targets.n_outputs, hierarchy, targets.regression, both_heads
+    )
     generator = None
     if settings.learned is not None and hierarchy is not None:
         generator = partial(
@@ -112,7 +115,7 @@ def train(
 
     def snapshot() -> Fitted:
         now = copy.deepcopy(net)
-        now.set_primary_share(data.train)
+        now.set_primary_share(data)
         return replace(fitted, net=now)
 
     net.train_for(data, epochs, task.fitted_by(snapshot), logbook)

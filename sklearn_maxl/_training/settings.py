@@ -241,8 +241,8 @@ def resolve(
     `views`           the same
     `lr`              the same
     `label_smoothing` the same, by the number of rows; 0 where training has no planned end
-    `temperature`     1; to classify the rows of tables, a fit then finds it on held-out
-                      rows (`trials`)
+    `temperature`     1; to classify the rows of tables by the primary head, a fit then finds
+                      it on held-out rows (`trials`)
     `auxiliary`       "maxl", until a fit tries three sources on held-out samples (`trials`)
     `psi`             5, until a fit tries four numbers on held-out samples (`trials`)
     `schedule`        "cosine" where the end of training is planned, else "constant"
@@ -285,7 +285,8 @@ def resolve(
         lr = auto.lr
     if isinstance(temperature, str):
         temperature = 1.0
-        if planned and auto.has_trials:
+        # Trials are those of the primary head.
+        if planned and auto.has_trials and not (labels is not None and labels.predicts):
             undecided.append("temperature")
     if isinstance(parameters["auxiliary"], str) and parameters["auxiliary"] == "auto" and planned:
         undecided.append("auxiliary")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,6 +64,16 @@ class Human(Labels):
 
     The distinct labels of a class are its auxiliary classes; `psi` is not looked at.
 
+    Parameters
+    ----------
+    predicts : bool, default=True
+        Whether the auxiliary head predicts the classes: the probability of a class is that of
+        its auxiliary classes together. True labels tell a network more than it learns from
+        the classes, but only the auxiliary head comes to know it
+        (``python -m benchmarks.studies.coarse_classes``). Until it has learned its task, the
+        primary head has a say of up to one half. False, the paper's: the primary head
+        predicts. Ignored with `views`, where the auxiliary head always predicts.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -75,8 +85,13 @@ class Human(Labels):
     array([5, 5])
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"predicts": ["boolean"]}
+
     numbered_by_psi = False
     needs_auxiliary_labels = True
+
+    def __init__(self, predicts: bool = True):
+        self.predicts = predicts
 
     known_: list[np.ndarray]
 

@@ -58,6 +58,9 @@ class Labels(BaseEstimator):
         there are. If so, ``psi="auto"`` can try several.
     needs_auxiliary_labels : bool
         Class attribute: whether `fit` of the estimator must be given ``auxiliary_labels``.
+    predicts : bool
+        Whether the auxiliary head predicts the classes, by the mass of each class's auxiliary
+        classes: right for labels that say more than the class does.
     psi_ : array of shape (C,), int64
         Auxiliary classes of each class; `fit` sets it.
 
@@ -86,6 +89,7 @@ class Labels(BaseEstimator):
 
     numbered_by_psi: ClassVar[bool] = True
     needs_auxiliary_labels: ClassVar[bool] = False
+    predicts: bool = False
 
     psi_: Ints
 
