@@ -86,7 +86,7 @@ def main() -> None:
     values = ["head", "accuracy", "log_loss", "calibration_error", "seconds", "version"]
     runs = [
         (name, n, arm, 160 + seed if name in TUNED_ON else seed)
-        for seed, (name, n), arm in product(range(10), SETS, ARMS)
+        for seed, (name, n), arm in product(range(6), SETS, ARMS)
     ]
     study("coarse_classes", keys, values, runs, run)
 

@@ -6,7 +6,7 @@ Auxiliary labels stay within the block of their own class. Here a share of each 
 to the other classes: evenly, as a running mean of right predictions says (online label
 smoothing), as predictions of held-out rows say, or as the exact meta-gradient learns it. The
 network is the default of tables without an auxiliary task, and every arm makes its own trials.
-Tables for tuning with four classes and more; the table is in docs/choosing.rst.
+Tables for tuning with four classes and more; the table is in docs/learned.rst.
 """
 
 from itertools import product
