@@ -173,6 +173,11 @@ def checked_targets(y: Any, name: str = "y", numbers: bool = False) -> Any:
     if numbers:
         _refuse_text(y)
     refuse_gaps_and_dates(y, name)
+    if np.ndim(y) > 2:
+        raise ValueError(
+            f"{name} must be an array with one row for each sample, but has shape {np.shape(y)}; "
+            f"pass {name}.reshape(len({name}), -1) or a column of it."
+        )
     return y
 
 
