@@ -25,7 +25,7 @@ from benchmarks.studies.study import study
 
 SEEDS_OF = {
     ("digits-images", 200): range(10),
-    ("fashion-mnist", 500): range(10),
+    ("fashion-mnist", 500): range(5),
     ("cifar100-20", 2500): range(3),
 }
 
