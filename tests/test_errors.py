@@ -81,8 +81,9 @@ WRONG_FITS = {
     "NaN in y": ({}, X, np.where(Y == 0, np.nan, Y), {}, r"Input y contains NaN"),
     "indicator y": ({}, X, np.eye(3)[Y], {}, r"y should be a 1d array, got .* shape \(150, 3\)"),
     "y of three dimensions": (
-        {}, X, Y.reshape(-1, 1, 1), {}, r"y must be an array with one row .* \(150, 1, 1\)",
+        {}, X, Y.reshape(-1, 1, 1), {}, r"y must have a value, .* has shape \(150, 1, 1\)",
     ),
+    "y a number": ({}, X, 3, {}, r"y must have a value, .* has shape \(\)"),
     "unknown backbone": ({"backbone": "lenet"}, X, Y, {}, r"backbone='lenet' is not.*'mlp'"),
     "vgg16": ({"backbone": "vgg16"}, IMAGES, DIGIT, {}, r"VGG16 needs images of at least 16 x 16"),
     "resnet50": ({"backbone": "resnet50"}, X, Y, {}, r"ResNet50 takes images .*use MLP for tables"),

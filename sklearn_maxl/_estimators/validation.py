@@ -85,7 +85,9 @@ def _validated(
     """`X`, and `y` where there is one or has to be, as scikit-learn validates them."""
     targets: dict[str, Any] = {}
     if reset or y is not None:
-        targets = {"y": checked_targets(y, numbers=y_checks.get("y_numeric", False)), **y_checks}
+        y = checked_targets(y, numbers=y_checks.get("y_numeric", False))
+        _refuse_what_is_no_column(y)
+        targets = {"y": y, **y_checks}
     mapped, table = is_memory_mapped(X), len(X.shape) <= 2
     in_memory: dict[str, Any] = {
         "dtype": KEPT,
@@ -173,12 +175,16 @@ def checked_targets(y: Any, name: str = "y", numbers: bool = False) -> Any:
     if numbers:
         _refuse_text(y)
     refuse_gaps_and_dates(y, name)
-    if np.ndim(y) > 2:
-        raise ValueError(
-            f"{name} must be an array with one row for each sample, but has shape {np.shape(y)}; "
-            f"pass {name}.reshape(len({name}), -1) or a column of it."
-        )
     return y
+
+
+def _refuse_what_is_no_column(y: Any) -> None:
+    """Refuse a `y` of other dimensions than targets have."""
+    if y is not None and np.ndim(y) not in (1, 2):
+        raise ValueError(
+            "y must have a value, or a row of values, for each sample, but has shape "
+            f"{np.shape(y)}; pass an array of shape (n_samples,)."
+        )
 
 
 def _refuse_text(y: ArrayLike) -> None:
