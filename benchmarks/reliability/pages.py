@@ -50,10 +50,9 @@ def interrupts(rows: Rows) -> Table:
     return Table(heads, body)
 
 
-def leaks(rows: Rows) -> Table:
-    """What the process holds after so many fits."""
-    heads = list(rows[0])
-    return Table(heads, [tuple(row.values()) for row in rows])
+def as_they_are(rows: Rows) -> Table:
+    """The rows, with the names of their columns."""
+    return Table(list(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def kills(rows: Rows) -> Table:
@@ -122,14 +121,16 @@ def of_kills() -> dict[str, str]:
 
 def facts() -> dict[str, str]:
     """Numbers in sentences, and where the rows were made."""
-    return {**of_files(), **of_interrupts(), **of_kills()}
+    of_tests = {"tests_machine": machine_of("reliability_tests")}
+    return {**of_files(), **of_interrupts(), **of_kills(), **of_tests}
 
 
 TABLES: dict[str, Callable[[], Table | str]] = {
     "command": command,
     "files": lambda: files(results("reliability_files")),
     "interrupts": lambda: interrupts(results("reliability_interrupts")),
-    "leaks": lambda: leaks(results("reliability_leaks")),
+    "leaks": lambda: as_they_are(results("reliability_leaks")),
+    "tests": lambda: as_they_are(results("reliability_tests")),
     "kills": lambda: kills(results("kills")),
 }
 FACTS = facts

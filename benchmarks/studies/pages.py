@@ -18,6 +18,9 @@ from benchmarks.common.rows import (
     where,
 )
 from benchmarks.common.tables import Table
+from benchmarks.evidence.sets import TUNED_ON
+
+NO_LABELS = "no auxiliary labels"
 
 
 def few_labels(rows: Rows) -> Table:
@@ -147,22 +150,105 @@ def regression_of_tables(rows: Rows) -> Table:
 
 def labels_across(rows: Rows) -> Table:
     """Each way to share out a tenth of a label, minus hard labels and minus even shares."""
-    found = {(r["n"], r["data_set"], r["seed"], r["arm"]): r for r in rows}
     body = []
     for (n, arm), mine in grouped(rows, "n", "arm").items():
         cells = [f"{100 * numbers(mine, 'accuracy').mean():.2f}"]
         for base in ("hard labels", "evenly"):
-            pairs = [(r, found[n, r["data_set"], r["seed"], base]) for r in mine]
-            gain, loss = (
-                np.array([float(own[name]) - float(other[name]) for own, other in pairs])
-                for name in ("accuracy", "log_loss")
-            )
-            cells.append("" if arm == base else mean_and_error(gain, sign="+"))
-            cells.append("" if arm == base else mean_and_error(loss, 1, sign="+", digits=3))
+            cells += _beside(rows, mine, ("n", "data_set"), arm=base)
         body.append((n, arm, *cells, f"{len(mine)}"))
     head = ("rows", "a tenth of each label goes to other classes", "accuracy in %",
             "minus hard labels", "log-loss", "minus evenly", "log-loss", "runs")  # fmt: skip
     return Table(head, body)
+
+
+def meta_losses(rows: Rows) -> Table:
+    """Labels of each meta loss: scores beside even ones, sharpness, and what moves them."""
+    body = []
+    for (arm,), mine in grouped(rows, "arm").items():
+        beside = _beside(rows, mine, ("data_set",), arm="evenly spread labels")
+        entropy = f"{numbers(mine, 'entropy').mean():.3f}"
+        ends = []
+        for name in ("ratio_first", "ratio_last"):
+            found = [row for row in mine if row[name]]
+            ends.append(f"{np.median(numbers(found, name)):.3g}" if found else "")
+        accuracy = f"{100 * numbers(mine, 'accuracy').mean():.2f}"
+        body.append((arm, accuracy, *beside, entropy, *ends, f"{len(mine)}"))
+    head = ("meta loss on", "accuracy in %", "minus evenly", "log-loss", "entropy of a label",
+            "ratio at first", "at last", "runs")  # fmt: skip
+    return Table(head, body)
+
+
+def coarse_classes(rows: Rows) -> Table:
+    """Each source of labels and each head, minus the network without them."""
+    groups = [[r for r in rows if (r["data_set"] in TUNED_ON) is tuned] for tuned in (True, False)]
+    body = []
+    for n, arm, head in grouped(rows, "n", "arm", "head"):
+        mine = [where(own, n=n, arm=arm, head=head) for own in groups]
+        if arm == NO_LABELS:
+            cells = [mean_and_error(numbers(own, "accuracy")) for own in mine]
+            body.append((n, arm, head, cells[0], "", cells[1], ""))
+        else:
+            beside = [_beside(rows, own, ("n", "data_set"), arm=NO_LABELS) for own in mine]
+            body.append((n, arm, head, *beside[0], *beside[1]))
+    titles = ("rows", "labels", "head that predicts", "tables for tuning", "log-loss",
+              "other tables", "log-loss")  # fmt: skip
+    return Table(titles, body)
+
+
+def views_distilled(rows: Rows) -> Table:
+    """One pass and four turns of each arm, minus one pass without views, set by set."""
+    return _of_images(rows, {"arm": NO_LABELS})
+
+
+def unlabelled(rows: Rows) -> Table:
+    """One pass and four turns of each arm, minus the same without other images, set by set."""
+    return _of_images(rows, {"arm": "none"}, "reading")
+
+
+def kept_in_one_pass(rows: Rows) -> str:
+    """How much of the gain of four turns one pass of the distilled network has, set by set."""
+    said = []
+    for name in unique(rows, "data_set"):
+        plain, turns, one = (
+            column(rows, "accuracy", data_set=name, arm=arm, reading=reading).mean()
+            for arm, reading in (
+                (NO_LABELS, "one pass"),
+                ("views", "four turns"),
+                ("views, distilled", "one pass"),
+            )
+        )
+        said.append(f"{(one - plain) / (turns - plain):.0%} on {name}")
+    return ", ".join(said).replace("%", " %")
+
+
+def _of_images(rows: Rows, base: dict[str, str], *same: str) -> Table:
+    """Every arm and reading, minus another arm or, if it is `same`, its own reading of that."""
+    body = []
+    for (name, n, arm, reading), mine in grouped(rows, "data_set", "n", "arm", "reading").items():
+        beside = _beside(rows, mine, ("data_set", "n", *same), **base)
+        accuracy = mean_and_error(numbers(mine, "accuracy"))
+        seconds = f"{np.median(numbers(mine, 'seconds')):.0f}"
+        body.append((f"{name}, {n}", arm, reading, accuracy, *beside, seconds, f"{len(mine)}"))
+    (arm,) = base.values()
+    head = ("images", "", "asked in", "accuracy in %", f"minus {arm}", "log-loss", "seconds",
+            "seeds")  # fmt: skip
+    return Table(head, body)
+
+
+def _beside(rows: Rows, mine: Rows, keys: tuple[str, ...], **base: str) -> tuple[str, str]:
+    """Accuracy in points and log-loss of rows, minus those of another arm with the same seed.
+
+    Nothing where the rows are that arm's own.
+    """
+    of = {(*(r[k] for k in keys), r["seed"]): r for r in where(rows, **base)}
+    pairs = [(r, of[(*(r[k] for k in keys), r["seed"])]) for r in mine]
+    if all(own is other for own, other in pairs):
+        return "", ""
+    gain, loss = (
+        np.array([float(own[name]) - float(other[name]) for own, other in pairs])
+        for name in ("accuracy", "log_loss")
+    )
+    return mean_and_error(gain, sign="+"), mean_and_error(loss, 1, sign="+", digits=3)
 
 
 def serving(rows: Rows) -> Table:
@@ -229,6 +315,10 @@ OF_ROWS: dict[str, Callable[..., Table]] = {
     "full_data": full_data,
     "regression_of_tables": regression_of_tables,
     "labels_across": labels_across,
+    "meta_losses": meta_losses,
+    "coarse_classes": coarse_classes,
+    "views_distilled": views_distilled,
+    "unlabelled": unlabelled,
     "hidden_clusters": hidden_clusters,
     "serving": serving,
     "larger_than_memory": larger_than_memory,
@@ -250,6 +340,7 @@ def facts() -> dict[str, str]:
     load = sorted(unique(results("larger_than_memory"), "load"), key=float)
     found["larger_than_memory.load"] = f"{load[0]} to {load[-1]}"
     found["serving.requests"] = results("serving")[0]["requests"]
+    found["kept"] = kept_in_one_pass(results("views_distilled"))
     return {**found, "every_8": against_exact(results("cheaper"), "every 8")}
 
 
