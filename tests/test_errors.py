@@ -300,6 +300,15 @@ def test_partial_fit_of_one_image_says_that_batch_norm_needs_two():
         MAXLClassifier().partial_fit(IMAGES[:1, :, :1, :1], DIGIT[:1], classes=range(10))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("auxiliary", "gan"), ("schedule", "steps"), ("lr", -1), ("views", "up")]
+)
+def test_a_later_partial_fit_checks_its_parameters(name, value):
+    clf = MAXLClassifier("mlp").partial_fit(X, Y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=f"'{name}' parameter of MAXLClassifier"):
+        clf.set_params(**{name: value}).partial_fit(X, Y)
+
+
 def test_new_finer_labels_are_named_in_partial_fit():
     clf = MAXLClassifier(auxiliary="human")
     clf.partial_fit(X, Y, classes=[0, 1, 2], auxiliary_labels=Y)

@@ -30,6 +30,7 @@ from .._environment.private_sklearn import (
     HasMethods,
     Interval,
     StrOptions,
+    check_parameters,
     fit_context,
 )
 from .._environment.ranks import Ranks, ranks_of_program
@@ -351,6 +352,7 @@ class BaseMAXL(
         classes: np.ndarray | None = None,
     ) -> Self:
         """One epoch: on fresh networks in the first call of `partial_fit`, then on those."""
+        check_parameters(self)  # which scikit-learn does in the first call alone
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True; use fit.")
         fitted = getattr(self, "_fitted", None)
