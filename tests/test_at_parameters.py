@@ -133,6 +133,16 @@ def test_outputs_in_few_digits_come_back_as_float32(own):
     torch.testing.assert_close(output, module(x), rtol=0.02, atol=0.02)
 
 
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_it_computes_in_the_precision_that_it_is_given(precision):
+    computed = []
+    module = nn.Linear(4, 2)
+    module.register_forward_hook(lambda _, inputs, output: computed.append(output.dtype))
+    f = AtParameters(module, None, precision)
+    f(f.t, torch.randn(3, 4))
+    assert computed == [precision]
+
+
 def test_gradients_are_forgotten():
     f = AtParameters(nn.Linear(4, 2))
     f(f.t, torch.randn(3, 4)).sum().backward()

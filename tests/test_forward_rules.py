@@ -80,6 +80,21 @@ def test_batch_norm_without_a_tangent_is_left_to_torch():
     assert set(RULES) == {F.batch_norm}
 
 
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.3, "eps": 0.2}])
+@pytest.mark.parametrize("training", [{}, {"training": False}, {"training": True}])
+@pytest.mark.parametrize("moved", [True, False])
+def test_what_batch_norm_is_told_or_not_means_what_it_means_to_torch(moved, training, settings):
+    values, tangents = tensors(SHAPES[0])
+    found = []
+    for mode in (FastForwardRules(), nullcontext()):
+        mean, variance = torch.full((3,), 0.5).double(), torch.full((3,), 2.0).double()
+        with torch.no_grad(), forward_ad.dual_level(), mode:
+            x = forward_ad.make_dual(values["x"], tangents["x"]) if moved else values["x"]
+            y, dy = forward_ad.unpack_dual(F.batch_norm(x, mean, variance, **training, **settings))
+        found.append((y, dy, None if moved else mean, None if moved else variance))
+    torch.testing.assert_close(*found, rtol=1e-11, atol=1e-12)
+
+
 def test_the_memory_layout_of_images_is_kept():
     values, tangents = tensors((4, 3, 5, 2))
     for part in (values, tangents):

@@ -19,6 +19,7 @@ from sklearn_maxl._maths.losses import (
     mean_label,
     mutual_information,
     negative_entropy,
+    over_members,
     primary_losses,
     regression_loss,
     weighted_mean,
@@ -103,7 +104,7 @@ def test_the_loss_of_a_soft_target_is_linear_in_the_target(z, gamma):
     assert torch.allclose(loss(0.3 * A + 0.7 * B), 0.3 * loss(A) + 0.7 * loss(B), rtol=1e-10)
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("gamma", GAMMAS)
 def test_primary_losses_are_those_of_the_smooth_one_hot_target(gamma, smoothing):
     z = torch.randn(9, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -201,8 +202,8 @@ def test_the_entropy_of_a_hard_label_is_zero():
     assert entropies(torch.eye(3)).tolist() == [0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("gamma", [0.0, 2.0])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0])
 @pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 1.5], dtype=torch.float64)])
 def test_the_primary_loss_is_the_weighted_mean_over_samples(gamma, weight, smoothing):
     logits = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -210,6 +211,15 @@ def test_the_primary_loss_is_the_weighted_mean_over_samples(gamma, weight, smoot
     expected = weighted_mean(primary_losses(logits, y, gamma, smoothing), weight)
     found = classification_loss(logits, y, weight, gamma, smoothing)
     torch.testing.assert_close(found, expected)
+    if smoothing == 0:  # unless told otherwise
+        torch.testing.assert_close(classification_loss(logits, y, weight, gamma), expected)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_focal_losses_of_members_are_those_of_each(gamma):
+    z = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    each = torch.stack([focal_losses(member, gamma) for member in z])
+    torch.testing.assert_close(focal_losses(z, gamma), each, rtol=1e-12, atol=0)
 
 
 @given(st.integers(2, 6), st.integers(2, 5), st.booleans(), st.integers(0, 999))
@@ -300,3 +310,22 @@ def test_regression_losses_are_means_over_targets_and_weights():
     huber = (0.5 * 1.25 + 1.5 * 0.0625) / 2
     for name, expected in (("squared_error", squared), ("huber", huber)):
         assert float(regression_loss(outputs, target, weight, name)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["squared_error", "huber"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_regression_loss_of_members_is_the_mean_of_theirs(weighted, name):
+    rng = torch.Generator().manual_seed(0)
+    outputs = 2 * torch.randn(3, 5, 2, generator=rng, dtype=torch.float64)
+    target = torch.randn(5, 2, generator=rng, dtype=torch.float64)
+    weight = torch.rand(5, generator=rng, dtype=torch.float64) + 0.1 if weighted else None
+    each = [regression_loss(member, target, weight, name) for member in outputs]
+    torch.testing.assert_close(
+        regression_loss(outputs, target, weight, name), sum(each) / 3, rtol=1e-12, atol=0
+    )
+
+
+def test_values_of_members_are_averaged_and_those_of_one_network_are_not():
+    values = torch.arange(24.0).reshape(2, 3, 4)
+    assert torch.equal(over_members(values[0]), values[0])
+    assert torch.equal(over_members(values), (values[0] + values[1]) / 2)

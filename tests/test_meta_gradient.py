@@ -20,6 +20,7 @@ from networks import (
 )
 from reference import maxl_step
 from torch.autograd import forward_ad
+from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sklearn_maxl._maths import meta_gradient as _meta_gradient
@@ -27,6 +28,7 @@ from sklearn_maxl._maths.at_parameters import AtParameters
 from sklearn_maxl._maths.meta_gradient import (
     META_GRADIENTS,
     ForwardModeError,
+    WithFallback,
     check_forward_mode,
     derivative_by_two_backward_passes,
     directional_derivative,
@@ -200,9 +202,30 @@ def test_the_label_gradient_by_two_backward_passes_is_the_exact_one(net, situati
     assert relative(dM_dY, expected_dM_dY) <= 1e-10
 
 
+def test_two_backward_passes_along_what_does_not_matter():
+    t = {n: torch.tensor([2.0, -3.0], dtype=torch.float64) for n in ("a", "b", "c")}
+    u = {n: torch.ones(2, dtype=torch.float64) for n in t}
+
+    def product(t):
+        return (t["a"] * t["b"],)
+
+    def sign(t):
+        return (torch.sign(t["a"] * t["b"]),)
+
+    for function, along in ((product, {"c": u["c"]}), (sign, u)):
+        (expected,) = directional_derivative(function, t, along)
+        (got,) = derivative_by_two_backward_passes(function, t, along)
+        assert torch.equal(expected, torch.zeros(2, dtype=torch.float64))
+        assert torch.equal(got, expected)
+
+
 WITHOUT_FORWARD_MODE = {
     "grid_sampler_2d": lambda: WithFunction(sample_grid),
     "autograd.Function": lambda: WithFunction(Cube.apply),
+}
+NAMES = {
+    "grid_sampler_2d": "grid_sampler_2d",
+    "autograd.Function": "a torch.autograd.Function without jvp",
 }
 
 
@@ -213,21 +236,113 @@ def test_an_operator_without_forward_mode_is_named_and_leaves_nothing_behind(ope
         exact(problem)
     assert operator in caught.value.operator
     assert "must implement" not in caught.value.operator
+    assert caught.value.operator == str(caught.value) == NAMES[operator]
     assert forward_ad._current_level == -1
     assert not _meta_gradient._PROCESS_STATE.locked()
     assert torch.isfinite(exact(problem_of(make_case("mlp")))[1]).all()
 
 
+def test_an_operator_that_says_in_its_own_words_what_it_lacks_is_quoted():
+    def fail(t):
+        raise NotImplementedError("the bessel function has no tangent")
+
+    with pytest.raises(ForwardModeError) as caught:
+        exact(replace(problem_of(make_case("mlp")), auxiliary_losses=fail))
+    assert caught.value.operator == "the bessel function has no tangent"
+
+
 def test_the_check_refuses_a_registered_operator_that_drops_its_tangent():
     problem = problem_of(make_case(lambda: WithFunction(cube)))
     assert relative(exact(problem)[1], double_backward(problem)[1]) > 0.5  # wrong without a word
-    with pytest.raises(ForwardModeError, match="loses its forward-mode derivative"):
+    with pytest.raises(
+        ForwardModeError, match=r"^an operator that loses its forward-mode derivative$"
+    ):
         check_forward_mode(problem)
 
 
 @pytest.mark.parametrize("net", ["mlp", "conv", "dropout"])
 def test_the_check_trusts_networks_of_ordinary_operators(net):
     check_forward_mode(problem_of(make_case(net)))
+
+
+@pytest.mark.parametrize(("off", "trusted"), [(0.003, True), (-0.003, True), (0.03, False)])
+def test_the_check_lets_rounding_pass_and_little_more(off, trusted):
+    problem = problem_of(make_case("mlp"))
+
+    def losses(t):
+        return tuple((1 + off) * loss for loss in problem.losses(t))
+
+    if trusted:
+        check_forward_mode(replace(problem, losses=losses))
+    else:
+        with pytest.raises(ForwardModeError):
+            check_forward_mode(replace(problem, losses=losses))
+
+
+def test_the_check_sees_a_lost_derivative_where_gradients_are_small():
+    problem = problem_of(make_case(lambda: WithFunction(cube)))
+
+    def losses(t):
+        return tuple(1e-5 * loss for loss in problem.losses(t))
+
+    G = {name: 1e-5 * g for name, g in problem.G.items()}
+    with pytest.raises(ForwardModeError):
+        check_forward_mode(replace(problem, losses=losses, G=G))
+
+
+def test_the_check_has_nothing_against_a_network_without_gradients():
+    check_forward_mode(replace(problem_of(make_case("mlp")), G={}))
+
+
+def test_forward_mode_is_tried_out_once(monkeypatch):
+    tried = []
+    monkeypatch.setattr(_meta_gradient, "check_forward_mode", tried.append)
+    way = WithFallback("exact")
+    problem = problem_of(make_case("mlp", another=True))
+    for _ in range(3):
+        assert torch.equal(way(problem)[1], exact(problem)[1])
+    assert tried == [problem]
+    WithFallback("double_backward")(problem)  # has no use for forward mode
+    assert tried == [problem]
+
+
+def test_what_forward_mode_cannot_do_is_left_to_double_backward_from_then_on():
+    problem = problem_of(make_case(WITHOUT_FORWARD_MODE["autograd.Function"], another=True))
+    way = WithFallback("exact")
+    with pytest.warns(UserWarning, match="falling back") as told:
+        M, dM_dY = way(problem)
+    (warning,) = told
+    assert str(warning.message) == (
+        "The backbone uses a torch.autograd.Function without jvp, which forward mode can't "
+        "differentiate; falling back to meta_gradient='double_backward' (same result, slower)."
+    )
+    assert warning.filename == __file__
+    for found in ((M, dM_dY), way(problem)):  # the second without a warning
+        torch.testing.assert_close(found, double_backward(problem))
+
+
+def test_an_operator_without_a_second_derivative_is_told_with_the_cure():
+    problem = problem_of(make_case(lambda: WithFunction(F.hardsigmoid), another=True))
+    with pytest.raises(ValueError, match="hardsigmoid") as caught:
+        WithFallback("double_backward")(problem)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert str(caught.value) == (
+        f"The backbone can't be differentiated twice ({caught.value.__cause__}); use "
+        "meta_gradient='exact', another backbone, or auxiliary='uniform', which needs no "
+        "meta-gradient."
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "words"), [("double_backward", "a user's bug"), ("exact", "not implemented")]
+)
+def test_other_errors_of_torch_stay_what_they_are(way, words):
+    def fail(t):
+        raise RuntimeError(words)
+
+    problem = replace(problem_of(make_case("mlp")), meta_loss=fail)
+    with pytest.raises(RuntimeError, match=words):
+        WithFallback(way)(problem)
 
 
 def test_any_other_error_leaves_nothing_behind():
@@ -265,4 +380,12 @@ def test_threads_do_not_disturb_each_other():
 def test_labels_that_cannot_matter_have_no_gradient(way):
     case = make_case("mlp")
     problem = problem_of(case._replace(recipe=replace(case.recipe, auxiliary_weight=0.0)))
+    assert torch.equal(way(problem)[1], torch.zeros_like(problem.Y))
+
+
+@pytest.mark.parametrize("way", META_GRADIENTS.values())
+def test_labels_have_no_gradient_where_only_the_primary_head_is_stepped(way):
+    case = make_case("mlp", another=True)
+    optimizer = torch.optim.SGD(case.f.primary_head.parameters(), lr=0.3)
+    problem = problem_of(case._replace(optimizer=optimizer))
     assert torch.equal(way(problem)[1], torch.zeros_like(problem.Y))

@@ -12,6 +12,7 @@ from torch import nn
 from sklearn_maxl._maths.at_parameters import AtParameters
 from sklearn_maxl._maths.losses import REGULARISERS
 from sklearn_maxl._maths.meta_gradient import META_GRADIENTS
+from sklearn_maxl._maths.parts import Part
 from sklearn_maxl._maths.step import (
     Batch,
     Recipe,
@@ -19,17 +20,20 @@ from sklearn_maxl._maths.step import (
     generator_step,
     gradient_similarity,
     label_statistics,
+    label_sums,
     multi_task_step,
     regulariser,
     regulariser_gradient,
     scale_of,
+    training_loss,
+    weight_of_part,
 )
 
 
-def maxl(case, way="exact", Y=None):
+def maxl(case, way="exact", Y=None, s=None):
     """Both gradients of one step; returns the record."""
     f, g, batch, meta, optimizer, recipe = case
-    task = task_of(g, batch) if Y is None else SoftLabels(Y)
+    task = task_of(g, batch) if Y is None else SoftLabels(Y, s)
     A = task.targets.detach()
     replay()
     record = multi_task_step(AtParameters(f), batch, A, recipe)
@@ -52,6 +56,23 @@ def test_the_primary_step_is_the_gradient_of_the_weighted_focal_loss():
     for p, d in zip(f.trunk.parameters(), expected, strict=True):
         assert torch.allclose(p.grad, d, rtol=1e-10, atol=1e-14)
     assert f.auxiliary_head.weight.grad is None
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_training_loss_of_members_is_the_mean_of_theirs(weighted):
+    batch = make_batch(weighted=weighted)
+    rng = torch.Generator().manual_seed(0)
+    outputs = torch.randn(2, 7, 3, generator=rng, dtype=torch.float64)
+    logits = torch.randn(2, 7, 5, generator=rng, dtype=torch.float64)
+    A = torch.softmax(torch.randn(7, 5, generator=rng, dtype=torch.float64), 1)
+    L, record = training_loss(lambda t, x: (outputs, logits), {}, batch, A, Recipe(2.0, 0.0, 0.7))
+    weight = 1.0 if batch.weight is None else batch.weight
+    one_hot = torch.eye(3, dtype=torch.float64)[batch.y]
+    primary = sum((weight * focal_loss(z, one_hot, 2.0)).mean() for z in outputs) / 2
+    auxiliary = sum((weight * focal_loss(z, A, 2.0)).mean() for z in logits) / 2
+    torch.testing.assert_close(L, primary + 0.7 * auxiliary, rtol=1e-12, atol=0)
+    expected = {"primary_loss": primary, "auxiliary_loss": auxiliary}
+    torch.testing.assert_close(record, expected, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("way", META_GRADIENTS)
@@ -104,6 +125,28 @@ def test_the_recorded_norms_are_those_at_the_generators_logits():
     for name, gradient in (("regulariser", by_entropy), ("meta", by_meta)):
         norm = torch.linalg.vector_norm(gradient)
         assert float(record[f"{name}_gradient_norm"]) == pytest.approx(norm.item(), rel=1e-8)
+
+
+def test_the_recorded_norm_counts_the_weights_that_are_learned():
+    case = make_case("mlp", weighted=True, another=True)
+    case = case._replace(recipe=replace(case.recipe, regularisers={}))
+    _, g, batch, *_ = case
+    logits = torch.randn(7, 6, dtype=torch.float64, requires_grad=True)
+    Y = torch.softmax(logits.masked_fill(~g.mask[batch.y], -torch.inf), dim=1)
+    s = torch.linspace(0.2, 3.0, 7, dtype=torch.float64)
+    record = maxl(case, Y=Y, s=s)
+    norm = float(torch.linalg.vector_norm(logits.grad))
+    assert float(record["meta_gradient_norm"]) == pytest.approx(norm, rel=1e-8)
+
+
+def test_labels_without_a_graph_keep_their_weights():
+    Y, s = torch.rand(3, 2, requires_grad=True), torch.rand(3, requires_grad=True)
+    task = SoftLabels(Y, s).detach()
+    assert torch.equal(task.Y, Y)
+    assert torch.equal(task.s, s)
+    assert not task.Y.requires_grad
+    assert not task.s.requires_grad
+    assert SoftLabels(Y).detach().s is None
 
 
 @pytest.mark.parametrize("way", META_GRADIENTS)
@@ -185,7 +228,47 @@ def test_regularisers_add_up_by_their_weights(psi, weighted):
     assert not got.requires_grad
 
 
-@pytest.mark.parametrize("net", ["mlp", "conv", "dropout"])
+@pytest.mark.parametrize("light", [1.0, 1e-3])
+def test_other_parts_count_by_the_sum_of_their_labels_however_light_they_are(light):
+    rng = torch.Generator().manual_seed(0)
+    Y = torch.softmax(2 * torch.randn(6, 4, generator=rng, dtype=torch.float64), 1)
+    weight = torch.rand(6, generator=rng, dtype=torch.float64) + 0.1
+    weight[4:] *= light
+    recipe = Recipe(regularisers={"entropy_weight": 0.3, "information_weight": 0.7})
+    whole = regulariser_gradient(Y, weight, recipe)[:4]
+    others = label_sums(Y[4:], weight[4:])
+    found = regulariser_gradient(Y[:4], weight[:4], recipe, others)
+    torch.testing.assert_close(found, whole, rtol=1e-12, atol=1e-14)
+
+
+def test_other_parts_in_which_nothing_counts_change_nothing():
+    rng = torch.Generator().manual_seed(0)
+    Y = torch.softmax(2 * torch.randn(6, 4, generator=rng, dtype=torch.float64), 1)
+    weight = torch.rand(6, generator=rng, dtype=torch.float64) + 0.1
+    recipe = Recipe(regularisers={"entropy_weight": 0.3, "information_weight": 0.7})
+    found = regulariser_gradient(Y, weight, recipe, torch.zeros(5, dtype=torch.float64))
+    expected = regulariser_gradient(Y, weight, recipe)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4])
+def test_samples_of_a_part_weigh_as_much_as_the_rows_that_count(rows):
+    Y, weight = torch.full((4, 2), 0.5), torch.tensor([1.0, 2.0, 3.0, 4.0])
+    part = Part(rows, 8)
+    assert weight_of_part(Y, None, part).tolist() == [rows / 4] * 4
+    assert torch.equal(weight_of_part(Y, weight, part), weight * rows / 4)
+
+
+def test_a_step_that_is_shared_unless_told_otherwise_takes_its_gradient_from_the_network():
+    f, g, batch, meta, optimizer, recipe = make_case("mlp", another=True)
+    A = g(batch.x, batch.y).detach()
+    for p in f.parameters():
+        p.grad = torch.ones_like(p)
+    G = problem_of_step(f, batch, meta, A, recipe, optimizer, replay).G
+    assert all(G[name] is p.grad for name, p in f.named_parameters())
+
+
+@pytest.mark.parametrize("net", ["mlp", "conv", "dropout", "unreached"])
 def test_a_gradient_of_its_own_is_the_shared_one_and_changes_nothing(net):
     f, g, batch, meta, optimizer, recipe = make_case(net, another=True, weighted=True)
     A = g(batch.x, batch.y).detach()
@@ -223,6 +306,24 @@ def test_gradient_similarity_is_the_cosine_on_the_trunk():
     assert float(none) == 0.0
 
 
+def test_gradient_similarity_does_not_depend_on_the_size_of_the_losses():
+    f, g, batch, _, _, recipe = make_case("mlp", weighted=True)
+    Y = g(batch.x, batch.y).detach()
+    expected = gradient_similarity(AtParameters(f), batch, Y, recipe, replay)
+    tiny = replace(batch, weight=1e-12 * batch.weight)
+    found = gradient_similarity(AtParameters(f), tiny, Y, recipe, replay)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=0)
+
+
+def test_a_parameter_that_is_not_reached_adds_nothing_to_the_gradient_similarity():
+    f, g, batch, _, _, recipe = make_case("unreached", weighted=True)
+    Y = g(batch.x, batch.y).detach()
+    found = gradient_similarity(AtParameters(f), batch, Y, recipe, replay)
+    f.trunk.unused.requires_grad_(False)
+    expected = gradient_similarity(AtParameters(f), batch, Y, recipe, replay)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize("lr", [0.3, 1e-8, 0.0])
 def test_the_scale_divides_the_learning_rate_out_unless_there_is_none(lr):
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr)
@@ -242,6 +343,13 @@ def test_label_statistics_average_weights_and_their_squares():
     statistics = label_statistics(SoftLabels(torch.eye(2), s))
     assert float(statistics["generated_weight"]) == 2.0
     assert float(statistics["squared_generated_weight"]) == 5.0
+
+
+def test_label_statistics_of_a_part_are_those_of_the_rows_that_count():
+    Y = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    statistics = label_statistics(SoftLabels(Y), Part(rows=1, of=4))
+    assert statistics["label_mass"].tolist() == [0.25, 0.25, 0.5]
+    assert float(statistics["label_entropy"]) == pytest.approx(torch.log(torch.tensor(2.0)) / 8)
 
 
 def test_a_batch_has_as_many_samples_as_labels():

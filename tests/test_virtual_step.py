@@ -5,9 +5,10 @@ import torch
 from networks import make_batch, make_case
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
+from sklearn_maxl._maths import virtual_step as _virtual_step
 from sklearn_maxl._maths.at_parameters import AtParameters, parameters_of
 from sklearn_maxl._maths.step import multi_task_step
-from sklearn_maxl._maths.virtual_step import RULES, VirtualStep
+from sklearn_maxl._maths.virtual_step import JOINED_VALUES, RULES, VirtualStep
 
 FOLLOWED = {
     "SGD": (SGD, {}),
@@ -109,6 +110,37 @@ def test_a_parameter_that_is_a_number_goes_with_the_others(name, first):
             torch.testing.assert_close(t_plus[n], p, rtol=1e-12, atol=1e-14)
 
 
+def test_small_vectors_and_matrices_go_together_and_others_alone():
+    sizes = {
+        "vector": (4,),
+        "matrix": (4, 3),
+        "just small": (JOINED_VALUES // 4, 4),
+        "too long": (JOINED_VALUES + 1,),
+        "kernel": (2, 3, 1),
+        "image kernel": (2, 3, 1, 1),
+    }
+    t = {name: torch.zeros(size, requires_grad=True) for name, size in sizes.items()}
+    parts = [names for _, names in VirtualStep(SGD(t.values(), lr=0.1), t).parts]
+    assert parts == [["vector", "matrix", "just small"], *([n] for n in list(sizes)[3:])]
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_types_and_memory_layouts_are_kept(name):
+    make, settings = FOLLOWED[name]
+    images = {n: torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last) for n in "ab"}
+    t = {**tensors(), "few digits": torch.randn(4), **images}
+    t = {n: p.detach().requires_grad_() for n, p in t.items()}
+    optimizer = make(t.values(), lr=0.05, foreach=False, **settings)
+    for i in range(2):
+        G = {n: p.detach().cos() * (i + 1) for n, p in t.items()}
+        t_plus, _ = VirtualStep(optimizer, t)(G)
+        step(optimizer, t, G)
+        for n, p in t.items():
+            assert t_plus[n].dtype == p.dtype
+            assert t_plus[n].stride() == p.stride()
+            torch.testing.assert_close(t_plus[n], p)
+
+
 def test_the_slope_of_adams_first_step_keeps_its_digits_in_float32():
     t = tensors(torch.float32)
     G = gradient(t, 0)
@@ -178,6 +210,38 @@ def test_an_optimizer_without_a_rule_is_taken_for_gradient_descent(make, setting
     t_plus, slope = VirtualStep(optimizer, t)(G)
     assert all(torch.equal(t_plus[n], t[n] - 0.05 * G[n]) for n in t)
     assert set(slope.values()) == {-0.05}
+
+
+def test_nothing_is_read_of_the_state_of_an_optimizer_without_a_rule():
+    t, G = tensors(), gradient(tensors(), 0)
+    optimizer = RMSprop(t.values(), lr=0.05)
+    for p in t.values():
+        optimizer.state[p] = {"note": "no tensor, of any shape"}
+    t_plus, _ = VirtualStep(optimizer, t)(G)
+    assert all(torch.equal(t_plus[n], t[n] - 0.05 * G[n]) for n in t)
+
+
+@pytest.mark.parametrize("make", [Adam, AdamW])
+def test_the_order_of_an_optimizers_state_does_not_matter(make):
+    t, G = tensors(), gradient(tensors(), 1)
+    optimizer = make(t.values(), lr=0.05)
+    step(optimizer, t, gradient(t, 0))
+    expected, slope = VirtualStep(optimizer, t)(G)
+    for p in t.values():
+        optimizer.state[p] = dict(reversed(optimizer.state[p].items()))
+    found, turned = VirtualStep(optimizer, t)(G)
+    assert all(torch.equal(found[n], expected[n]) for n in t)
+    assert all(torch.equal(turned[n], slope[n]) for n in t)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_steps_are_counted_in_float64_where_the_device_has_it(held, monkeypatch):
+    monkeypatch.setattr(_virtual_step, "can_hold", lambda _, dtype: held or dtype != torch.float64)
+    state = {"step": torch.tensor(3.0), "exp_avg": torch.ones(4), "exp_avg_sq": torch.ones(4)}
+    new, old = _virtual_step._bias_corrected(0.9, state, torch.ones(4))
+    assert new.dtype == old.dtype == (torch.float64 if held else torch.float32)
+    assert float(new) == pytest.approx((1 - 0.9) / (1 - 0.9**4), rel=1e-12 if held else 1e-6)
+    assert float(old) == pytest.approx(0.9 / (1 - 0.9**4), rel=1e-12 if held else 1e-6)
 
 
 @pytest.mark.parametrize("make", [RMSprop, Adam])
