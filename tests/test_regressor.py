@@ -130,7 +130,7 @@ def test_images_and_signals_have_targets_too(images):
         (np.full(len(Y), "a"), "y must hold numbers, but holds text; .*MAXLClassifier"),
         (np.full(len(Y), "a", dtype=object), "y must hold numbers, but holds text"),
         (Y[:-1], "inconsistent numbers of samples"),
-        (Y.reshape(-1, 1, 1), r"Found array with dim 3|dim 3"),
+        (Y.reshape(-1, 1, 1), r"y must have a value, or a row of values, .* \(\d+, 1, 1\)"),
     ],
 )
 def test_targets_that_are_none_are_refused(y, message):
@@ -156,3 +156,9 @@ def test_trials_decide_the_epochs_by_the_loss_of_held_out_rows():
     same = clone(reg).set_params(max_epochs=reg.n_iter_).fit(X, Y)
     np.testing.assert_array_equal(same.predict(X), reg.predict(X))
     assert same.history_.trials == []
+
+
+def test_a_score_on_other_targets_than_those_of_the_fit_is_refused():
+    fitted = model(max_epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match="y has 2 targets for each sample, but that of the fit"):
+        fitted.score(X, np.c_[Y, Y])

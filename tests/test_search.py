@@ -154,7 +154,8 @@ def test_cross_validation_gives_the_same_in_one_process_and_in_two(iris):
 def test_finer_labels_are_cut_with_the_folds(iris):
     finer = iris[1] * 2 + np.arange(150) % 2
     params = {"auxiliary_labels": finer}
-    scores = cross_val_score(quick(auxiliary="human"), *iris, params=params, error_score="raise")
+    clf = quick(auxiliary="human", max_epochs=20)  # the auxiliary head, which predicts, learns late
+    scores = cross_val_score(clf, *iris, params=params, error_score="raise")
     assert scores.mean() > 0.8
 
 

@@ -240,6 +240,11 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         y = np.asarray(checked_targets(y, numbers=True))
         weight = checked_targets(sample_weight, "sample_weight")
         predicted = self.predict(X)
+        given, fitted = (a.shape[1] if a.ndim == 2 else 1 for a in (y, predicted))
+        if given != fitted:
+            raise ValueError(
+                f"y has {given} targets for each sample, but that of the fit has {fitted}."
+            )
         if y.dtype.kind == "f" and y.size and predicted.shape == y.shape:
             y, predicted = _squarable(y, predicted)
         return float(r2_score(y, predicted, sample_weight=weight))
