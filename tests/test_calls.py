@@ -80,7 +80,7 @@ BAD = {
 # What a sentence may call the thing that is wrong.
 CULPRIT = re.compile(
     r"\b(X|y|classes|class|sample_weight|[Ss]ample|weights?|auxiliary_labels|features?|not fitted|"
-    r"target|label|parameter of|has no such method|diverged|input variables|[Cc]omplex data|"
+    r"targets?|label|parameter of|has no such method|diverged|input variables|[Cc]omplex data|"
     + "|".join({*GOOD, *BAD})
     + r")\b"
 )

@@ -454,3 +454,11 @@ def test_methods_follow_the_arm_that_was_fitted():
     clf = MAXLClassifier(auxiliary=None, max_epochs=1).fit(X, Y).set_params(auxiliary="maxl")
     with pytest.raises((AttributeError, NotFittedError), match="auxiliary"):
         clf.predict_auxiliary(X)
+
+
+@pytest.mark.parametrize("y", [3, np.zeros((150, 1, 1))])
+@pytest.mark.parametrize("kind", [MAXLClassifier, MAXLRegressor])
+def test_a_score_on_what_is_no_column_is_refused(kind, y):
+    fitted = kind("mlp", max_epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match="y must have a value, or a row of values, for each"):
+        fitted.score(X, y)

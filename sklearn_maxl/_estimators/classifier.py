@@ -22,7 +22,7 @@ from ..backbones import Backbone
 from ..labels import Labels
 from ..optimizers import MakeOptimizer
 from .base import BaseMAXL, Known
-from .validation import checked_targets, combined_weight
+from .validation import checked_targets, combined_weight, refuse_what_is_no_column
 
 
 class MAXLClassifier(ClassifierMixin, BaseMAXL):
@@ -435,6 +435,7 @@ class MAXLClassifier(ClassifierMixin, BaseMAXL):
             From 0 to 1.
         """
         y = checked_targets(y)
+        refuse_what_is_no_column(y)
         refuse_objects(y)
         return super().score(X, y, checked_targets(sample_weight, "sample_weight"))
 

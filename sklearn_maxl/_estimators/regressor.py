@@ -23,7 +23,12 @@ from ..optimizers import MakeOptimizer
 from .base import BaseMAXL, Known
 from .classifier import MAXLClassifier
 from .docstrings import with_parameters_of
-from .validation import checked_targets, combined_weight, refuse_lost_numbers
+from .validation import (
+    checked_targets,
+    combined_weight,
+    refuse_lost_numbers,
+    refuse_what_is_no_column,
+)
 
 
 @with_parameters_of(MAXLClassifier)
@@ -238,6 +243,7 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
             1 where all are right, 0 for the mean of `y`; the mean over the columns of `y`.
         """
         y = np.asarray(checked_targets(y, numbers=True))
+        refuse_what_is_no_column(y)
         weight = checked_targets(sample_weight, "sample_weight")
         predicted = self.predict(X)
         given, fitted = (a.shape[1] if a.ndim == 2 else 1 for a in (y, predicted))

@@ -86,7 +86,7 @@ def _validated(
     targets: dict[str, Any] = {}
     if reset or y is not None:
         y = checked_targets(y, numbers=y_checks.get("y_numeric", False))
-        _refuse_what_is_no_column(y)
+        refuse_what_is_no_column(y)
         targets = {"y": y, **y_checks}
     mapped, table = is_memory_mapped(X), len(X.shape) <= 2
     in_memory: dict[str, Any] = {
@@ -178,7 +178,7 @@ def checked_targets(y: Any, name: str = "y", numbers: bool = False) -> Any:
     return y
 
 
-def _refuse_what_is_no_column(y: Any) -> None:
+def refuse_what_is_no_column(y: Any) -> None:
     """Refuse a `y` of other dimensions than targets have."""
     if y is not None and np.ndim(y) not in (1, 2):
         raise ValueError(
