@@ -462,3 +462,10 @@ def test_a_score_on_what_is_no_column_is_refused(kind, y):
     fitted = kind("mlp", max_epochs=1).fit(X, Y)
     with pytest.raises(ValueError, match="y must have a value, or a row of values, for each"):
         fitted.score(X, y)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "generate_auxiliary_labels"])
+def test_where_classes_are_needed_none_is_refused(method):
+    clf = MAXLClassifier("mlp", max_epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+        getattr(clf, method)(X, None)

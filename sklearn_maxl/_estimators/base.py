@@ -64,6 +64,7 @@ from .methods import without_class
 from .presets import preset
 from .validation import (
     refuse_lost_numbers,
+    refuse_no_targets,
     refuse_not_finite,
     shape_warning,
     validate_samples,
@@ -394,6 +395,7 @@ class BaseMAXL(
     ) -> tuple[Arrays, Targets]:
         """Checked and encoded arrays, and the targets' coder."""
         again = known is not None and hasattr(self, "_fitted")
+        refuse_no_targets(self, y)
         samples, given = validate_samples(self, X, y, reset=not again, **self._y_checks)
         if hint := self._shape_warning(samples.shape[1:]):
             warnings.warn(hint, stacklevel=4)
@@ -542,6 +544,7 @@ class BaseMAXL(
     def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray | OnDisk, Ints]:
         """Checked samples, and their classes by number."""
         check_is_fitted(self, "_fitted")
+        refuse_no_targets(self, y)
         samples, given = validate_samples(self, X, y, reset=False, **self._y_checks)
         return samples, self._fitted.targets.encode(given).y
 

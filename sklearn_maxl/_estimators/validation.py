@@ -178,6 +178,15 @@ def checked_targets(y: Any, name: str = "y", numbers: bool = False) -> Any:
     return y
 
 
+def refuse_no_targets(estimator: BaseEstimator, y: Any) -> None:
+    """Refuse a `y` that is None, in scikit-learn's words, where one is needed."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+
+
 def refuse_what_is_no_column(y: Any) -> None:
     """Refuse a `y` of other dimensions than targets have."""
     if y is not None and np.ndim(y) not in (1, 2):
