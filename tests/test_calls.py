@@ -79,8 +79,8 @@ BAD = {
 
 # What a sentence may call the thing that is wrong.
 CULPRIT = re.compile(
-    r"\b(X|y|classes|class|sample_weight|[Ss]ample|weights?|auxiliary_labels|features?|not fitted|"
-    r"targets?|label|parameter of|has no such method|diverged|input variables|[Cc]omplex data|"
+    r"\b(X|y|y_true|classes|class|sample_weight|[Ss]ample|weights?|auxiliary_labels|features?|"
+    r"not fitted|targets?|label|parameter of|has no such method|diverged|input variables|[Cc]omplex data|"
     + "|".join({*GOOD, *BAD})
     + r")\b"
 )
