@@ -80,9 +80,8 @@ BAD = {
 # What a sentence may call the thing that is wrong.
 CULPRIT = re.compile(
     r"\b(X|y|y_true|classes|class|sample_weight|[Ss]ample|weights?|auxiliary_labels|features?|"
-    r"not fitted|targets?|label|parameter of|has no such method|diverged|input variables|[Cc]omplex data|"
-    + "|".join({*GOOD, *BAD})
-    + r")\b"
+    r"not fitted|targets?|label|parameter of|has no such method|diverged|input variables|"
+    r"[Cc]omplex data|" + "|".join({*GOOD, *BAD}) + r")\b"
 )
 # What torch says of its own insides.
 INSIDES = re.compile(r"mat1|size of tensor|enforce fail|did not converge|dtype mismatch|aten::")

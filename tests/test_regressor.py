@@ -162,3 +162,9 @@ def test_a_score_on_other_targets_than_those_of_the_fit_is_refused():
     fitted = model(max_epochs=1).fit(X, Y)
     with pytest.raises(ValueError, match="y has 2 targets for each sample, but that of the fit"):
         fitted.score(X, np.c_[Y, Y])
+
+
+def test_a_score_on_infinite_targets_is_refused():
+    fitted = model(max_epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match="y contains infinity"):
+        fitted.score(X, np.where(np.arange(len(Y)) == 3, np.inf, Y))

@@ -244,6 +244,8 @@ class MAXLRegressor(RegressorMixin, BaseMAXL):
         """
         y = np.asarray(checked_targets(y, numbers=True))
         refuse_what_is_no_column(y)
+        if y.dtype.kind == "f" and np.isinf(y).any():
+            raise ValueError("y contains infinity; leave out those samples.")
         weight = checked_targets(sample_weight, "sample_weight")
         predicted = self.predict(X)
         given, fitted = (a.shape[1] if a.ndim == 2 else 1 for a in (y, predicted))
