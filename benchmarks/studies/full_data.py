@@ -18,13 +18,12 @@ from benchmarks.common.images import cifar100
 from benchmarks.common.resume import resume
 from benchmarks.common.rows import RESULTS
 from benchmarks.common.scores import accuracy_and_loss
+from benchmarks.studies.earlier import labels_of
 from benchmarks.studies.pages import full_data
 from sklearn_maxl import MAXLClassifier
 from sklearn_maxl.datasets import cifar100_levels
-from sklearn_maxl.labels import Human
 
 ARMS = (None, "uniform", "human", "maxl")
-OF_ARMS = {"human": Human(predicts=False)}  # in the paper the primary head predicts
 KEYS = ["network", "epochs", "batch_size", "precision", "arm", "seed"]
 VALUES = ["accuracy", "log_loss", "seconds"]
 
@@ -35,7 +34,7 @@ def run(
     X, fine = cifar100("train")
     X_test, fine_test = cifar100("test")
     # The preset has its own way to learn.
-    labels = {} if arm == "maxl" else {"auxiliary": OF_ARMS.get(str(arm), arm)}
+    labels = {} if arm == "maxl" else {"auxiliary": labels_of(arm)}
     clf = MAXLClassifier.from_preset(
         "neurips2019",
         backbone=network,
