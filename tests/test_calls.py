@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -52,14 +53,32 @@ GOOD = {
     "input_shape": [None, (2,), (1, 2)],
 }
 BAD = {
-    "backbone": [3, "mpl", MLP((0,)), MLP(("a",)), torch.nn.Linear(9, 9), MLP, None],
-    "auxiliary": ["gan", 3, Learned, Learned(every=0), Learned(lr=-1.0), KMeans],
-    "psi": [0, -1, 1.5, [], ["a"], {9: 1}, np.nan, 10**11, [[1], [2]]],
-    "focal_gamma": [-1, np.nan, np.inf, "a", 1e300],
-    "auxiliary_weight": [-1, np.inf, 1e300],
+    "backbone": [
+        3,
+        "mpl",
+        MLP((0,)),
+        MLP(("a",)),
+        MLP(dropout="a"),
+        Members((2,), 10**30),
+        torch.nn.Linear(9, 9),
+        MLP,
+        None,
+    ],
+    "auxiliary": [
+        "gan",
+        3,
+        Learned,
+        Learned(entropy_weight=10**30),
+        Learned(every=0),
+        Learned(lr=-1.0),
+        KMeans,
+    ],
+    "psi": [0, -1, 1.5, [], ["a"], {9: 1}, np.nan, 10**11, 2**62, [[1], [2]]],
+    "focal_gamma": [-1, np.nan, np.inf, "a", 1e300, 10**30, Fraction(1, 2)],
+    "auxiliary_weight": [-1, np.inf, 1e300, 10**400],
     "optimizer": ["adagrad", 3, torch.optim.LBFGS, lambda parameters, lr: 3, SGD],
-    "lr": [0, -1, np.nan, np.inf, 1e300, "fast"],
-    "schedule": ["linear", 3, lambda progress: np.nan, lambda progress: "a"],
+    "lr": [0, -1, np.nan, np.inf, 1e300, 10**400, "fast"],
+    "schedule": ["linear", 3, SGD(), lambda progress: np.nan, lambda progress: "a"],
     "batch_size": [0, -1, 1.5, "large"],
     "max_epochs": [0, -1, 1.5, np.inf],
     "early_stopping": ["yes", 2],
@@ -70,7 +89,7 @@ BAD = {
     "input_shape": [(0,), (-1, 2), "a", (5, 7), (1.5,), ()],
     "device": ["gpu", None, "cuda:99", 3],
     "precision": ["float16", None, torch.bfloat16],
-    "augment": ["flip", 3, lambda x: None, lambda x: x[:0]],
+    "augment": ["flip", 3, SGD(), lambda x: None, lambda x: x[:0]],
     "validation_fraction": [0, 1, np.nan],
     "n_iter_no_change": [0, -1],
     "tol": [-1, np.nan],

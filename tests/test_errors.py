@@ -1,5 +1,7 @@
 """Wrong uses: each is one clear sentence that names the parameter or array and the cure."""
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,16 +123,36 @@ WRONG_FITS = {
     "text width": ({"backbone": MLP("ab")}, X, Y, {}, r"hidden_layer_sizes must be a sequence"),
     "no channels": ({"backbone": ConvNet((0,))}, IMAGES, DIGIT, {}, r"channels must be a sequence"),
     "dropout 2": ({"backbone": MLP(dropout=2.0)}, X, Y, {}, r"dropout"),
+    "dropout of an array": (
+        {"backbone": MLP(dropout=np.array(0.5))}, X, Y, {}, r"dropout must be a number from 0 to 1",
+    ),
+    "layers of an array": (
+        {"backbone": MLP(np.array(5))}, X, Y, {}, r"hidden_layer_sizes must be a sequence of pos",
+    ),
+    "width beyond all": (
+        {"backbone": ConvNet(width=10**400)}, IMAGES, DIGIT, {}, r"width must be a positive number",
+    ),
+    "a number that no type holds": (
+        {"focal_gamma": 10**30}, X, Y, {},
+        r"'focal_gamma' parameter of MAXLClassifier must be a whole number below 2\*\*63, or a fl",
+    ),
+    "a fraction": (
+        {"auxiliary": Learned(lr=Fraction(1, 2))}, X, Y, {},
+        r"'lr' parameter of Learned must be an int or a float\. Got Fraction\(1, 2\)",
+    ),
+    "an optimizer to augment": ({"augment": SGD()}, X, Y, {}, r"augment is SGD\(\), which is not"),
+    "an optimizer as schedule": ({"schedule": SGD()}, X, Y, {}, r"schedule is SGD\(\), which is"),
     "batch norm, batch_size 1": (
         {"backbone": "convnet", "batch_size": 1}, IMAGES[..., :1, :1], DIGIT, {}, r"batch_size",
     ),
     "psi 0": ({"psi": 0}, X, Y, {}, r"'psi' parameter .* int in the range \[1, inf\).*Got 0"),
     "psi 2.5": ({"psi": 2.5}, X, Y, {}, r"'psi' parameter"),
-    "psi True": ({"psi": True}, X, Y, {}, r"psi must be at least 1 and integer"),
+    "psi True": ({"psi": True}, X, Y, {}, r"psi must be a whole number from 1 to"),
+    "psi beyond all": ({"psi": 2**62}, X, Y, {}, r"psi must be a whole number from 1 to"),
     "psi many": ({"psi": "many"}, X, Y, {}, r"'psi' parameter .*'auto'.*Got 'many'"),
     "psi too short": ({"psi": [2, 3]}, X, Y, {}, r"psi has 2 entries, but y has 3 classes"),
     "psi 2-D": ({"psi": [[2, 3, 4]]}, X, Y, {}, r"psi"),
-    "psi with a 0": ({"psi": [2, 0, 3]}, X, Y, {}, r"psi must be at least 1"),
+    "psi with a 0": ({"psi": [2, 0, 3]}, X, Y, {}, r"psi must be a whole number from 1 to"),
     "psi lacks a class": ({"psi": {0: 2, 1: 2}}, X, Y, {}, r"psi must name .* missing \[2\]"),
     "psi of no class": ({"psi": {0: 2, 1: 2, 2: 2, 9: 1}}, X, Y, {}, r"psi .*not in y \[9\]"),
     "no finer labels": (HUMAN, X, Y, {}, r"auxiliary='human' needs .*auxiliary_labels=\.\.\."),
@@ -307,6 +329,15 @@ def test_a_later_partial_fit_checks_its_parameters(name, value):
     clf = MAXLClassifier("mlp").partial_fit(X, Y, classes=[0, 1, 2])
     with pytest.raises(ValueError, match=f"'{name}' parameter of MAXLClassifier"):
         clf.set_params(**{name: value}).partial_fit(X, Y)
+
+
+def test_a_later_partial_fit_needs_the_labels_that_the_first_one_had():
+    clf = MAXLClassifier(MLP((4,)), **HUMAN, random_state=0)
+    clf.partial_fit(X, Y > 0, classes=[False, True], auxiliary_labels=Y)
+    clf.set_params(auxiliary="kmeans")
+    with pytest.raises(ValueError, match="needs the finer labels"):
+        clf.partial_fit(X, Y > 0)
+    assert clf.partial_fit(X, Y > 0, auxiliary_labels=Y).n_iter_ == 2
 
 
 def test_new_finer_labels_are_named_in_partial_fit():

@@ -1133,6 +1133,23 @@ HOSTILE = {
     "mask of the network": (
         tensor("module.mask", torch.ones(3, 6, dtype=torch.bool)), r"not fit its psi",
     ),
+    "very many axes": (
+        tensor("module.mask", torch.ones([1] * 40)), r"'module.mask' has 40 axes, more than 32",
+    ),
+    "numbers of 8 bits": (
+        tensor("module.mask", torch.ones(3, 6).to(torch.float8_e4m3fn)),
+        r"'module.mask' is of torch.float8_e4m3fn, as no weight is",
+    ),
+    "an array without sides": (
+        of_labels("every", {"value": {"array": ["<f8", [], [1.0]]}}), r"'every' parameter",
+    ),
+    "a character that no one sees": (
+        setting("estimator", "\0"), r"it holds a \\x00; use \\x00\.load",
+    ),
+    "an optimizer to augment": (
+        setting("parameters", "augment", holder("Adam", weight_decay=0.5)),
+        r"augment is Adam\(weight_decay=0\.5\), which is not for that",
+    ),
     "mask of numbers": (tensor("module.mask", torch.ones(3, 6)), r"."),
 }  # fmt: skip
 

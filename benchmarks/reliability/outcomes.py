@@ -118,7 +118,9 @@ def samples_for(estimator: Any, subject: Subject) -> Any:
     fits = subject.X.shape[1:] == shape
     X = subject.X if fits else np.zeros((len(subject.X), *shape), np.float32)
     names = getattr(estimator, "feature_names_in_", None)
-    return X if names is None or len(shape) != 1 else pd.DataFrame(X, columns=names)
+    # scikit-learn below 1.9 takes a table that has a name twice, and no longer does.
+    named = names is not None and len(shape) == 1 and len(set(names)) == len(names)
+    return pd.DataFrame(X, columns=names) if named else X
 
 
 def predict(estimator: Any, X: Any) -> bool:

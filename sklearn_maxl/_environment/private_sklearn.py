@@ -1,17 +1,25 @@
 """Names of scikit-learn that it spells with an underscore, used in this file only."""
 
+from numbers import Real
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+)
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 __all__ = [
     "DiagramWithFit",
     "HasMethods",
     "Interval",
+    "ParameterChecks",
     "StrOptions",
     "check_parameters",
     "check_sample_weight",
@@ -23,7 +31,31 @@ __all__ = [
 def check_parameters(estimator: BaseEstimator) -> None:
     """Check an estimator's parameters against its constraints, if it has any, as fit does."""
     if hasattr(estimator, "_parameter_constraints"):
-        estimator._validate_params()
+        _refuse_what_torch_has_not(estimator)
+        BaseEstimator._validate_params(estimator)
+
+
+def _refuse_what_torch_has_not(estimator: BaseEstimator) -> None:
+    """Refuse numbers that scikit-learn takes or fails at, and that torch has no type for."""
+    for name, value in estimator.get_params(deep=False).items():
+        if isinstance(value, (int, np.integer)):
+            wrong, wanted = abs(int(value)) >= 2**63, "a whole number below 2**63, or a float"
+        else:
+            known = isinstance(value, (float, np.floating))
+            wrong, wanted = isinstance(value, Real) and not known, "an int or a float"
+        if not wrong:
+            continue
+        raise InvalidParameterError(
+            f"The {name!r} parameter of {type(estimator).__name__} must be {wanted}. "
+            f"Got {value!r} instead."
+        )
+
+
+class ParameterChecks:
+    """Lets `fit` check parameters by `check_parameters`."""
+
+    def _validate_params(self) -> None:
+        check_parameters(self)
 
 
 class DiagramWithFit:

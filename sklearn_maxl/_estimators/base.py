@@ -29,6 +29,7 @@ from .._environment.private_sklearn import (
     DiagramWithFit,
     HasMethods,
     Interval,
+    ParameterChecks,
     StrOptions,
     check_parameters,
     fit_context,
@@ -105,6 +106,7 @@ def _gives_auxiliary_labels(self: "BaseMAXL") -> bool:
 @without_class
 class BaseMAXL(
     DiagramWithFit,
+    ParameterChecks,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -332,7 +334,7 @@ class BaseMAXL(
         auxiliary_labels: ArrayLike | None = None,
     ) -> dict[str, float]:
         """What `fit` would find by trials of the single task, by parameter; empty without any."""
-        self._validate_params()
+        check_parameters(self)
         throwaway = copy.copy(self)  # checking samples sets attributes
         arrays, targets = throwaway._check(X, y, sample_weight, auxiliary_labels, None)
         settings = throwaway._settings(arrays, targets)
@@ -404,7 +406,7 @@ class BaseMAXL(
             if len(beyond_float32):
                 columns = [samples[part][:, beyond_float32] for part in parts(samples)]
                 refuse_lost_numbers(np.concatenate(columns), "X", beyond_float32)
-        finer, source = None, make_labels(self.auxiliary)
+        finer, source = None, self._labels() if again else make_labels(self.auxiliary)
         if source is not None and source.needs_auxiliary_labels:
             finer = check_auxiliary_labels(auxiliary_labels, len(given), repr(self.auxiliary))
         targets, weight = self._check_targets(given, sample_weight, known)

@@ -77,7 +77,11 @@ def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], name: 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
     """Refuse weights that no fit ends with."""
     for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
+        try:
+            finite = tensor.isfinite().all()
+        except NotImplementedError:  # of numbers of 8 bits and fewer
+            raise ValueError(f"the tensor {name!r} is of {tensor.dtype}, as no weight is") from None
+        if not finite:
             raise ValueError(f"the tensor {name!r} holds values that are not finite")
 
 

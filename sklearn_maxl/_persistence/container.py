@@ -17,7 +17,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from .json_values import Plain, field, parse, refuse_bomb, refuse_large_values
+from .json_values import MAX_AXES, Plain, field, parse, refuse_bomb, refuse_large_values
 from .temporary import remove_left_behind, temporary_file
 
 FORMAT = 2  # 1 was of versions before 0.1.0
@@ -137,9 +137,13 @@ def read(path: FilePath) -> tuple[Plain, dict[str, Tensor]]:
         rest = file.read(size - 8 - length)
     _verify(start, head, rest, str(header.pop("sha256")))
     try:
-        return header, safetensors.torch.load(start + head + rest)
+        tensors = safetensors.torch.load(start + head + rest)
     except safetensors.SafetensorError as error:
         raise ValueError(f"its tensors are damaged ({error})") from error
+    for name, tensor in tensors.items():
+        if tensor.ndim > MAX_AXES:
+            raise ValueError(f"its tensor {name!r} has {tensor.ndim} axes, more than {MAX_AXES}")
+    return header, tensors
 
 
 def _our_header(head: bytes) -> Plain:
@@ -193,6 +197,7 @@ def _sentence(path: FilePath, said: str) -> str:
     """What is wrong with a file, which may quote a part of it."""
     # One line, of text that can be written anywhere.
     said = " ".join(said.encode("utf-8", "backslashreplace").decode().split()).rstrip(".")
+    said = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)
     if len(said) > MAX_SENTENCE:
         said = said[:MAX_SENTENCE] + " ..."
     return f"{os.fspath(path)} can't be loaded: {said}."

@@ -6,13 +6,13 @@ modules, callbacks, a generator of random numbers) is left out: its name is stor
 whoever loads the file is told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from numbers import Real
 
 from sklearn.base import BaseEstimator
 
 from .. import backbones, labels, optimizers
-from .json_values import NotPlainError, Plain, decode, encode, field
+from .json_values import NotPlainError, Plain, decode, encode, field, short
 
 HOLDERS: dict[str, type[BaseEstimator]] = {
     cls.__name__: cls
@@ -55,7 +55,7 @@ def value_to_plain(value: object) -> tuple[object, list[str]]:
 def value_from_plain(stored: object, left_out: list[str]) -> object:
     """Undo `value_to_plain`; parameters that were left out have their defaults."""
     if type(stored) is not dict:
-        raise ValueError(f"a parameter in its header is stored as {str(stored)[:60]}")
+        raise ValueError(f"a parameter in its header is stored as {short(stored)}")
     if stored.keys() == {"value"}:
         return decode(stored["value"])
     name = field(stored, "holder", str)
@@ -68,9 +68,15 @@ def value_from_plain(stored: object, left_out: list[str]) -> object:
     if inner.keys() | {n for n in left_out if "__" not in n} != known:
         raise ValueError(f"its parameters are not those of {name}")
     values = {key: value_from_plain(v, _inner(left_out, key)) for key, v in inner.items()}
-    if any(hasattr(v, "__len__") and len(v) > MAX_ENTRIES for v in values.values()):
+    if any(_length(v) > MAX_ENTRIES for v in values.values()):
         raise ValueError(f"its {name} has more than {MAX_ENTRIES} layers")
     return cls(**values)
+
+
+def _length(value: object) -> int:
+    """Entries of what has some; 0 for a number, that of an array too."""
+    has_some = isinstance(value, Sized) and getattr(value, "shape", None) != ()
+    return len(value) if has_some else 0  # type: ignore[arg-type]
 
 
 def parameters_from_plain(

@@ -54,8 +54,11 @@ def resolve_psi(psi: Psi, classes: np.ndarray) -> Ints:
             f"psi has {values.shape[0] if values.ndim else 0} entries, but y has {len(classes)} "
             f"classes (in regression, bins); give one number for each of {classes.tolist()}."
         )
-    if not np.issubdtype(values.dtype, np.integer) or (values < 1).any():
-        raise ValueError(f"psi must be at least 1 and integer for every class, got {psi!r}.")
+    whole = np.issubdtype(values.dtype, np.integer)
+    if not whole or (values < 1).any() or (values >= 2**31).any():
+        raise ValueError(
+            f"psi must be a whole number from 1 to 2**31 - 1 for every class, got {psi!r}."
+        )
     return values.astype(np.int64)
 
 

@@ -278,6 +278,9 @@ def resolve(
     for holder in (labels, parameters["optimizer"], learned and learned.optimizer):
         if isinstance(holder, BaseEstimator):
             check_parameters(holder)
+    for name in ("augment", "schedule"):
+        if isinstance(parameters[name], BaseEstimator):  # which may be called, but otherwise
+            raise ValueError(f"{name} is {parameters[name]!r}, which is not for that.")
     undecided = []
     lr, psi, schedule = (parameters[name] for name in ("lr", "psi", "schedule"))
     temperature = parameters.get("temperature", 1.0)  # a regressor has none

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from ._checks import positive_ints, scaled
+from ._checks import positive_ints, probability, scaled
 from ._dropout import Dropout
 
 # Layers by the number of dimensions of a sample without its channels.
@@ -94,6 +94,6 @@ class ConvNet(BaseEstimator):
                 side = [length // 2 for length in side]
             n = filters
         layers += [average(1), nn.Flatten()]
-        if self.dropout:
-            layers.append(Dropout(self.dropout))
+        if dropout := probability("dropout", self.dropout):
+            layers.append(Dropout(dropout))
         return nn.Sequential(*layers)

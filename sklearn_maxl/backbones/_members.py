@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._checks import positive_int, positive_ints
+from ._checks import flag, positive_int, positive_ints, probability
 from ._dropout import mask_like
 from ._mlp import MLP
 from ._periodic import Periodic
@@ -113,13 +113,14 @@ class Members(BaseEstimator):
         Raises
         ------
         ValueError
-            If `hidden_layer_sizes` is not a sequence of positive integers, or `n_members` no
-            positive integer.
+            If `hidden_layer_sizes` is not a sequence of positive integers, `n_members` no
+            positive integer, `dropout` no number from 0 to 1, or `periodic` neither True nor False.
         """
         sizes = positive_ints("hidden_layer_sizes", self.hidden_layer_sizes)
         n_members = positive_int("n_members", self.n_members)
-        width = math.prod(input_shape)
-        return MemberTrunk(width, sizes, n_members, self.dropout, bool(self.periodic))
+        dropout = probability("dropout", self.dropout)
+        periodic = flag("periodic", self.periodic)
+        return MemberTrunk(math.prod(input_shape), sizes, n_members, dropout, periodic)
 
 
 class MemberTrunk(nn.Sequential):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from ._checks import positive_ints
+from ._checks import positive_ints, probability
 from ._dropout import Dropout
 
 
@@ -50,14 +50,16 @@ class MLP(BaseEstimator):
         Raises
         ------
         ValueError
-            If `hidden_layer_sizes` is not a sequence of positive integers.
+            If `hidden_layer_sizes` is not a sequence of positive integers, or `dropout` not a
+            number from 0 to 1.
         """
         sizes = positive_ints("hidden_layer_sizes", self.hidden_layer_sizes)
+        dropout = probability("dropout", self.dropout)
         layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) != 1 else []
         width = math.prod(input_shape)
         for size in sizes:
             layers += [nn.Linear(width, size), nn.ReLU()]
-            if self.dropout:
-                layers.append(Dropout(self.dropout))
+            if dropout:
+                layers.append(Dropout(dropout))
             width = size
         return nn.Sequential(*layers)

@@ -4,7 +4,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from ._checks import image_shape, scaled
+from ._checks import image_shape, probability, scaled
 from ._dropout import Dropout
 
 STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # filters, blocks
@@ -89,8 +89,8 @@ class ResNet50(BaseEstimator):
                 layers.append(Bottleneck(n, inner, stride=2 if halve else 1))
                 n = inner * EXPANSION
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        if self.dropout:
-            layers.append(Dropout(self.dropout))
+        if dropout := probability("dropout", self.dropout):
+            layers.append(Dropout(dropout))
         return nn.Sequential(*layers)
 
 

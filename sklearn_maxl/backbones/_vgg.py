@@ -3,7 +3,7 @@
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from ._checks import image_shape, scaled
+from ._checks import image_shape, probability, scaled
 from ._dropout import Dropout
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # filters, layers
@@ -88,8 +88,8 @@ class VGG16(BaseEstimator):
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        if self.dropout:
-            layers.append(Dropout(self.dropout))
+        if dropout := probability("dropout", self.dropout):
+            layers.append(Dropout(dropout))
         trunk = nn.Sequential(*layers)
         trunk.head_hidden_layer_sizes = (n,)  # type: ignore[assignment]
         return trunk
