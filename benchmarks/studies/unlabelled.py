@@ -17,7 +17,6 @@ heads. Auxiliary labels are evenly spread. The table is in docs/learned.rst.
 """
 
 import copy
-from itertools import product
 from typing import Any, ClassVar
 
 import torch
@@ -40,14 +39,9 @@ from benchmarks.package import (
     block_sums,
     training_loss,
 )
-from benchmarks.studies.study import study
+from benchmarks.studies.study import study_of_images
 from sklearn_maxl.functional import label_gradient
 
-SEEDS_OF = {
-    ("digits-images", 200): range(10),
-    ("fashion-mnist", 500): range(5),
-    ("cifar100-20", 2500): range(3),
-}
 MOST = 10_000  # images without a class
 # Of the running mean; 0.99, and leaving out labels below 0.9, were no better on other images of
 # Fashion-MNIST.
@@ -218,16 +212,5 @@ def run(name: str, n: int, arm: str, seed: int) -> Any:
     return fitted_scores(data, fit, shared_settings(name, n), seed)
 
 
-def main() -> None:
-    keys = ["data_set", "n", "arm", "seed"]
-    values = ["reading", "accuracy", "log_loss", "calibration_error", "seconds", "version"]
-    runs = [
-        (name, n, arm, seed)
-        for (name, n), seeds in SEEDS_OF.items()
-        for seed, arm in product(seeds, ARMS)
-    ]
-    study("unlabelled", keys, values, runs, run)
-
-
 if __name__ == "__main__":
-    main()
+    study_of_images("unlabelled", ARMS, run)

@@ -8,7 +8,6 @@ so in every third step, on the images of the batch or on mixtures of two of them
 knows by heart. Labels are evenly spread. Images of the report; the table is in docs/learned.rst.
 """
 
-from itertools import product
 from typing import Any, ClassVar
 
 import torch
@@ -21,13 +20,7 @@ from benchmarks.evidence.fits import fitted_scores
 from benchmarks.evidence.rivals import Reading, as_it_predicts, primary_head
 from benchmarks.evidence.sets import shared_settings, split
 from benchmarks.package import Batch, Record, Step, block_sums, training_loss
-from benchmarks.studies.study import study
-
-SEEDS_OF = {
-    ("digits-images", 200): range(10),
-    ("fashion-mnist", 500): range(5),
-    ("cifar100-20", 2500): range(3),
-}
+from benchmarks.studies.study import study_of_images
 
 
 class Distilled(Step):
@@ -94,16 +87,5 @@ def run(name: str, n: int, arm: str, seed: int) -> Any:
     return fitted_scores(split(name, n, seed, "test"), ARMS[arm], shared_settings(name, n), seed)
 
 
-def main() -> None:
-    keys = ["data_set", "n", "arm", "seed"]
-    values = ["reading", "accuracy", "log_loss", "calibration_error", "seconds", "version"]
-    runs = [
-        (name, n, arm, seed)
-        for (name, n), seeds in SEEDS_OF.items()
-        for seed, arm in product(seeds, ARMS)
-    ]
-    study("views_distilled", keys, values, runs, run)
-
-
 if __name__ == "__main__":
-    main()
+    study_of_images("views_distilled", ARMS, run)
