@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 # Read once, when scipy is imported: without it scikit-learn skips its array-API check.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# device="auto" is the CPU in tests: a GPU rounds otherwise. Read when torch first looks for one.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
 import pytest

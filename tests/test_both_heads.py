@@ -45,9 +45,19 @@ def test_the_auxiliary_head_predicts_human_labels(iris, backbone):
 
 
 def test_the_primary_head_has_a_share_until_the_auxiliary_head_knows_the_classes(iris):
-    clf = fitted(iris, backbone="mlp", max_epochs=40, auxiliary_weight=0)
-    assert clf.net_.module_.primary_share > 0
+    clf = fitted(iris, backbone="mlp", max_epochs=40, auxiliary_weight=1e-6, optimizer="sgd")
+    assert 0 < clf.net_.module_.primary_share <= 0.5
     assert fitted(iris, max_epochs=40).net_.module_.primary_share == 0
+
+
+def test_an_auxiliary_head_that_nobody_trains_has_no_say(iris, images):
+    clf = fitted(iris, backbone="mlp", auxiliary_weight=0)
+    turned = MAXLClassifier(**{**SMALL, "max_epochs": 1}, auxiliary="uniform", auxiliary_weight=0)
+    for model, X in ((clf, iris[0]), (turned.fit(*images), images[0])):
+        assert model.net_.module_.both_heads
+        alone = model.net_.apply(model.net_.module_.primary, X.astype(np.float32))
+        expected = np.exp(alone - np.logaddexp.reduce(alone, axis=1, keepdims=True))
+        np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_human_labels_that_do_not_predict(iris):

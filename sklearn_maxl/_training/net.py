@@ -239,7 +239,7 @@ class MAXLNet(NeuralNet):
             self.load_state(best.state)
         if X.ranks.several:  # their times differ
             self.epochs_[:] = X.ranks.of_first(lambda: list(self.epochs_))
-        if self.verbose and self.module_.both_heads and self.module_.primary_share > 0:
+        if self.verbose and self.module_.both_heads and 0 < self.module_.primary_share < 1:
             logger.info("The auxiliary task is not learned yet: the primary head predicts too.")
         return self
 
@@ -388,6 +388,9 @@ class MAXLNet(NeuralNet):
     def set_primary_share(self, data: TrainingData) -> None:
         """Set how much the primary head counts in predictions, by what both know of samples."""
         self._set_training(False)
+        if self.module_.both_heads and self.settings.recipe.auxiliary_weight == 0:
+            self.module_.primary_share.fill_(1)  # nobody trains the auxiliary head
+            return
         evaluation.set_primary_share(self.module_, torch.device(self.device), data)
 
     def score_on(self, samples: Samples) -> float:
