@@ -240,7 +240,8 @@ WRONG_FITS = {
         {"optimizer": "sgd", "lr": 1e6, "max_epochs": 20}, X, Y, {}, r"diverged in epoch.*Lower lr",
     ),
     "divergence in the last step": (
-        {"optimizer": "sgd", "lr": 1e40, "batch_size": 150, "auxiliary": None}, X, Y, {},
+        {"optimizer": SGD(weight_decay=1e3), "lr": 3e38, "batch_size": 150, "auxiliary": None},
+        X, Y, {},
         r"diverged in epoch 1.*Lower lr",
     ),
     "divergence of the labels": (
@@ -248,12 +249,12 @@ WRONG_FITS = {
         r"in epoch \d: not finite are .*meta_loss.* or the lr of Learned \(now 1e\+30\)\.$",
     ),
     "divergence by the weight of a term": (
-        {"auxiliary": Learned(every=1, entropy_weight=1e300), "max_epochs": 2}, X, Y, {},
-        r"a weight of the label generator. Lower entropy_weight of Learned \(now 1e\+300\), lr ",
+        {"auxiliary": Learned(every=1, entropy_weight=3e38), "max_epochs": 2}, X, Y, {},
+        r"a weight of the label generator. Lower entropy_weight of Learned \(now 3e\+38\), lr ",
     ),
     "divergence by the auxiliary task": (
-        {"auxiliary": "uniform", "auxiliary_weight": 1e300}, X, Y, {},
-        r"a weight of the network. Lower auxiliary_weight \(now 1e\+300\) or lr \(now",
+        {"auxiliary": "uniform", "auxiliary_weight": 3e38, "optimizer": "sgd"}, X, Y, {},
+        r"a weight of the network. Lower auxiliary_weight \(now 3e\+38\) or lr \(now",
     ),
 }  # fmt: skip
 

@@ -27,6 +27,8 @@ __all__ = [
     "safe_indexing",
 ]
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 def check_parameters(estimator: BaseEstimator) -> None:
     """Check an estimator's parameters against its constraints, if it has any, as fit does."""
@@ -37,18 +39,22 @@ def check_parameters(estimator: BaseEstimator) -> None:
 
 def _refuse_what_torch_has_not(estimator: BaseEstimator) -> None:
     """Refuse numbers that scikit-learn takes or fails at, and that torch has no type for."""
-    for name, value in estimator.get_params(deep=False).items():
+    parameters: dict[str, Any] = estimator.get_params(deep=False)
+    for name, value in parameters.items():
         if isinstance(value, (int, np.integer)):
             wrong, wanted = abs(int(value)) >= 2**63, "a whole number below 2**63, or a float"
+        elif isinstance(value, (float, np.floating)):
+            wrong, wanted = (
+                LARGEST < abs(float(value)) < np.inf,
+                f"a number of float32, up to {LARGEST:g}",
+            )
         else:
-            known = isinstance(value, (float, np.floating))
-            wrong, wanted = isinstance(value, Real) and not known, "an int or a float"
-        if not wrong:
-            continue
-        raise InvalidParameterError(
-            f"The {name!r} parameter of {type(estimator).__name__} must be {wanted}. "
-            f"Got {value!r} instead."
-        )
+            wrong, wanted = isinstance(value, Real), "an int or a float"
+        if wrong:
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {type(estimator).__name__} must be {wanted}. "
+                f"Got {value!r} instead."
+            )
 
 
 class ParameterChecks:
