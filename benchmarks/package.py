@@ -28,6 +28,7 @@ from sklearn_maxl._persistence import container
 from sklearn_maxl._persistence.container import KEY, NO_CHECKSUM
 from sklearn_maxl._persistence.parameters import HOLDERS
 from sklearn_maxl._tasks.views import rotations
+from sklearn_maxl._training.checks import DivergedError
 from sklearn_maxl._training.net import MAXLNet
 from sklearn_maxl._training.steps import Step
 from sklearn_maxl.comparison._statistics import holm

@@ -14,6 +14,7 @@ import pytest
 import torch
 from joblib import parallel_config
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import (
     Callback,
@@ -27,7 +28,13 @@ from skorch.callbacks import (
 
 from sklearn_maxl import MAXLClassifier, MAXLRegressor
 from sklearn_maxl._estimators import base
-from sklearn_maxl._persistence import checkpoint, container, fingerprint, kept_files
+from sklearn_maxl._persistence import (
+    checkpoint,
+    container,
+    fingerprint,
+    json_values,
+    kept_files,
+)
 from sklearn_maxl._persistence.kept_files import own_folder
 from sklearn_maxl._training import trials
 from sklearn_maxl._training.settings import DEFAULTS
@@ -536,26 +543,125 @@ def test_where_all_are_broken_the_fit_says_what_to_delete(iris, tmp_path):
         model(tmp_path).fit(*iris)
 
 
-def test_a_checkpoint_whose_parts_do_not_fit_is_refused(iris, tmp_path):
-    killed(model(tmp_path), 2, *iris)
-    (path,) = tmp_path.glob("*/newest.safetensors")
-    header, tensors = container.read(path)
-    for change in (
-        lambda h, t: t.pop("training.net.module_.primary_head.weight"),
-        lambda h, t: t.update({"training.net.module_.primary_head.weight": torch.ones(1)}),
-        lambda h, t: t.pop("training.random_state"),
-        lambda h, t: h["training"].update(n_steps="many"),
-        lambda h, t: h["training"].update(meta_gradient=["os.system", True]),
-        lambda h, t: h["training"].pop("rows"),
-        lambda h, t: h["training"]["optimizers"].pop(),
-        lambda h, t: h.update(seed=-1),
-        lambda h, t: h.update(training=3),
-    ):
-        own = copy.deepcopy(header), dict(tensors)
-        change(*own)
-        container.write(path, *own)
-        with pytest.raises(ValueError, match=r"(?s)newest.* can't be loaded: .* Delete the"):
-            model(tmp_path).fit(*iris)
+def of_training(*path):
+    """Puts the last of `path` in the place that the others lead to."""
+    *places, value = path
+
+    def change(header, tensors):
+        for place in ["training", *places][:-1]:
+            header = header[place]
+        header[places[-1]] = value
+
+    return change
+
+
+def of_optimizer(change):
+    """Changes the settings of the first one."""
+
+    def of_header(header, tensors):
+        (group,) = json_values.decode(header["training"]["optimizers"][0]["groups"])
+        change(group)
+        header["training"]["optimizers"][0]["groups"] = json_values.encode([group])
+
+    return of_header
+
+
+def with_tensor(name, tensor):
+    return lambda header, tensors: tensors.update({name: tensor})
+
+
+def with_values(name, change):
+    """Changes the values of a tensor where they are."""
+    return lambda header, tensors: change(tensors[name])
+
+
+WEIGHT = "training.net.module_.primary_head.weight"
+KEYS = "training.random_state"
+STATE = ("MT19937", 624, 0, 0.0)
+NO_STATE = "its state of random numbers is none"
+NOT_WHOLE = {
+    "lacks a weight": (lambda h, t: t.pop(WEIGHT), "lacking primary_head.weight"),
+    "a weight of another shape": (with_tensor(WEIGHT, torch.ones(1)), "but that of the network is"),
+    "a weight that is none": (with_values(WEIGHT, lambda w: w.fill_(np.nan)), "not finite"),
+    "another network": (
+        with_tensor("training.net.other_.weight", torch.ones(1)), "not have the networks of this",
+    ),
+    "another mask": (
+        with_values("training.net.module_.mask", lambda mask: mask.fill_(True)),
+        "'mask' is not that of this fit",
+    ),
+    "no random state": (lambda h, t: t.pop(KEYS), NO_STATE),
+    "a place beyond memory": (
+        of_training("random_state", json_values.encode(("MT19937", 10**6, 0, 0.0))), NO_STATE,
+    ),
+    "another generator": (
+        of_training("random_state", json_values.encode(("PCG64", *STATE[1:]))), NO_STATE,
+    ),
+    "keys that never change": (with_values(KEYS, lambda keys: keys.zero_()), NO_STATE),
+    "keys beyond 32 bits": (with_values(KEYS, lambda keys: keys.fill_(2**40)), NO_STATE),
+    "few keys": (with_tensor(KEYS, torch.ones(3, dtype=torch.int64)), NO_STATE),
+    "steps": (of_training("n_steps", "many"), "'n_steps' in its header is 'many'"),
+    "an import path": (of_training("meta_gradient", ["os.system", True]), "meta-gradient is none"),
+    "no rows": (lambda h, t: h["training"].pop("rows"), "lacks 'rows'"),
+    "no rows of skorch": (of_training("rows_of_skorch", []), "net.history are not those of its ep"),
+    "rows of something": (of_training("rows_of_skorch", [1, 2]), "net.history are not those of it"),
+    "an epoch too many": (of_training("n_epochs", 3), "does not have all of its epochs"),
+    "no optimizer": (lambda h, t: h["training"]["optimizers"].pop(), "it has 1 optimizers"),
+    "a setting that asks for more": (
+        of_optimizer(lambda group: group.update(amsgrad=True)), "settings of Adam",
+    ),
+    "a rate that is none": (of_optimizer(lambda group: group.update(lr=np.inf)), "settings of Ad"),
+    "a setting less": (of_optimizer(lambda group: group.pop("betas")), "settings of Adam"),
+    "lacks a moment": (lambda h, t: t.pop("training.optimizer.0.0.exp_avg"), "state of Adam is no"),
+    "a moment of another shape": (
+        with_tensor("training.optimizer.0.0.exp_avg", torch.ones(1)), "state of Adam is not one",
+    ),
+    "a moment of no weight": (
+        with_tensor("training.optimizer.0.99.exp_avg", torch.ones(1)), "no weight for its tensor",
+    ),
+    "no best epoch": (of_training("best", None), "its best epoch is none"),
+    "a best epoch of nothing": (of_training("best", [0.5, -1]), "its best epoch is none"),
+    "a trial of other rows": (with_tensor("trial.psi.0.0", torch.ones(3, 3)), "none of this fit"),
+    "labels of other classes": (lambda h, t: h["labels"].update(psi=[]), "has 0 values"),
+    "no seed": (lambda h, t: h.update(seed=-1), "'seed' in its header is -1"),
+    "no training": (lambda h, t: h.update(training=3), "'training' in its header is 3"),
+    "no fingerprint": (lambda h, t: h.update(fingerprint=3), "'fingerprint' in its header is 3"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A checkpoint of a fit with trials, after two epochs, and its folder."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    killed(with_all(folder), 2, *load_iris(return_X_y=True))
+    (path,) = folder.glob("*/newest.safetensors")
+    (path.parent / "previous.safetensors").unlink()
+    return folder, path, container.read(path)
+
+
+def with_all(folder):
+    learned = Learned(every=1)
+    return model(folder, auxiliary=learned, psi="auto", early_stopping=True, optimizer=Adam())
+
+
+@pytest.mark.parametrize(("change", "message"), NOT_WHOLE.values(), ids=NOT_WHOLE)
+def test_a_checkpoint_whose_parts_do_not_fit_is_refused(iris, whole, change, message):
+    folder, path, parts = whole
+    header, tensors = copy.deepcopy(parts)
+    change(header, tensors)
+    container.write(path, header, tensors)
+    with pytest.raises(ValueError, match=r"(?s)newest.* can't be loaded: .* Delete the") as caught:
+        with_all(folder).fit(*iris)
+    assert message in str(caught.value)
+
+
+def test_what_other_fingerprints_say_is_shown_in_short(iris, whole):
+    folder, path, parts = whole
+    header, tensors = copy.deepcopy(parts)
+    header["fingerprint"] = dict.fromkeys(map(str, range(99)), "\0" * 999)
+    container.write(path, header, tensors)
+    with pytest.raises(ValueError, match=r"checkpoint of another fit: .* and others differ"):
+        with_all(folder).fit(*iris)
 
 
 def test_a_checkpoint_is_no_estimator(iris, tmp_path):

@@ -232,10 +232,13 @@ def at(header: Any, path: Path) -> Any:
 
 def change(header: dict[str, Any], rng: Random) -> None:
     """Change something in a header."""
+    # Most of a checkpoint is in one entry, and so is an estimator in that of a pipeline.
+    inner = [part for name in ("training", "network") if (part := header.get(name))]
+    header = rng.choice([header, *inner, *inner])
     *above, last = somewhere(header, rng)
     parent = at(header, tuple(above))
     draw = rng.random()
-    if draw < 0.2:
+    if draw < 0.2 and "parameters" in header:
         change_parameter(header, rng)
     elif draw < 0.45:
         parent[last] = an_odd(rng)
@@ -267,7 +270,7 @@ def header(data: bytes, rng: Random) -> bytes:
     for _ in range(rng.choice([1, 1, 2, 3])):
         try:
             change(ours, rng)
-        except (LookupError, TypeError, OverflowError, AttributeError):
+        except (LookupError, TypeError, ValueError, OverflowError, AttributeError):
             continue  # what stood there is gone
     return sealed(ours, entries, rest)
 
@@ -388,7 +391,7 @@ def tensors(data: bytes, rng: Random) -> bytes:
     for _ in range(rng.choice([1, 1, 2])):
         try:
             rng.choice(TENSORS)(entries, rest, rng.choice(list(entries)), rng)
-        except (LookupError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError, OverflowError):
             continue  # a change before left nothing to change here
     return sealed(ours, entries, bytes(rest))
 

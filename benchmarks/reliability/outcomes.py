@@ -7,12 +7,15 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
+from benchmarks.package import DivergedError
 from benchmarks.reliability.subjects import Subject
 
 SECONDS = 20  # of computing, for one file: a busy machine needs longer for all
@@ -70,7 +73,9 @@ def _loaded(subject: Subject, path: Path) -> tuple[str, str]:
         warnings.simplefilter("ignore")
         try:
             with limited():
-                estimator = subject.kind.load(path, device="cpu")
+                estimator = subject.load(path)
+        except DivergedError:  # of a checkpoint
+            return "loaded, no finite answer", ""
         except ValueError as error:
             return _refused(str(error).replace(str(path), "FILE"))
         except SystemExit:
@@ -85,7 +90,7 @@ def _loaded(subject: Subject, path: Path) -> tuple[str, str]:
 
 def _refused(said: str) -> tuple[str, str]:
     """Whether what `load` said is a sentence about the file."""
-    sentence = said.startswith("FILE can't be loaded: ") and said.endswith(".")
+    sentence = said.startswith(("FILE can't be loaded: ", "FILE holds ")) and said.endswith(".")
     if not sentence or not said.isprintable() or "\n" in said or len(said) > LONGEST:
         return "refused, not in a sentence", said
     if "MemoryError" in said or "alloc" in said:
@@ -95,6 +100,8 @@ def _refused(said: str) -> tuple[str, str]:
 
 def use(estimator: Any, subject: Subject) -> tuple[str, str]:
     """Do everything that a fitted estimator can do; `BrokenError` where it does not."""
+    if isinstance(estimator, Pipeline):
+        return use_pipeline(estimator, subject)
     X = samples_for(estimator, subject)
     for look in (repr, clone, pickle.dumps, lambda e: str(e.history_)):
         look(estimator)
@@ -106,6 +113,24 @@ def use(estimator: Any, subject: Subject) -> tuple[str, str]:
         y = estimator.classes_[np.arange(len(X)) % len(estimator.classes_)]
     go_on(estimator, X, y)
     return ("loaded", "") if finite else ("loaded, no finite answer", "")
+
+
+def use_pipeline(pipeline: Any, subject: Subject) -> tuple[str, str]:
+    """The same for a table's preparation and a network."""
+    encoder, network = (step for _, step in pipeline.steps)
+    for look in (repr, clone, pickle.dumps):
+        look(pipeline)
+    places = np.arange(encoder.n_features_in_) % subject.X.shape[1]
+    X = subject.X.iloc[:, places]
+    names = getattr(encoder, "feature_names_in_", None)
+    X = X.to_numpy(object) if names is None else X.set_axis(names, axis=1)
+    try:
+        Z = encoder.transform(X)
+    except ValueError as error:  # its columns are of other kinds
+        if not any(repr(name) in str(error) for name in X):
+            raise
+        return "loaded", "another table"
+    return use(network, replace(subject, X=np.asarray(Z)))
 
 
 def samples_for(estimator: Any, subject: Subject) -> Any:

@@ -44,7 +44,7 @@ def rebuilt(
     where = nullcontext() if frame.of_user else torch.device("meta")
     with isolated_rng(0, torch.device("cpu")), where:
         network = make()
-    _compare(network.state_dict(), tensors, name)
+    compare(network.state_dict(), tensors, name)
     for key, _ in network.named_parameters():
         if (tensors[key].abs() > LARGEST).any():
             raise ValueError(f"the tensor {key!r} of its {name} holds weights beyond {LARGEST:g}")
@@ -58,7 +58,8 @@ def rebuilt(
     return network.eval()
 
 
-def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], name: str) -> None:
+def compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], name: str) -> None:
+    """Refuse tensors that are not those of a network."""
     lacking, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
     if lacking or extra:
         raise ValueError(

@@ -25,9 +25,10 @@ from .._training.net import MAXLNet, State
 from .._training.runs import label_input
 from .._training.settings import Settings
 from .container import read_aloud
+from .entries import CHECKPOINT, WHOSE, Checked
 from .fingerprint import fingerprint, short, surroundings
-from .fitted import labels_to_plain
-from .json_values import Plain, decode, field
+from .fitted import labels_to_plain, state_of_labels
+from .json_values import Plain
 from .kept_files import KeptFiles, own_folder_of
 from .training_state import (
     part,
@@ -37,7 +38,8 @@ from .training_state import (
     training_to_parts,
 )
 
-MAX_SEED = 2**31
+MAX_WORD = 60  # characters
+MAX_WORDS = 8
 
 
 @contextmanager
@@ -105,15 +107,18 @@ class FileLogbook(Logbook):
         self._trials: dict[str, Tensor] = {}
         self._labels: Plain | None = None
         self._arrays_of_labels: dict[str, Tensor] = {}
-        self._training: tuple[Plain, dict[str, Tensor]] | None = None
+        self._training: tuple[Checked, dict[str, Tensor]] | None = None
         self._fitted: Fitted | None = None
         self._last = 0
         self._over = self._asked_to_stop = False
         self._written_at = time.monotonic()
         if found := files.read():
             header, tensors = found
+            with self._read_aloud():
+                WHOSE.check(header, "header")
             self._refuse_others(header)
             with self._read_aloud():
+                CHECKPOINT.check(header, "header")
                 self._open(header, tensors)
 
     # What the training asks
@@ -121,11 +126,15 @@ class FileLogbook(Logbook):
     def seed(self, drawn: int) -> int:
         return self._seed
 
-    def trial(self, name: str, train: Callable[[], Outputs]) -> Outputs:
+    def trial(self, name: str, shape: tuple[int, ...], train: Callable[[], Outputs]) -> Outputs:
         if name not in self._trials:
             self._trials[name] = torch.from_numpy(train())
             self._write()
-        return self._trials[name].numpy()
+        found = self._trials[name]
+        if found.shape != shape or found.dtype != torch.float32:
+            with self._read_aloud():
+                raise ValueError(f"the outputs of its trial {name!r} are none of this fit")
+        return found.numpy()
 
     def start(self, fitted: Fitted) -> None:
         self._fitted = fitted
@@ -133,10 +142,12 @@ class FileLogbook(Logbook):
             return
         rows = Arrays(np.empty((0, *fitted.settings.input_shape)), np.empty(0, np.int64))
         given = label_input(fitted.settings, fitted.targets, fitted.scaling, rows)
-        values = {name: decode(v) for name, v in field(self._labels, "state", dict).items()}
-        arrays = {name: t.numpy() for name, t in self._arrays_of_labels.items()}
         with self._read_aloud():
-            fitted.labels.restore({**values, **arrays}, given)
+            state = state_of_labels(self._labels, self._arrays_of_labels)
+            fitted.labels.restore(state, given)
+            hierarchy = fitted.net.hierarchy
+            if hierarchy is None or not np.array_equal(fitted.labels.psi_, hierarchy.psi):
+                raise ValueError("its auxiliary labels are not those of this fit")
 
     def restore(self, net: MAXLNet, epochs: int) -> int:
         self._last = epochs
@@ -145,9 +156,7 @@ class FileLogbook(Logbook):
         header, tensors = self._training
         with self._read_aloud():
             restore_training(net, header, tensors)
-            self._over, self._asked_to_stop = (
-                field(header, name, bool) for name in ("over", "asked_to_stop")
-            )
+            self._over, self._asked_to_stop = header["over"], header["asked_to_stop"]
         done = net.epochs_.n_epochs
         if self._verbose:
             logger.info("goes on after epoch %d of %d, from %s", done, epochs, self._files.folder)
@@ -159,7 +168,7 @@ class FileLogbook(Logbook):
             return
         with self._read_aloud():
             if best is not None:
-                restore_best(best, *self._training)
+                restore_best(net, best, *self._training)
             restore_callbacks(net, self._training[0])
         self._training = None
 
@@ -207,32 +216,29 @@ class FileLogbook(Logbook):
         self._files.write(header, tensors)
         self._written_at = time.monotonic()
 
-    def _open(self, header: Plain, tensors: dict[str, Tensor]) -> None:
+    def _open(self, header: Checked, tensors: dict[str, Tensor]) -> None:
         """Take a checkpoint in; networks are restored when there are some."""
-        self._seed = field(header, "seed", int)
-        if not 0 <= self._seed < MAX_SEED:
-            raise ValueError(f"its seed is {self._seed}")
+        self._seed = header["seed"]
         self._trials = part("trial", tensors)
-        self._labels = field(header, "labels", dict, None)
+        self._labels = header["labels"]
         self._arrays_of_labels = part("labels", tensors)
-        training = field(header, "training", dict, None)
-        if training is not None:
-            self._training = training, part("training", tensors)
+        if header["training"] is not None:
+            self._training = header["training"], part("training", tensors)
 
-    def _refuse_others(self, header: Plain) -> None:
+    def _refuse_others(self, header: Checked) -> None:
         """Refuse the checkpoint of another fit, and one that would go on with other bits."""
         for name, now in (("fingerprint", self._fingerprint), ("surroundings", self._surroundings)):
-            before = field(header, name, dict)
+            before = header[name]
             differ = [key for key in {**now, **before} if before.get(key) != now.get(key)]
             if not differ:
                 continue
             if name == "fingerprint":
                 raise ValueError(
-                    f"{self._files.folder} holds the checkpoint of another fit: {join(differ)} "
+                    f"{self._files.folder} holds the checkpoint of another fit: {some(differ)} "
                     "differ; move it back to the folder that it was written in, or delete it to "
                     "train anew."
                 )
-            told = join([f"{key} was {before.get(key)} and is {now.get(key)}" for key in differ])
+            told = some([f"{key} was {before.get(key)} and is {now.get(key)}" for key in differ])
             raise ValueError(
                 f"{self._files.folder} holds a checkpoint that this fit can't go on from to the "
                 f"same bits: {told}; put that back, or delete the folder to train anew."
@@ -250,6 +256,8 @@ class FileLogbook(Logbook):
             ) from error
 
 
-def join(words: list[str]) -> str:
-    """Words as a sentence has them."""
+def some(words: list[str]) -> str:
+    """Words of a file as a sentence has them: those that can be shown, and not too many."""
+    words = [ascii(word)[1:-1][:MAX_WORD] for word in words]
+    words = words if len(words) <= MAX_WORDS else [*words[: MAX_WORDS - 1], "others"]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

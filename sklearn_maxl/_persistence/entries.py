@@ -151,6 +151,24 @@ HEADER = Entries(
     }
 )
 
+OPTIMIZER = Entries({"groups": Just(list), "numbers": ByName()})
+TRAINING = Entries(
+    {
+        "random_state": ByName(),
+        "optimizers": Items(OPTIMIZER, least=1, most=2),
+        "meta_gradient": Just(list),
+        **dict.fromkeys(("n_epochs", "n_scheduled", "n_steps", "n_generator_steps"), COUNT),
+        "rows": Just(list),
+        "rows_of_skorch": Just(list),
+        "callbacks": ByName(),
+        "best": OrNull(Just(list)),
+        "over": FLAG,
+        "asked_to_stop": FLAG,
+    }
+)
+WHOSE = Entries({"fingerprint": ByName(TEXT), "surroundings": ByName(TEXT)})
+CHECKPOINT = Entries({"seed": SEED, "labels": OrNull(LABELS), "training": OrNull(TRAINING)})
+
 
 def checked(header: Plain) -> Checked:
     """The header of an estimator's file; refused if an entry is not what it has to be."""

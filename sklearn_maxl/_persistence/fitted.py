@@ -212,15 +212,21 @@ def _labels(
     shape = settings.input_shape
     rows = Arrays(np.empty((0, *shape)), np.empty(0, np.int64), None, np.empty(0))
     given = label_input(settings, targets, scaling, rows)
-    arrays = {name: _as_array(name, t) for name, t in _take_out("labels", tensors).items()}
     assert settings.labels is not None
-    values = _state(stored, "state")
-    if values.keys() & arrays.keys():
-        raise ValueError("its auxiliary labels hold a value twice")
-    labels = restored_copy(settings.labels, {**values, **arrays}, given)
+    state = state_of_labels(stored, _take_out("labels", tensors))
+    labels = restored_copy(settings.labels, state, given)
     if not np.array_equal(labels.psi_, resolve_psi(settings.psi, targets.names)):
         raise ValueError("its auxiliary labels don't fit its psi")
     return labels
+
+
+def state_of_labels(stored: Checked, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What a source of labels has learned, from `labels_to_plain`."""
+    arrays = {name: _as_array(name, t) for name, t in tensors.items()}
+    values = _state(stored, "state")
+    if values.keys() & arrays.keys():
+        raise ValueError("its auxiliary labels hold a value twice")
+    return {**values, **arrays}
 
 
 def _scaling(tensors: Mapping[str, Tensor], shape: tuple[int, ...]) -> Scaling:

@@ -4,6 +4,8 @@ A net is restored in place: fresh networks, optimizers and random numbers get wh
 had. Tensors of an optimizer lie in memory as the weights that they belong to.
 """
 
+import copy
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,13 +15,19 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .._maths.meta_gradient import META_GRADIENTS
+from .._maths.meta_gradient import META_GRADIENTS, WithFallback
+from .._networks.rebuilt import check_finite, compare
 from .._training.early_stopping import BestState
-from .._training.history import History
+from .._training.history import History, Row
 from .._training.net import MAXLNet, State
-from .json_values import NotPlainError, Plain, decode, encode, field
+from .entries import Checked
+from .json_values import NotPlainError, Plain, decode, encode
 
 Tensors = dict[str, Tensor]
+
+# Buffers that come from the data and the parameters alone.
+CONSTANT = {"mask", "temperature", "standardize.mean", "standardize.scale"}
+N_KEYS = 624  # of NumPy's Mersenne twister
 
 
 def training_to_parts(net: MAXLNet, best: BestState[State] | None) -> tuple[Plain, Tensors]:
@@ -56,30 +64,100 @@ def training_to_parts(net: MAXLNet, best: BestState[State] | None) -> tuple[Plai
     return header, tensors
 
 
-def restore_training(net: MAXLNet, header: Plain, tensors: Tensors) -> None:
+def restore_training(net: MAXLNet, header: Checked, tensors: Tensors) -> None:
     """Put a fresh net where another one stood."""
-    net.load_state(nested("net", tensors))
-    kind, *rest = decode(field(header, "random_state", dict))
-    net.random_state.set_state((kind, tensors["random_state"].numpy().astype(np.uint32), *rest))
-    stored = field(header, "optimizers", list)
-    for number, (optimizer, own) in enumerate(zip(net.optimizers(), stored, strict=True)):
+    net.load_state(checked_state(net, "net", tensors))
+    restore_random_state(net.random_state, decode(header["random_state"]), tensors)
+    stored, optimizers = header["optimizers"], net.optimizers()
+    if len(stored) != len(optimizers):
+        raise ValueError(f"it has {len(stored)} optimizers, and this fit has {len(optimizers)}")
+    for number, (optimizer, own) in enumerate(zip(optimizers, stored, strict=True)):
         restore_optimizer(optimizer, own, part(f"optimizer.{number}", tensors))
-    name, net.meta_gradient_.checked = field(header, "meta_gradient", list)
-    net.meta_gradient_.function = META_GRADIENTS[name]
-    net.rates_.epoch = field(header, "n_scheduled", int)
-    net.n_steps_ = field(header, "n_steps", int)
-    net.n_generator_steps_ = field(header, "n_generator_steps", int)
-    if rows := decode(field(header, "rows", list)):
-        net.epochs_[:] = History.from_state({"rows": rows, "trials": []})
-    if net.epochs_.n_epochs != field(header, "n_epochs", int):
+    restore_meta_gradient(net.meta_gradient_, header["meta_gradient"])
+    net.rates_.epoch = header["n_scheduled"]
+    net.n_steps_, net.n_generator_steps_ = header["n_steps"], header["n_generator_steps"]
+    net.epochs_[:] = checked_epochs(net, decode(header["rows"]), header["n_epochs"])
+    net.history[:] = checked_rows(decode(header["rows_of_skorch"]), header["n_epochs"])
+
+
+def checked_state(net: MAXLNet, name: str, tensors: Tensors) -> State:
+    """The weights and buffers of one part, which have to be those of the net."""
+    expected, found = net.state(), nested(name, tensors)
+    if found.keys() != expected.keys():
+        raise ValueError("it does not have the networks of this fit")
+    for network, own in found.items():
+        compare(expected[network], own, network.rstrip("_"))
+        check_finite(own)
+        for key in CONSTANT & own.keys():
+            if not torch.equal(own[key], expected[network][key]):
+                raise ValueError(f"its tensor {key!r} is not that of this fit")
+        share = own.get("primary_share")
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError("the share of its primary head is not one from 0 to 1")
+    return found
+
+
+def restore_random_state(rng: np.random.RandomState, stored: object, tensors: Tensors) -> None:
+    """Put a generator where it was; NumPy reads beyond its memory where a state is none."""
+    keys = tensors.get("random_state")
+    match stored:
+        case "MT19937", int(place), 0 | 1 as has_next, float(following) if keys is not None:
+            whole = keys.dtype == torch.int64 and keys.shape == (N_KEYS,)
+            whole = whole and bool(((keys >= 0) & (keys < 2**32)).all() and keys.any())
+            if whole and 0 <= place <= N_KEYS and math.isfinite(following):
+                numbers = keys.numpy().astype(np.uint32)
+                rng.set_state(("MT19937", numbers, place, has_next, following))
+                return
+    raise ValueError("its state of random numbers is none")
+
+
+def restore_meta_gradient(meta_gradient: WithFallback, stored: list[object]) -> None:
+    """Which of the two ways it goes, and whether the first was tried."""
+    match stored:
+        case [str(name), bool(checked)] if name in META_GRADIENTS:
+            meta_gradient.function, meta_gradient.checked = META_GRADIENTS[name], checked
+        case _:
+            raise ValueError("its meta-gradient is none")
+
+
+def checked_epochs(net: MAXLNet, rows: list[Any], n: int) -> list[Row]:
+    """Rows of so many epochs, with the columns that the end of a fit reads."""
+    epochs = list(History.from_state({"rows": rows, "trials": []})) if rows else []
+    if len(epochs) != n or any(row["epoch"] != i for i, row in enumerate(epochs, start=1)):
         raise ValueError("its history does not have all of its epochs")
-    net.history[:] = decode(field(header, "rows_of_skorch", list))
+    shapes: dict[str, tuple[int, ...]] = {}
+    if net.settings.early_stopping:
+        shapes["validation_score"] = ()
+    if net.settings.learned is not None and net.hierarchy is not None:
+        shapes["auxiliary_in_use"] = net.hierarchy.psi.shape
+    for name, shape in shapes.items():
+        if any(name not in row or np.shape(row[name]) != shape for row in epochs):
+            raise ValueError(f"its history lacks {name!r} of an epoch")
+    return epochs
 
 
-def restore_best(best: BestState[State], header: Plain, tensors: Tensors) -> None:
+def checked_rows(rows: list[Any], n: int) -> list[dict[str, Any]]:
+    """Rows of skorch's history: what callbacks recorded of each epoch, and of its last batch."""
+    whole = len(rows) == n and all(
+        type(row) is dict
+        and all(type(key) is str for key in row)
+        and type(batches := row.get("batches")) is list
+        and all(type(batch) is dict for batch in batches)
+        for row in rows
+    )
+    if not whole:
+        raise ValueError("its rows of net.history are not those of its epochs")
+    return rows
+
+
+def restore_best(net: MAXLNet, best: BestState[State], header: Checked, tensors: Tensors) -> None:
     """Put early stopping where it was."""
-    score, best.waited = field(header, "best", list)
-    best.score, best.state = decode(score), nested("best", tensors)
+    match header["best"] and [decode(value) for value in header["best"]]:
+        case [float(score), int(waited)] if score == score and waited >= 0:
+            best.score, best.waited = score, waited
+            best.state = checked_state(net, "best", tensors)
+        case _:
+            raise ValueError("its best epoch is none")
 
 
 # Optimizers
@@ -98,15 +176,76 @@ def optimizer_to_parts(optimizer: Optimizer) -> tuple[Plain, Tensors]:
     return {"groups": encode(whole["param_groups"]), "numbers": encode(numbers)}, tensors
 
 
-def restore_optimizer(optimizer: Optimizer, stored: Plain, tensors: Tensors) -> None:
+def restore_optimizer(optimizer: Optimizer, stored: Checked, tensors: Tensors) -> None:
     """Undo `optimizer_to_parts`."""
+    groups = decode(stored["groups"])
+    if not same_groups(groups, optimizer.state_dict()["param_groups"]):
+        raise ValueError(f"its settings of {type(optimizer).__name__} are not those of this fit")
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, object]] = decode(field(stored, "numbers", dict))
+    numbers = decode(stored["numbers"])
+    pairs: list[Any] = list(numbers.items()) if type(numbers) is dict else [(None, None)]
+    if any(type(index) is not int or type(own) is not dict for index, own in pairs):
+        raise ValueError(f"its state of {type(optimizer).__name__} is not one for each weight")
+    state: dict[int, dict[str, object]] = {index: dict(own) for index, own in pairs}
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
+        if not index.isdecimal() or int(index) not in state or int(index) >= len(parameters):
+            raise ValueError(f"there is no weight for its tensor {name!r}")
         state[int(index)][key] = laid_out_as(parameters[int(index)], tensor)
-    groups = decode(field(stored, "groups", list))
+    if not fits(state, optimizer):
+        raise ValueError(f"its state of {type(optimizer).__name__} is not one of this fit")
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def same_groups(found: list[Any], expected: list[dict[str, Any]]) -> bool:
+    """Whether groups of parameters are those of an optimizer, but for numbers with a point.
+
+    Schedules change these, and leave numbers of their own.
+    """
+    return len(found) == len(expected) and all(
+        type(mine) is dict
+        and mine.keys() >= theirs.keys()
+        and all(same_setting(value, theirs.get(key)) for key, value in mine.items())
+        for mine, theirs in zip(found, expected, strict=True)
+    )
+
+
+def same_setting(value: object, expected: object) -> bool:
+    """Whether a setting of an optimizer is what it was, or another finite number."""
+    if type(value) is float:
+        return math.isfinite(value) and (expected is None or type(expected) is float)
+    if type(value) is tuple and type(expected) is tuple and len(value) == len(expected):
+        return all(map(same_setting, value, expected))
+    return type(value) is type(expected) and bool(value == expected)
+
+
+def fits(state: dict[int, dict[str, object]], optimizer: Optimizer) -> bool:
+    """Whether a state is one that an optimizer of torch can go on from; others are their users'."""
+    if not type(optimizer).__module__.startswith("torch.optim."):
+        return True
+    expected = kinds(after_a_step(optimizer))
+    return all(expected.get(index) == own for index, own in kinds(state).items())
+
+
+def after_a_step(optimizer: Optimizer) -> dict[int, dict[str, object]]:
+    """The state of an optimizer that has made a step, for each of its parameters."""
+    other = copy.deepcopy(optimizer)
+    for group in other.param_groups:
+        for p in group["params"]:
+            p.grad = torch.zeros_like(p)
+    other.step()
+    state: dict[int, dict[str, object]] = other.state_dict()["state"]
+    return state
+
+
+def kinds(state: dict[int, dict[str, object]]) -> dict[int, dict[str, object]]:
+    """Types and shapes of what is in a state."""
+    return {
+        index: {
+            key: (v.shape, v.dtype) if isinstance(v, Tensor) else type(v) for key, v in own.items()
+        }
+        for index, own in state.items()
+    }
 
 
 def laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
@@ -129,11 +268,13 @@ def states_of_callbacks(net: MAXLNet) -> Plain:
     return states
 
 
-def restore_callbacks(net: MAXLNet, header: Plain) -> None:
+def restore_callbacks(net: MAXLNet, header: Checked) -> None:
     """Give callbacks back what they gave."""
-    states = field(header, "callbacks", dict)
+    states = header["callbacks"]
     for name, callback in net.callbacks_:
         if has_state(callback):
+            if name not in states:
+                raise ValueError(f"it lacks the state of the callback {name}")
             callback.load_state_dict(decode(states[name]))
 
 

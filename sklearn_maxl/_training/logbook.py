@@ -31,8 +31,8 @@ class Logbook:
         """The seed of the fit: the one that was drawn for it now, or the one that it had."""
         return drawn
 
-    def trial(self, name: str, train: Callable[[], Outputs]) -> Outputs:
-        """What a trial predicts, known already or found by training."""
+    def trial(self, name: str, shape: tuple[int, ...], train: Callable[[], Outputs]) -> Outputs:
+        """What a trial predicts, an array of a shape, known already or found by training."""
         return train()
 
     def start(self, fitted: "Fitted") -> None:

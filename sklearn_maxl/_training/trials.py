@@ -274,7 +274,9 @@ def _outputs(
     if can_stack(several, fitted.net):
         with task.training(f"trials of {name}", settings.max_epochs) as training:
             stack = partial(_stacked, several, fitted, start, folds, training)
-            return list(logbook.trial(name, lambda: np.stack(stack())))
+            n_held = sum(len(held) for _, held in folds)
+            whole = len(several), n_held, plan.targets.n_outputs
+            return list(logbook.trial(name, whole, lambda: np.stack(stack())))
     parts: list[list[Outputs]] = [[] for _ in several]
     with task.training(f"trials of {name}", len(trainings)) as training:
         for number, (i, value, fold) in enumerate(trainings, start=1):
@@ -283,7 +285,8 @@ def _outputs(
                 logger.info("trial %d of %d: %s=%s, fold %d", *told)
             epoch = training.epoch()
             train = partial(_single, several[i], plan, *folds[fold])
-            parts[i].append(logbook.trial(f"{name}.{i}.{fold}", train))
+            shape = len(folds[fold][1]), plan.targets.n_outputs
+            parts[i].append(logbook.trial(f"{name}.{i}.{fold}", shape, train))
             epoch.end()
     return [np.concatenate(own) for own in parts]
 
