@@ -431,10 +431,22 @@ WRONG = {
     "a table": ((4,), {}, r"takes images of shape .*\(4,\); use MLP for tables"),
     "a signal": ((2, 30), {}, r"takes images of shape .*\(2, 30\)"),
     "too small": ((3, 15, 40), {}, r"at least 16 x 16 .* 15 x 40; use ConvNet, or enlarge"),
-    "width 0": ((3, 16, 16), {"width": 0}, r"width must be a positive number, got 0"),
-    "width nan": ((3, 16, 16), {"width": math.nan}, r"width must be a positive number, got nan"),
-    "width inf": ((3, 16, 16), {"width": math.inf}, r"width must be a positive number, got inf"),
-    "width text": ((3, 16, 16), {"width": "1"}, r"width must be a positive number, got '1'"),
+    "width 0": ((3, 16, 16), {"width": 0}, r"width must be a positive number below 2\*\*31, got 0"),
+    "width nan": (
+        (3, 16, 16),
+        {"width": math.nan},
+        r"width must be a positive number below 2\*\*31, got nan",
+    ),
+    "width inf": (
+        (3, 16, 16),
+        {"width": math.inf},
+        r"width must be a positive number below 2\*\*31, got inf",
+    ),
+    "width text": (
+        (3, 16, 16),
+        {"width": "1"},
+        r"width must be a positive number below 2\*\*31, got '1'",
+    ),
     "dropout 2": ((3, 16, 16), {"dropout": 2.0, "width": 0.02}, r"dropout"),
 }
 

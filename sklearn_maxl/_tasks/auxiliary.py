@@ -55,9 +55,9 @@ def resolve_psi(psi: Psi, classes: np.ndarray) -> Ints:
             f"classes (in regression, bins); give one number for each of {classes.tolist()}."
         )
     whole = np.issubdtype(values.dtype, np.integer)
-    if not whole or (values < 1).any() or (values >= 2**31).any():
+    if not whole or (values < 1).any() or (values >= 2**40).any():
         raise ValueError(
-            f"psi must be a whole number from 1 to 2**31 - 1 for every class, got {psi!r}."
+            f"psi must be at least 1, below 2**40 and integer for every class, got {psi!r}."
         )
     return values.astype(np.int64)
 
