@@ -1,6 +1,6 @@
 """Any calls in any order, on good data and bad: an answer, or a sentence that names what is wrong.
 
-100 examples; as many as the environment variable EXAMPLES says in `make calls`.
+1,500 examples; as many as the environment variable EXAMPLES says in `make calls`.
 """
 
 import copy
@@ -28,7 +28,7 @@ from sklearn_maxl.optimizers import SGD
 
 EXAMPLES = os.environ.get("EXAMPLES")
 PROFILE = settings(
-    max_examples=int(EXAMPLES or 100),
+    max_examples=int(EXAMPLES or 1500),
     derandomize=EXAMPLES is None,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -158,6 +158,11 @@ def own_network(shape):
     )
 
 
+def half_in_numpy(progress):
+    """A schedule."""
+    return np.float64(0.5)
+
+
 SETTINGS = {
     "single task": {"auxiliary": None},
     "learned": {"auxiliary": Learned(every=2)},
@@ -182,6 +187,7 @@ SETTINGS = {
     "members": {"backbone": Members(dropout=0.2, periodic=True)},
     "own network": {"backbone": own_network},
     "own optimizer": {"optimizer": torch.optim.RMSprop, "auxiliary": Learned(optimizer=Adam())},
+    "rates of NumPy": {"optimizer": "sgd", "lr": 1, "schedule": half_in_numpy},
     "own optimizer without tensors": {"optimizer": torch.optim.Rprop, "schedule": "constant"},
     "bfloat16": {"precision": "bfloat16"},
     "class weights, focal loss": {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}, "focal_gamma": 2.0},
