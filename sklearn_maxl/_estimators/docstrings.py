@@ -19,14 +19,16 @@ def with_parameters_of(source: type) -> Callable[[type[Described]], type[Describ
         assert cls.__doc__
         assert source.__doc__
         texts = entries(source.__doc__)
-        cls.__doc__ = PLACEHOLDER.sub(lambda match: texts[match.group(1)], cls.__doc__)
+        # Python takes the indentation away from 3.13 on.
+        text = inspect.cleandoc(cls.__doc__)
+        cls.__doc__ = PLACEHOLDER.sub(lambda match: texts[match.group(1)], text)
         return cls
 
     return fill
 
 
 def entries(docstring: str) -> dict[str, str]:
-    """Entries of the sections "Parameters" and "Attributes", by name, as they are indented."""
+    """Entries of the sections "Parameters" and "Attributes", by name."""
     found = {}
     text = inspect.cleandoc(docstring)
     for section in ("Parameters", "Attributes"):
@@ -34,6 +36,5 @@ def entries(docstring: str) -> dict[str, str]:
         body = re.split(r"^[A-Z][\w ]*\n-+\n", body, flags=re.MULTILINE)[0]
         for entry in re.split(r"^(?=\w+ : )", body, flags=re.MULTILINE):
             if entry.strip():
-                indented = re.sub("^(?=.)", "    ", entry.rstrip(), flags=re.MULTILINE)
-                found[entry.split(" : ")[0]] = indented
+                found[entry.split(" : ")[0]] = entry.rstrip()
     return found

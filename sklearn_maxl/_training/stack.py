@@ -6,7 +6,7 @@ networks takes little longer than that of one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -55,13 +55,18 @@ def can_stack(settings: Sequence[Settings], net: MAXLNet) -> bool:
     the optimizer one that treats each value by itself, and no label may be learned.
     """
     first = settings[0]
-    alike = all(replace(s, max_epochs=first.max_epochs) == first for s in settings)
+    alike = all(values(replace(s, max_epochs=first.max_epochs)) == values(first) for s in settings)
     # A function of a user's may look at shapes, which have an axis more here.
     holder = isinstance(first.optimizer, Holder)
     elementwise = holder and type(net.optimizer_) in RULES
     plain = first.labels is None and first.precision == "float32" and first.step_class is Step
     own = "backbone" not in first.user_code
     return alike and elementwise and plain and own and not moving_buffers(net.module_)
+
+
+def values(settings: Settings) -> tuple[object, ...]:
+    """All of them, to compare: what is the same object is not asked, as an array can't be."""
+    return tuple(getattr(settings, field.name) for field in fields(settings))
 
 
 def moving_buffers(module: MultiTaskNet) -> list[str]:
