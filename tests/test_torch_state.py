@@ -78,7 +78,7 @@ def state():
         torch.get_autocast_dtype("cpu"),
         torch.is_autocast_cache_enabled(),
         torch.get_default_dtype(),
-        torch.get_default_device(),
+        torch.empty(0).device,
         torch.get_num_threads(),
     )
 

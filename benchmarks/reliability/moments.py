@@ -97,7 +97,7 @@ def process_state() -> dict[str, object]:
         "threads of torch": torch.get_num_threads(),
         "threads of Python": threading.active_count(),
         "default type": torch.get_default_dtype(),
-        "default device": torch.get_default_device(),
+        "default device": torch.empty(0).device,
         "gradients": torch.is_grad_enabled(),
         "inference mode": torch.is_inference_mode_enabled(),
         "autocast": (torch.is_autocast_enabled("cpu"), torch.is_autocast_cache_enabled()),

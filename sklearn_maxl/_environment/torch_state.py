@@ -27,7 +27,7 @@ def own_torch(n_threads: int | None) -> Iterator[None]:
         # every operation takes longer.
         if torch.is_inference_mode_enabled() or not torch.is_grad_enabled():
             stack.enter_context(gradients_on())
-        if torch.get_default_device().type != "cpu":
+        if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
         for device_type in ("cpu", "cuda", "mps", "xpu"):
             if torch.is_autocast_enabled(device_type):
