@@ -382,7 +382,8 @@ ROUTERS = {
     ),
     "columns": (
         lambda clf: make_pipeline(
-            ColumnTransformer([("net", clf, [0, 1, 2])], remainder="passthrough"),
+            # scikit-learn 1.8 routes nothing past a remainder.
+            ColumnTransformer([("net", clf, [0, 1, 2]), ("rest", "passthrough", [3])]),
             unweighted(LogisticRegression),
         ),
         lambda m: (m[0].named_transformers_["net"], 150),

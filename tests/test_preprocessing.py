@@ -70,7 +70,8 @@ def test_numbers(column):
 
 
 @pytest.mark.parametrize("column", [
-    gaps(WHOLE, np.nan), gaps(WHOLE), gaps(WHOLE, np.inf), gaps(WHOLE, 10**400),
+    gaps(WHOLE, np.nan), gaps(WHOLE), gaps(WHOLE, np.inf),
+    pd.Series(gaps(WHOLE, 10**400), dtype=object),
     pd.array(gaps(WHOLE), dtype="Int64"),
     pd.Series(gaps(WHOLE, pd.NA), dtype=object), pd.array(gaps(TRUTH), dtype="boolean"),
     pl.Series(gaps(WHOLE)), pl.Series(gaps(TRUTH)),

@@ -33,7 +33,9 @@ def peak_memory(function: Callable[[], Any], device: str = "cpu") -> int:
 
 def _peak_on_cpu(function: Callable[[], Any]) -> int:
     profile = torch.profiler.profile(
-        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+        acc_events=True,  # torch 2.10 warns else
+        activities=[torch.profiler.ProfilerActivity.CPU],
+        profile_memory=True,
     )
     with _no_stderr():
         profile.start()

@@ -60,7 +60,7 @@ def available_devices() -> list[torch.device]:
 
 
 def _accelerator() -> torch.device | None:
-    # Asked first, because torch 2.6 has an error in the place of None.
+    # Asked first: a build for CUDA names it on a machine without a GPU, too.
     there = torch.accelerator.is_available()
     return torch.accelerator.current_accelerator() if there else None
 

@@ -117,7 +117,7 @@ TEXT, FLAG, COUNT, SEED = Just(str), Just(bool), Whole(), Whole(below=2**31)
 
 # Of one sample. A trial sample is made for networks of the caller's own.
 MAX_VALUES = 2**26
-MAX_SIDES = 31  # of a sample: NumPy 1 has 32, and one is that of the samples
+MAX_SIDES = 31  # of a sample
 
 LABELS = Entries(
     {

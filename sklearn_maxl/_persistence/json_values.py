@@ -18,7 +18,7 @@ Plain = dict[str, object]  # a JSON object
 DTYPES = re.compile(r"[<>|](b1|i[1248]|u[1248]|f[248]|U[0-9]{1,7}|O)")
 ELEMENTS: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float, "U": str}
 
-MAX_AXES = 32  # of an array: NumPy 1 has no more
+MAX_AXES = 32  # of an array
 MAX_SIDE = 2**48  # also where another side is 0
 
 # Of a header; a few characters could ask for any amount of memory and of time. An array of text
