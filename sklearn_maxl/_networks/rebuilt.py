@@ -86,6 +86,12 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
             raise ValueError(f"the tensor {name!r} holds values that are not finite")
 
 
+def check_share(share: Tensor | None) -> None:
+    """Refuse a say of the primary head that is no share; there is one where both heads predict."""
+    if share is not None and (share.shape or not 0 <= share <= 1):
+        raise ValueError("the share of its primary head is not one from 0 to 1")
+
+
 def _layout(network: Network, input_shape: tuple[int, ...], channels_last: bool, name: str) -> None:
     trunk: nn.Module = network.trunk
     if channels_last and not has_choice(trunk, input_shape):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .._data.arrays import Arrays, scaling_shape
-from .._networks.rebuilt import check_finite, has_layout, rebuilt
+from .._networks.rebuilt import check_finite, check_share, has_layout, rebuilt
 from .._networks.trunk import Network, Scaling
 from .._tasks.auxiliary import resolve_psi
 from .._tasks.primary import Bins, Classes, Targets
@@ -148,7 +148,7 @@ def fitted_from_parts(
         settings = replace(settings, psi=psi)
         labels = _labels(stored, settings, targets, scaling, tensors)
     rng = np.random.RandomState(header["seed"])
-    _check_share(tensors)
+    check_share(tensors.get("module.primary_share"))
     net = make_net(settings, targets, scaling, labels, rng)
     _restore_networks(net, scaling, header, tensors)
     _restore_progress(net, header)
@@ -308,13 +308,6 @@ def _take_out(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     prefix = f"{name}."
     mine = [key for key in tensors if key.startswith(prefix)]
     return {key.removeprefix(prefix): tensors.pop(key) for key in mine}
-
-
-def _check_share(tensors: Mapping[str, Tensor]) -> None:
-    """Refuse a say of the primary head that is no share; it is there where both heads predict."""
-    share = tensors.get("module.primary_share")
-    if share is not None and (share.shape or not 0 <= share <= 1):
-        raise ValueError("the share of its primary head is not one from 0 to 1")
 
 
 def _temperature(tensors: Mapping[str, Tensor]) -> float:

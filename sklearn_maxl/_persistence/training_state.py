@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from .._maths.meta_gradient import META_GRADIENTS, WithFallback
-from .._networks.rebuilt import check_finite, compare
+from .._networks.rebuilt import check_finite, check_share, compare
+from .._networks.trunk import Network
 from .._training.early_stopping import BestState
 from .._training.history import History, Row
 from .._training.net import MAXLNet, State
@@ -23,7 +24,7 @@ from .json_values import NotPlainError, Plain, decode, encode
 from .optimizer_state import Tensors, optimizer_to_parts, restore_optimizer
 
 # Buffers that come from the data and the parameters alone.
-CONSTANT = {"mask", "temperature", "standardize.mean", "standardize.scale"}
+CONSTANT = {*Network.constant_buffers} - {"primary_share"}
 N_KEYS = 624  # of NumPy's Mersenne twister
 
 
@@ -88,9 +89,7 @@ def checked_state(net: MAXLNet, name: str, tensors: Tensors) -> State:
         for key in CONSTANT & own.keys():
             if not torch.equal(own[key], expected[network][key]):
                 raise ValueError(f"its tensor {key!r} is not that of this fit")
-        share = own.get("primary_share")
-        if share is not None and not 0 <= share <= 1:
-            raise ValueError("the share of its primary head is not one from 0 to 1")
+        check_share(own.get("primary_share"))
     return found
 
 

@@ -58,9 +58,17 @@ def loss(outputs: Tensor, samples: Samples, recipe: Recipe) -> float:
         return float(primary_loss(outputs.to(samples.y.device), samples.without_inputs(), recipe))
 
 
-def set_primary_share(net: MultiTaskNet, device: torch.device, data: TrainingData) -> None:
-    """Set how much the primary head counts in predictions, by what the auxiliary head knows."""
-    if net.both_heads:
+def set_primary_share(
+    net: MultiTaskNet, device: torch.device, data: TrainingData, trained: bool
+) -> None:
+    """Set how much the primary head counts in predictions, by what the auxiliary head knows.
+
+    All of it, where that head is not `trained`.
+    """
+    if not net.both_heads:
+        return
+    share = 1.0
+    if trained:
         some = data.train.evenly(SAMPLES_FOR_GAP)
         heads: list[Callable[[Tensor], Tensor]] = [net.joint_of, net.primary_of]
         if data.prepare is not None:  # the samples are not prepared yet
@@ -68,4 +76,5 @@ def set_primary_share(net: MultiTaskNet, device: torch.device, data: TrainingDat
         joint, primary = (
             score(torch.from_numpy(apply(head, device, some.X)), some) for head in heads
         )
-        net.primary_share.fill_(primary_share(joint, primary))
+        share = primary_share(joint, primary)
+    net.primary_share.fill_(share)

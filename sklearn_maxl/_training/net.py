@@ -388,10 +388,8 @@ class MAXLNet(NeuralNet):
     def set_primary_share(self, data: TrainingData) -> None:
         """Set how much the primary head counts in predictions, by what both know of samples."""
         self._set_training(False)
-        if self.module_.both_heads and self.settings.recipe.auxiliary_weight == 0:
-            self.module_.primary_share.fill_(1)  # nobody trains the auxiliary head
-            return
-        evaluation.set_primary_share(self.module_, torch.device(self.device), data)
+        trained = self.settings.recipe.auxiliary_weight > 0
+        evaluation.set_primary_share(self.module_, torch.device(self.device), data, trained)
 
     def score_on(self, samples: Samples) -> float:
         """Accuracy, or R2 in regression."""
